@@ -1,4 +1,5 @@
-// What this binary was built from: shown by `control-tower --version --verbose`, GET /version and the build_info metric.
+// What this binary was built from: shown by `control-tower --version --verbose`, GET /version and
+// the build_info metric.
 #ifndef CORE_BUILD_INFO_H_
 #define CORE_BUILD_INFO_H_
 
@@ -16,8 +17,9 @@ struct Component {
 };
 
 struct BuildInfo {
-  std::string_view version;     // semantic version of control-tower
-  std::string_view commit;      // 12 hexadecimal digits, "-dirty" behind when changed, "unknown" outside git
+  std::string_view version;  // semantic version of control-tower
+  std::string_view
+      commit;  // 12 hexadecimal digits, "-dirty" behind when changed, "unknown" outside git
   std::string_view compiler;    // "GNU 12.2.0"
   std::string_view build_type;  // "Release"; with sanitizers "Release (address,undefined)"
   std::span<const Component> components;

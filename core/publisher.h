@@ -1,0 +1,57 @@
+// The publisher: takes from the queue, publishes to the broker, settles what was confirmed. One
+// thread, one connection.
+#ifndef CORE_PUBLISHER_H_
+#define CORE_PUBLISHER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "core/broker.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/queue.h"
+
+namespace tower {
+
+struct PublisherOptions {
+  std::int64_t window = 1000;  // most unconfirmed messages
+  std::chrono::milliseconds backoff_min{250};
+  std::chrono::milliseconds backoff_max{15'000};
+};
+
+struct PublisherState {
+  bool connected = false;
+  bool blocked = false;    // by an alarm of the broker
+  std::string address;     // without credentials
+  std::string last_error;  // why it is not connected; empty when it is
+};
+
+class Publisher {
+ public:
+  // `queue` and `metrics` outlive the publisher.
+  Publisher(TriggerQueue& queue, std::unique_ptr<Broker> broker, const PublisherOptions& options,
+            Logger log, Metrics& metrics);
+  // Stops at once, if Stop was not called.
+  ~Publisher();
+
+  // Starts the thread. It connects, and connects again with backoff and jitter, for ever.
+  void Start();
+
+  // Publishes what is queued until nothing is left or `grace` is over, whichever is first, then
+  // ends the thread; the rest stays on disk. Without a connection there is nothing to wait for.
+  // Thread-safe.
+  void Stop(std::chrono::milliseconds grace);
+
+  // Thread-safe.
+  PublisherState State() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tower
+
+#endif  // CORE_PUBLISHER_H_

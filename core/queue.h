@@ -1,0 +1,146 @@
+// The queue: a log on disk with a cursor. Triggers are appended at one end, published in order, and
+// trimmed at the old end once they are history; everything up to the cursor is settled. The only
+// room that knows SQLite.
+#ifndef CORE_QUEUE_H_
+#define CORE_QUEUE_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/result.h"
+#include "core/trigger.h"
+#include "core/uuid.h"
+#include "core/wakeup.h"
+
+namespace tower {
+
+struct QueueOptions {
+  std::string path = "control-tower.db";  // ":memory:": nothing survives the process
+  std::uint64_t max_bytes =
+      1ULL << 30;  // of all that is kept, history included; history gives way to new triggers
+  std::chrono::milliseconds retention = std::chrono::hours(24 * 7);  // of history
+  std::int64_t max_history = 1'000'000;  // triggers kept after they were settled
+};
+
+// One change of a source's checkpoint: what a watcher remembers, under a key of its own choice.
+struct CheckpointChange {
+  std::string key;
+  std::optional<std::string> value;  // nothing: forget the key
+};
+
+struct PutOptions {
+  std::string_view source;  // the watcher's name, or "http"; at most 200 bytes
+  std::string_view key;     // idempotency key within the source; empty for none
+  std::string_view
+      fingerprint;  // what the key stands for: another one under the same key is a conflict
+  std::span<const CheckpointChange> checkpoints = {};
+  std::string_view traceparent = {};
+  std::string_view tracestate = {};
+  std::optional<std::chrono::steady_clock::time_point> deadline =
+      std::nullopt;  // of waiting for room
+};
+
+struct Receipt {
+  std::vector<Uuid> uuids;  // one for each trigger put, in order
+  bool repeated = false;    // all of it was on disk already, by key or by uuid; nothing was stored
+};
+
+// What became of one trigger at the broker.
+struct Outcome {
+  std::int64_t seq = 0;
+  bool published = true;
+  std::string reason =
+      {};  // why not, where it was not: "unroutable", …; then it is listed undeliverable
+};
+
+enum class TriggerState { kQueued, kPublished, kUndeliverable };
+std::string_view ToString(TriggerState state) noexcept;  // "queued", "published", "undeliverable"
+
+struct TriggerRecord {
+  AcceptedTrigger trigger;
+  TriggerState state = TriggerState::kQueued;
+  std::string reason;                                                          // of kUndeliverable
+  std::optional<std::chrono::sys_time<std::chrono::milliseconds>> settled_at;  // of the other two
+};
+
+struct QueueStats {
+  std::int64_t depth = 0;               // accepted, not yet settled
+  std::int64_t undeliverable = 0;       // listed
+  std::uint64_t bytes = 0;              // depth and undeliverable, as counted against max_bytes
+  std::chrono::milliseconds oldest{0};  // age of the oldest unsettled trigger; 0 when there is none
+  Status health;                        // an error while the disk refuses
+};
+
+// Thread-safe but for Take, TryTake, WakeWhenReady and Settle, which belong to one consumer thread.
+// Owns the writer thread.
+class TriggerQueue {
+ public:
+  // Opens or makes the file, locks it against other processes, and reads the cursor. A file that is
+  // damaged, of another program or of a newer version is kPermanent, and never replaced: the
+  // message names it and what to do. Makes no folder.
+  static Result<std::unique_ptr<TriggerQueue>> Open(const QueueOptions& options, Logger log,
+                                                    Metrics& metrics);
+  // Close(), if that was not called.
+  ~TriggerQueue();
+
+  // Returns once the batch and the checkpoints are on disk (one fsync shared with whoever puts at
+  // the same time); all of it or nothing. `batch` may be empty when there are checkpoints. Waits
+  // while the queue is full. Errors: kStopped (stop was requested before the writer had it), kFull
+  // (deadline passed while full), kUnavailable (disk; retry: whether it was stored is unknown only
+  // if the process dies), kConflict (key or uuid known with other content), kInvalid (larger than
+  // the whole queue may be).
+  Result<Receipt> Put(std::span<const Trigger> batch, const PutOptions& options,
+                      std::stop_token stop = {});
+
+  // Up to `limit` triggers past the read position, in order; waits until there is one. Empty when
+  // stop was requested or the deadline passed. The read position is in memory: a restart begins at
+  // the cursor.
+  Result<std::vector<AcceptedTrigger>> Take(
+      std::size_t limit, std::stop_token stop,
+      std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);
+  // The same without waiting.
+  Result<std::vector<AcceptedTrigger>> TryTake(std::size_t limit);
+  // True when TryTake would find something now; else signals `wakeup` once, at the next commit.
+  // `wakeup` must outlive the queue's use of it: call CancelWakeup before it is destroyed.
+  bool WakeWhenReady(Wakeup& wakeup);
+  void CancelWakeup();
+
+  // Takes note of what became of triggers, in any order; the cursor moves over the settled prefix.
+  // Returns at once; on disk with the next commit, within a tenth of a second. What is not on disk
+  // at a crash is published again.
+  void Settle(std::span<const Outcome> outcomes);
+
+  // kNotFound past retention.
+  Result<TriggerRecord> Find(const Uuid& uuid) const;
+
+  // A source's checkpoint, by key; all of them, sorted by key.
+  Result<std::optional<std::string>> Checkpoint(std::string_view source,
+                                                std::string_view key) const;
+  Result<std::vector<std::pair<std::string, std::string>>> Checkpoints(
+      std::string_view source) const;
+
+  QueueStats Stats() const;
+
+  // Refuses new puts with kStopped, writes what is waiting and what was settled, ends the writer
+  // and closes the file. Once.
+  void Close();
+
+ private:
+  class Impl;
+  explicit TriggerQueue(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tower
+
+#endif  // CORE_QUEUE_H_

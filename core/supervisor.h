@@ -1,0 +1,62 @@
+// The supervisor: a thread per watcher, restarted with backoff and jitter, and the state of each.
+#ifndef CORE_SUPERVISOR_H_
+#define CORE_SUPERVISOR_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/queue.h"
+#include "core/watcher.h"
+
+namespace tower {
+
+struct SupervisorOptions {
+  std::chrono::milliseconds backoff_min{500};
+  std::chrono::milliseconds backoff_max{60'000};
+  bool exit_on_failure = false;
+};
+
+enum class WatcherState { kStarting, kRunning, kBackingOff, kFailed, kStopped };
+std::string_view ToString(
+    WatcherState state) noexcept;  // "starting", "running", "backing off", "failed", "stopped"
+
+struct WatcherStatus {
+  std::string name;
+  std::string plugin;
+  WatcherState state = WatcherState::kStarting;
+  std::string last_error;  // of the last Run that ended with one; empty after a success
+  std::int64_t restarts = 0;
+};
+
+class Supervisor {
+ public:
+  // `queue` and `metrics` outlive the supervisor. `on_failure` is called, from a watcher's thread,
+  // when a watcher failed for good and exit_on_failure is set.
+  Supervisor(TriggerQueue& queue, const SupervisorOptions& options, Logger log, Metrics& metrics,
+             std::function<void(const WatcherStatus&)> on_failure = {});
+  ~Supervisor();  // Stop()
+
+  // Before Start. `name` is unique.
+  void Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher);
+  void Start();
+  // Requests stop of all watchers, then joins them. Idempotent.
+  void Stop();
+
+  // In the order of Add. Thread-safe.
+  std::vector<WatcherStatus> States() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tower
+
+#endif  // CORE_SUPERVISOR_H_

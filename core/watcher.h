@@ -1,0 +1,146 @@
+// A watcher: a plugin that turns events of one source into triggers. This header is all that a
+// plugin's author needs.
+//
+// A plugin is a folder plugins/<name>/ with a watcher.cpp and a README.md; the build finds it. The
+// class derives from Watcher, declares its options in a static Declare(OptionSet&, Self&), and
+// registers itself with REGISTER_WATCHER. Retry, restart, naming, metrics and persistence are the
+// supervisor's and the queue's.
+#ifndef CORE_WATCHER_H_
+#define CORE_WATCHER_H_
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/options.h"
+#include "core/result.h"
+#include "core/trigger.h"
+
+namespace tower {
+
+class TriggerQueue;
+
+// A change of the watcher's checkpoint: what it remembers across restarts, under keys of its own
+// choice.
+struct Remember {
+  std::string key;
+  std::optional<std::string> value;  // nothing: forget the key
+};
+
+// What goes with a put, into the same transaction.
+struct Event {
+  std::string_view key = {};  // the event's id in its source; a second put under it stores nothing
+  std::span<const Remember> remember = {};  // checkpoint
+};
+
+// The watcher's door to the queue. Used by the watcher's thread.
+class WatcherQueue {
+ public:
+  WatcherQueue(TriggerQueue& queue, std::string source, std::stop_token stop, Counter& accepted,
+               Gauge& last_success);
+
+  // Returns once the triggers and the checkpoint are on disk: from then on they will be published.
+  // Waits while the queue is full. An empty span stores the checkpoint alone. kStopped: stop was
+  // requested first, nothing was stored; return it from Run. Any other error: return it from Run
+  // too, and be ready to do the event again.
+  Status Put(std::span<const Trigger> triggers, const Event& event = {});
+  Status Put(const Trigger& trigger, const Event& event = {}) {
+    return Put(std::span(&trigger, 1), event);
+  }
+
+  // What was remembered under a key; all of it, sorted by key.
+  Result<std::optional<std::string>> Recall(std::string_view key) const;
+  Result<std::vector<std::pair<std::string, std::string>>> RecallAll() const;
+
+ private:
+  TriggerQueue& queue_;
+  const std::string source_;
+  const std::stop_token stop_;
+  Counter& accepted_;
+  Gauge& last_success_;
+};
+
+// What the tower gives to a running watcher. Used by the watcher's thread.
+struct WatcherContext {
+  std::string name;  // of this watcher, such as "inbox"
+  WatcherQueue queue;
+  Logger log;         // has the watcher's name in it
+  Counter& rejected;  // events that could not become triggers; count them here
+
+  // Tells the supervisor that the source was read without a fault: the backoff starts afresh. Put
+  // does so too.
+  void ReportSuccess();
+
+  // Waits; false as soon as stop is requested.
+  static bool Sleep(std::chrono::milliseconds time, const std::stop_token& stop);
+};
+
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+
+  // Watches until stop is requested, then returns Ok or kStopped within a second. A retryable error
+  // makes the supervisor call Run again on the same object after a backoff; kPermanent and kInvalid
+  // stop this watcher alone. An exception counts as a retryable error.
+  virtual Status Run(WatcherContext& tower, std::stop_token stop) = 0;
+
+  // Checks that need the world (does the folder exist?), for `control-tower check`; changes
+  // nothing.
+  virtual Status Check() { return Ok(); }
+};
+
+// One node of the list of linked-in plugins. Constructed before main by REGISTER_WATCHER: no
+// allocation, no lock, no exception.
+class WatcherKind {
+ public:
+  // Makes a watcher whose options are declared in `options` and bound to it.
+  using NewWatcher = std::unique_ptr<Watcher> (*)(OptionSet& options);
+
+  constexpr WatcherKind(std::string_view name, std::string_view summary, NewWatcher make) noexcept
+      : name_(name), summary_(summary), make_(make) {}
+
+  // Links the node into the list; called once per node, before main.
+  bool Link() noexcept;
+
+  std::string_view name() const noexcept { return name_; }
+  std::string_view summary() const noexcept { return summary_; }
+  std::unique_ptr<Watcher> New(OptionSet& options) const { return make_(options); }
+
+  // All that are linked in, sorted by name. kInvalid names two of one name, and names that are
+  // empty or not lower case letters, digits and dashes.
+  static Result<std::vector<const WatcherKind*>> All();
+
+ private:
+  const std::string_view name_;
+  const std::string_view summary_;
+  const NewWatcher make_;
+  const WatcherKind* next_ = nullptr;
+};
+
+namespace internal {
+template <typename T>
+std::unique_ptr<Watcher> NewWatcherOf(OptionSet& options) {
+  auto watcher = std::make_unique<T>();
+  T::Declare(options, *watcher);
+  return watcher;
+}
+}  // namespace internal
+
+// At namespace scope in watcher.cpp, once: REGISTER_WATCHER(Class, "name", "What it does, in one
+// sentence.").
+#define REGISTER_WATCHER(Class, name, summary)                                                  \
+  constinit ::tower::WatcherKind watcher_kind_##Class{name, summary,                            \
+                                                      &::tower::internal::NewWatcherOf<Class>}; \
+  [[maybe_unused]] const bool watcher_linked_##Class = watcher_kind_##Class.Link()
+
+}  // namespace tower
+
+#endif  // CORE_WATCHER_H_
