@@ -1,0 +1,89 @@
+# Every step to build, run and test control-tower. `make` alone lists them.
+
+BROKER ?= amqp
+PORT ?= 8000
+ARGS ?=
+SUITE ?= trixie
+
+BUILD := build/release
+CMAKE_FLAGS := -G Ninja --log-level=NOTICE -Wno-dev
+ifneq ($(shell command -v ccache),)
+  CMAKE_FLAGS += -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
+endif
+export NINJA_STATUS := [%f/%t %es] 
+
+.PHONY: help deps build build-tests run test dependencies dependencies-stop lint fmt test-asan test-tsan bench clean test-fresh
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@echo "control-tower: events in, protocol triggers out. Start with: make run"
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target what; do \
+	  printf '  make %-18s %s\n' "$$target" "$$what"; done
+
+deps:  ## install what is missing through apt (sudo where not root)
+	@third_party/deps.sh build run test lint
+
+build:  ## build/control-tower, static and stripped (debug info in build/control-tower.debug)
+	@third_party/deps.sh build
+	@cmake -S . -B $(BUILD) $(CMAKE_FLAGS)
+	@cmake --build $(BUILD) --target control-tower
+	@test build/control-tower -nt $(BUILD)/control-tower || { \
+	  objcopy --only-keep-debug $(BUILD)/control-tower build/control-tower.debug && \
+	  objcopy --strip-all --add-gnu-debuglink=build/control-tower.debug $(BUILD)/control-tower build/control-tower.new && \
+	  mv build/control-tower.new build/control-tower && \
+	  echo "built build/control-tower"; }
+
+build-tests: build
+	@cmake --build $(BUILD) --target unit-tests integration-tests
+
+run: build  ## build and start everything, then print what to try (BROKER=stdout needs no RabbitMQ; PORT=8000, ARGS=)
+ifeq ($(BROKER),amqp)
+	@third_party/deps.sh run
+	@test/support/dependencies.sh build/rabbitmq start
+endif
+	@BROKER=$(BROKER) PORT=$(PORT) test/support/run.sh $(ARGS)
+
+test: build-tests  ## every unit and integration test, against a RabbitMQ of its own
+	@third_party/deps.sh test
+	@test/support/run_tests.sh $(BUILD) build/control-tower
+
+dependencies:  ## start RabbitMQ on this machine and wait until it answers
+	@third_party/deps.sh run
+	@test/support/dependencies.sh build/rabbitmq start
+
+dependencies-stop:  ## stop it again
+	@test/support/dependencies.sh build/rabbitmq stop
+
+lint:  ## format, clang-tidy, who may include whom, length of files and functions
+	@third_party/deps.sh build lint
+	@cmake -S . -B $(BUILD) $(CMAKE_FLAGS)
+	@test/support/lint.sh $(BUILD)
+
+fmt:  ## format the sources
+	@third_party/deps.sh lint
+	@git ls-files '*.cpp' '*.h' | xargs -r clang-format -i
+
+test-asan:  ## every test with the address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory sanitized NAME=asan SANITIZE=address,undefined
+
+test-tsan:  ## every test with the thread sanitizer
+	@$(MAKE) --no-print-directory sanitized NAME=tsan SANITIZE=thread
+
+.PHONY: sanitized
+sanitized:
+	@third_party/deps.sh build test
+	@cmake -S . -B build/$(NAME) $(CMAKE_FLAGS) -DTOWER_SANITIZE=$(SANITIZE)
+	@cmake --build build/$(NAME) --target control-tower unit-tests integration-tests
+	@test/support/run_tests.sh build/$(NAME) build/$(NAME)/control-tower
+
+bench: build  ## throughput against bare cpp-httplib and bare rabbitmq-c
+	@third_party/deps.sh bench
+	@test/bench/run.sh
+
+test-fresh:  ## make test and make run in a bare Debian made by debootstrap (root; SUITE=trixie or bookworm)
+	@test/support/fresh.sh $(SUITE)
+
+clean:  ## remove build/
+	@test ! -e build/rabbitmq || test/support/dependencies.sh build/rabbitmq stop
+	rm -rf build
