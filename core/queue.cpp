@@ -1,0 +1,265 @@
+#include "core/queue.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "core/queue_impl.h"
+
+namespace tower {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr std::size_t kReadBytes = 4 << 20;
+constexpr auto kSettleDelay = std::chrono::milliseconds(50);
+constexpr auto kRetryDelay = std::chrono::seconds(1);
+
+}  // namespace
+
+std::string_view ToString(TriggerState state) noexcept {
+  switch (state) {
+    case TriggerState::kQueued:
+      return "queued";
+    case TriggerState::kPublished:
+      return "published";
+    case TriggerState::kUndeliverable:
+      return "undeliverable";
+  }
+  return "unknown";
+}
+
+TriggerQueue::Impl::Impl(const QueueOptions& options, std::unique_ptr<QueueStore> store,
+                         std::unique_ptr<QueueReader> reader, Logger log, Metrics& metrics)
+    : options_(options),
+      log_(std::move(log)),
+      metrics_(metrics),
+      commit_seconds_(metrics.GetHistogram("queue_commit_seconds",
+                                           "Time to write one group of triggers to disk.")),
+      reader_(std::move(reader)),
+      store_(std::move(store)),
+      backlog_(store_->ends()) {
+  metrics_.SetGauge("queue_depth", "Triggers accepted and not yet settled.",
+                    [this] { return static_cast<double>(Stats().depth); });
+  metrics_.SetGauge("queue_bytes", "Bytes held for triggers that are not history.",
+                    [this] { return static_cast<double>(Stats().bytes); });
+  metrics_.SetGauge("queue_oldest_seconds", "Age of the oldest trigger not yet settled.",
+                    [this] { return std::chrono::duration<double>(Stats().oldest).count(); });
+  writer_ = std::jthread([this] {
+    pthread_setname_np(pthread_self(), "queue-writer");
+    Write();
+  });
+}
+
+std::int64_t TriggerQueue::Impl::NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// --- Put -----------------------------------------------------------------------------------------
+
+bool TriggerQueue::Impl::HasRoom(std::int64_t bytes) const {
+  return backlog_.bytes() + pending_bytes_ + bytes <= static_cast<std::int64_t>(options_.max_bytes);
+}
+
+Status TriggerQueue::Impl::WaitForRoom(std::unique_lock<std::mutex>& lock,
+                                       const PutRequest& request, const std::stop_token& stop) {
+  const auto done = [&] { return closing_ || HasRoom(request.bytes); };
+  while (true) {
+    if (stop.stop_requested()) return Error{ErrorCode::kStopped, "stop requested"};
+    if (closing_) return Error{ErrorCode::kStopped, "the queue is closed"};
+    if (HasRoom(request.bytes)) return Ok();
+    const auto deadline = request.options.deadline;
+    if (deadline && SteadyClock::now() >= *deadline) {
+      return Error{ErrorCode::kFull,
+                   "the queue is full (queue.max-bytes); it empties as the broker takes messages"};
+    }
+    if (deadline) {
+      room_.wait_until(lock, stop, *deadline, done);
+    } else {
+      room_.wait(lock, stop, done);
+    }
+  }
+}
+
+Result<Receipt> TriggerQueue::Impl::Put(std::span<const Trigger> batch, const PutOptions& options,
+                                        const std::stop_token& stop) {
+  while (true) {
+    PutRequest request(batch, options);
+    if (request.bytes > static_cast<std::int64_t>(options_.max_bytes)) {
+      return Error{ErrorCode::kInvalid,
+                   "the batch is larger than the whole queue may be (queue.max-bytes)"};
+    }
+    {
+      std::unique_lock lock(mutex_);
+      if (auto room = WaitForRoom(lock, request, stop); !room) return room.error();
+      pending_.push_back(&request);
+      pending_bytes_ += request.bytes;
+      if (writer_idle_) {
+        writer_idle_ = false;
+        writer_wake_.notify_one();
+      }
+    }
+    request.done.Wait();
+    if (request.result || request.result.error().code != ErrorCode::kFull) {
+      return std::move(request.result);
+    }
+    // The disk is full: the same as a full queue, but nobody can tell when it has room again.
+    const auto retry = SteadyClock::now() + kRetryDelay;
+    if (options.deadline && *options.deadline < retry) return std::move(request.result);
+    std::unique_lock lock(mutex_);
+    room_.wait_until(lock, stop, retry, [&] { return closing_; });
+    if (stop.stop_requested()) return Error{ErrorCode::kStopped, "stop requested"};
+  }
+}
+
+// --- The consumer --------------------------------------------------------------------------------
+
+Result<std::vector<AcceptedTrigger>> TriggerQueue::Impl::TryTake(std::size_t limit) {
+  std::unique_lock lock(mutex_);
+  auto taken = backlog_.Take(limit);
+  while (taken.empty() && backlog_.ready()) {
+    const auto after = backlog_.read_seq();
+    const auto upto = backlog_.last_seq();
+    lock.unlock();
+    auto rows = reader_->Rows(after, upto, limit, kReadBytes);
+    if (!rows) return ExplainQueueError(options_.path, rows.error());
+    if (rows->empty()) {
+      return ExplainQueueError(options_.path, {ErrorCode::kPermanent, "rows are missing"});
+    }
+    lock.lock();
+    taken = backlog_.NoteRead(std::move(*rows));
+    if (backlog_.Settle({}, 0, new_undeliverable_)) NoteSettled();
+  }
+  return taken;
+}
+
+Result<std::vector<AcceptedTrigger>> TriggerQueue::Impl::Take(
+    std::size_t limit, const std::stop_token& stop,
+    std::optional<SteadyClock::time_point> deadline) {
+  while (true) {
+    auto taken = TryTake(limit);
+    if (!taken || !taken->empty()) return taken;
+    std::unique_lock lock(mutex_);
+    const auto ready = [&] { return closing_ || backlog_.ready(); };
+    const bool go_on =
+        deadline ? ready_.wait_until(lock, stop, *deadline, ready) : ready_.wait(lock, stop, ready);
+    if (!go_on || !backlog_.ready()) return taken;
+  }
+}
+
+bool TriggerQueue::Impl::WakeWhenReady(Wakeup& wakeup) {
+  const std::lock_guard lock(mutex_);
+  if (backlog_.ready()) return true;
+  wakeup_ = &wakeup;
+  return false;
+}
+
+void TriggerQueue::Impl::CancelWakeup() {
+  const std::lock_guard lock(mutex_);
+  wakeup_ = nullptr;
+}
+
+void TriggerQueue::Impl::NoteSettled() {
+  if (!settle_dirty_) {
+    settle_dirty_ = true;
+    settle_due_ = SteadyClock::now() + kSettleDelay;
+    if (writer_idle_) writer_wake_.notify_one();
+  }
+  room_.notify_all();
+}
+
+void TriggerQueue::Impl::Settle(std::span<const Outcome> outcomes) {
+  const auto now_ms = NowMs();
+  const std::lock_guard lock(mutex_);
+  if (backlog_.Settle(outcomes, now_ms, new_undeliverable_)) NoteSettled();
+}
+
+QueueStats TriggerQueue::Impl::Stats() {
+  QueueStats stats;
+  std::int64_t oldest_ms = 0;
+  std::int64_t next = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    stats.depth = backlog_.depth();
+    stats.undeliverable = backlog_.undeliverable();
+    stats.bytes = static_cast<std::uint64_t>(backlog_.bytes());
+    stats.health = health_;
+    oldest_ms = backlog_.oldest_ms();
+    next = backlog_.cursor();
+  }
+  if (stats.depth > 0 && oldest_ms == 0) {
+    if (auto rows = reader_->Rows(next, next + 1, 1, 1); rows && !rows->empty()) {
+      oldest_ms = rows->front().trigger.accepted_at.time_since_epoch().count();
+    }
+  }
+  if (oldest_ms > 0) {
+    stats.oldest = std::chrono::milliseconds(std::max<std::int64_t>(0, NowMs() - oldest_ms));
+  }
+  return stats;
+}
+
+void TriggerQueue::Impl::Close() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closing_) return;
+    closing_ = true;
+    writer_wake_.notify_one();
+    room_.notify_all();
+    ready_.notify_all();
+  }
+  writer_.join();
+  for (const auto* name : {"queue_depth", "queue_bytes", "queue_oldest_seconds"}) {
+    metrics_.SetGauge(name, "", nullptr);
+  }
+}
+
+// --- The face ------------------------------------------------------------------------------------
+
+TriggerQueue::TriggerQueue(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TriggerQueue::~TriggerQueue() = default;
+
+Result<std::unique_ptr<TriggerQueue>> TriggerQueue::Open(const QueueOptions& options, Logger log,
+                                                         Metrics& metrics) {
+  auto store = QueueStore::Open(options);
+  if (!store) return store.error();
+  auto reader = QueueReader::Open(options, **store);
+  if (!reader) return reader.error();
+  return std::unique_ptr<TriggerQueue>(new TriggerQueue(std::make_unique<Impl>(
+      options, std::move(*store), std::move(*reader), std::move(log), metrics)));
+}
+
+Result<Receipt> TriggerQueue::Put(std::span<const Trigger> batch, const PutOptions& options,
+                                  std::stop_token stop) {
+  return impl_->Put(batch, options, stop);
+}
+Result<std::vector<AcceptedTrigger>> TriggerQueue::Take(
+    std::size_t limit, std::stop_token stop,
+    std::optional<std::chrono::steady_clock::time_point> deadline) {
+  return impl_->Take(limit, stop, deadline);
+}
+Result<std::vector<AcceptedTrigger>> TriggerQueue::TryTake(std::size_t limit) {
+  return impl_->TryTake(limit);
+}
+bool TriggerQueue::WakeWhenReady(Wakeup& wakeup) { return impl_->WakeWhenReady(wakeup); }
+void TriggerQueue::CancelWakeup() { impl_->CancelWakeup(); }
+void TriggerQueue::Settle(std::span<const Outcome> outcomes) { impl_->Settle(outcomes); }
+Result<TriggerRecord> TriggerQueue::Find(const Uuid& uuid) const {
+  return impl_->reader().Find(uuid);
+}
+Result<std::optional<std::string>> TriggerQueue::Checkpoint(std::string_view source,
+                                                            std::string_view key) const {
+  return impl_->reader().Checkpoint(source, key);
+}
+Result<std::vector<std::pair<std::string, std::string>>> TriggerQueue::Checkpoints(
+    std::string_view source) const {
+  return impl_->reader().Checkpoints(source);
+}
+QueueStats TriggerQueue::Stats() const { return impl_->Stats(); }
+void TriggerQueue::Close() { impl_->Close(); }
+
+}  // namespace tower

@@ -1,0 +1,108 @@
+#include "core/queue_backlog.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tower {
+namespace {
+
+constexpr std::size_t kHandoverRows = 8192;
+constexpr std::int64_t kHandoverBytes = 8 << 20;
+
+std::int64_t MsOf(const AcceptedTrigger& trigger) {
+  return static_cast<std::int64_t>(trigger.accepted_at.time_since_epoch().count());
+}
+
+}  // namespace
+
+Backlog::Backlog(const QueueEnds& ends)
+    : last_seq_(ends.last_seq),
+      last_position_(ends.last_position),
+      cursor_(ends.cursor),
+      cursor_position_(ends.cursor_position),
+      undeliverable_(ends.undeliverable),
+      undeliverable_bytes_(ends.undeliverable_bytes),
+      read_seq_(ends.cursor),
+      lagging_(ends.cursor < ends.last_seq) {}
+
+void Backlog::Add(QueueRow&& row) {
+  lagging_ = lagging_ || handover_.size() >= kHandoverRows || handover_bytes_ > kHandoverBytes;
+  if (lagging_) return;
+  handover_bytes_ += static_cast<std::int64_t>(row.trigger.body.size());
+  handover_.push_back(std::move(row));
+}
+
+void Backlog::SetEnd(std::int64_t last_seq, std::int64_t last_position) {
+  // More than what was added: the file was opened anew, and had rows of a commit that seemed to
+  // fail.
+  const std::int64_t handed = handover_.empty() ? read_seq_ : handover_.back().trigger.seq;
+  lagging_ = lagging_ || handed < last_seq;
+  last_seq_ = last_seq;
+  last_position_ = last_position;
+}
+
+void Backlog::NoteTaken(const QueueRow& row) {
+  const auto& trigger = row.trigger;
+  in_flight_.push_back(
+      {trigger.seq, row.position, SizeOf(trigger), MsOf(trigger), row.undeliverable});
+  read_seq_ = trigger.seq;
+}
+
+std::vector<AcceptedTrigger> Backlog::Take(std::size_t limit) {
+  std::vector<AcceptedTrigger> taken;
+  taken.reserve(std::min(limit, handover_.size()));
+  while (!handover_.empty() && taken.size() < limit) {
+    auto& row = handover_.front();
+    NoteTaken(row);
+    handover_bytes_ -= static_cast<std::int64_t>(row.trigger.body.size());
+    taken.push_back(std::move(row.trigger));
+    handover_.pop_front();
+  }
+  return taken;
+}
+
+std::vector<AcceptedTrigger> Backlog::NoteRead(std::vector<QueueRow>&& rows) {
+  std::vector<AcceptedTrigger> taken;
+  taken.reserve(rows.size());
+  for (auto& row : rows) {
+    NoteTaken(row);
+    if (!row.undeliverable) taken.push_back(std::move(row.trigger));
+  }
+  if (read_seq_ == last_seq_) lagging_ = false;
+  return taken;
+}
+
+bool Backlog::AdvanceCursor() {
+  const auto before = cursor_;
+  while (!in_flight_.empty() && in_flight_.front().settled) {
+    cursor_ = in_flight_.front().seq;
+    cursor_position_ = in_flight_.front().position;
+    in_flight_.pop_front();
+  }
+  return cursor_ != before;
+}
+
+bool Backlog::Settle(std::span<const Outcome> outcomes, std::int64_t now_ms,
+                     std::vector<Undeliverable>& undeliverable) {
+  bool listed = false;
+  for (const auto& outcome : outcomes) {
+    const auto entry =
+        std::lower_bound(in_flight_.begin(), in_flight_.end(), outcome.seq,
+                         [](const InFlight& each, std::int64_t seq) { return each.seq < seq; });
+    if (entry == in_flight_.end() || entry->seq != outcome.seq || entry->settled) continue;
+    entry->settled = true;
+    if (outcome.published) continue;
+    undeliverable.push_back({outcome.seq, outcome.reason, now_ms, entry->bytes});
+    undeliverable_ += 1;
+    undeliverable_bytes_ += entry->bytes;
+    listed = true;
+  }
+  return AdvanceCursor() || listed;
+}
+
+std::int64_t Backlog::oldest_ms() const noexcept {
+  if (!in_flight_.empty()) return in_flight_.front().accepted_ms;
+  return handover_.empty() ? 0 : MsOf(handover_.front().trigger);
+}
+
+}  // namespace tower

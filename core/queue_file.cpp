@@ -1,0 +1,202 @@
+// Opening the queue's file: the lock, the format, the checks.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+
+#include "core/queue_store.h"
+
+namespace tower {
+namespace {
+
+constexpr std::int64_t kFormatVersion = 1;
+constexpr std::int64_t kApplicationId = 0x43747772;  // "Ctwr", in the file's header at offset 68
+constexpr auto kCheckBudget = std::chrono::milliseconds(200);
+constexpr std::int64_t kPageSize = 4096;
+
+constexpr const char* kSchema = R"sql(
+BEGIN IMMEDIATE;
+CREATE TABLE triggers(
+  seq INTEGER PRIMARY KEY, uuid BLOB NOT NULL, source INTEGER NOT NULL, accepted_ms INTEGER NOT NULL,
+  position INTEGER NOT NULL, api_version TEXT NOT NULL, protocol TEXT NOT NULL, traceparent TEXT NOT NULL,
+  tracestate TEXT NOT NULL, body BLOB NOT NULL);
+CREATE UNIQUE INDEX triggers_uuid ON triggers(uuid);
+CREATE TABLE sources(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE state(
+  id INTEGER PRIMARY KEY CHECK (id = 1), cursor INTEGER NOT NULL, cursor_position INTEGER NOT NULL,
+  trimmed INTEGER NOT NULL, trimmed_position INTEGER NOT NULL);
+INSERT INTO state VALUES (1, 0, 0, 0, 0);
+CREATE TABLE settlements(seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL);
+CREATE TABLE undeliverable(
+  seq INTEGER PRIMARY KEY, reason TEXT NOT NULL, at_ms INTEGER NOT NULL, bytes INTEGER NOT NULL);
+CREATE TABLE keys(
+  source INTEGER NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, uuids BLOB NOT NULL, seq INTEGER NOT NULL,
+  PRIMARY KEY (source, key)) WITHOUT ROWID;
+CREATE INDEX keys_seq ON keys(seq);
+CREATE TABLE checkpoints(
+  source INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID;
+PRAGMA application_id = 1131706226;
+PRAGMA user_version = 1;
+COMMIT;
+)sql";
+static_assert(kApplicationId == 1131706226);
+
+std::string FolderOf(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Makes an empty file that only its owner may read, and makes its name durable; SQLite gives the
+// same mode to its companions.
+Status MakeFile(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return Error{ErrorCode::kPermanent, ErrnoText(errno)};
+  close(fd);
+  const int folder = open(FolderOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    fsync(folder);
+    close(folder);
+  }
+  return Ok();
+}
+
+Status CheckFormat(Database& database) {
+  auto application = database.QueryInt("PRAGMA application_id");
+  if (!application) return application.error();
+  auto version = database.QueryInt("PRAGMA user_version");
+  if (!version) return version.error();
+  auto tables = database.QueryInt("SELECT count(*) FROM sqlite_master");
+  if (!tables) return tables.error();
+  if (**tables == 0 && **application == 0) return database.Execute(kSchema);
+  if (**application != kApplicationId) {
+    return Error{ErrorCode::kInvalid, "it is a database of another program"};
+  }
+  if (**version != kFormatVersion) {
+    return Error{ErrorCode::kInvalid, "it has format version " + std::to_string(**version) +
+                                          ", this control-tower reads version " +
+                                          std::to_string(kFormatVersion)};
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Error ExplainQueueError(const std::string& path, Error error) {
+  std::string advice;
+  if (error.code == ErrorCode::kPermanent || error.code == ErrorCode::kInvalid) {
+    advice = "; nothing was changed: restore the file from a backup, or move " + path + ", " +
+             path + "-wal and " + path + "-shm away together, or set queue.path to another file";
+  } else if (error.code == ErrorCode::kFull) {
+    advice = "; free some disk space or raise queue.max-bytes";
+  }
+  if (error.code == ErrorCode::kInvalid) error.code = ErrorCode::kPermanent;
+  error.message = "queue file " + path + ": " + error.message + advice;
+  return error;
+}
+
+Result<QueueLock> QueueLock::Acquire(const std::string& path) {
+  const std::string name = path + ".lock";
+  const int fd = open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    return Error{ErrorCode::kPermanent, "open " + name + ": " + ErrnoText(errno) +
+                                            "; queue.path must name a file in a folder "
+                                            "that exists and can be written to"};
+  }
+  QueueLock lock(fd);
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    const std::string pid = std::to_string(getpid()) + "\n";
+    if (ftruncate(fd, 0) == 0) (void)!pwrite(fd, pid.data(), pid.size(), 0);
+    return lock;
+  }
+  char holder[32] = {};
+  const auto size = pread(fd, holder, sizeof holder - 1, 0);
+  std::string pid(holder, size > 0 ? static_cast<std::size_t>(size) : 0);
+  while (!pid.empty() && pid.back() == '\n') pid.pop_back();
+  return Error{ErrorCode::kPermanent, "queue file " + path + " is in use by " +
+                                          (pid.empty() ? "another process" : "process " + pid) +
+                                          "; stop it, or set queue.path to another file"};
+}
+
+QueueLock::~QueueLock() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Result<std::unique_ptr<QueueStore>> QueueStore::Open(const QueueOptions& options) {
+  std::optional<QueueLock> lock;
+  const bool in_memory = options.path == ":memory:";
+  if (!in_memory) {
+    auto acquired = QueueLock::Acquire(options.path);
+    if (!acquired) return acquired.error();
+    lock.emplace(std::move(*acquired));
+    if (auto made = MakeFile(options.path); !made) {
+      return ExplainQueueError(options.path, made.error());
+    }
+  }
+  std::unique_ptr<QueueStore> store(new QueueStore(options, std::move(lock)));
+  if (auto opened = store->OpenDatabase(); !opened) {
+    return ExplainQueueError(options.path, opened.error());
+  }
+  return store;
+}
+
+Status QueueStore::OpenDatabase() {
+  shared_.reset();
+  auto opened = Database::Open(options_.path, Database::Access::kReadWrite);
+  if (!opened) return opened.error();
+  auto& database = *opened;
+  // Looked at before anything is written: a file that is not ours stays as it is.
+  if (auto sound = CheckFormat(database); !sound) return sound;
+  const auto pages = static_cast<std::int64_t>(options_.max_bytes) * 2 / kPageSize + 16384;
+  const std::string settings =
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=FAST;"
+      "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=2000;"
+      "PRAGMA max_page_count=" +
+      std::to_string(pages);
+  if (auto set = database.Execute(settings.c_str()); !set) return set;
+  if (auto sound = database.QuickCheck(kCheckBudget); !sound) return sound;
+  shared_ = std::make_shared<SharedDatabase>(std::move(database));
+  if (auto prepared = Prepare(); !prepared) return prepared;
+  return ReadEnds();
+}
+
+Status QueueStore::ReadEnds() {
+  QueueEnds ends;
+  auto state = shared_->database.Prepare(
+      "SELECT cursor, cursor_position, trimmed, trimmed_position FROM state");
+  if (!state) return state.error();
+  auto found = state->Step();
+  if (!found) return found.error();
+  if (!*found) return Error{ErrorCode::kPermanent, "the queue's state is missing"};
+  ends.cursor = state->Int(0);
+  ends.cursor_position = state->Int(1);
+  ends.trimmed = state->Int(2);
+  ends.trimmed_position = state->Int(3);
+  state->Reset();
+  auto last =
+      shared_->database.Prepare("SELECT seq, position FROM triggers ORDER BY seq DESC LIMIT 1");
+  if (!last) return last.error();
+  if (found = last->Step(); !found) return found.error();
+  if (*found) {
+    ends.last_seq = last->Int(0);
+    ends.last_position = last->Int(1);
+  }
+  last->Reset();
+  auto listed =
+      shared_->database.Prepare("SELECT count(*), coalesce(sum(bytes), 0) FROM undeliverable");
+  if (!listed) return listed.error();
+  if (found = listed->Step(); !found) return found.error();
+  ends.undeliverable = listed->Int(0);
+  ends.undeliverable_bytes = listed->Int(1);
+  listed->Reset();
+  if (ends.trimmed > ends.cursor || ends.cursor > ends.last_seq) {
+    return Error{ErrorCode::kPermanent, "the cursor lies outside of the log"};
+  }
+  ends_ = ends;
+  return Ok();
+}
+
+}  // namespace tower

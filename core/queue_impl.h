@@ -1,0 +1,92 @@
+// The inside of TriggerQueue: core/queue.cpp has what callers and the consumer do,
+// core/queue_writer.cpp the writer thread.
+#ifndef CORE_QUEUE_IMPL_H_
+#define CORE_QUEUE_IMPL_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/queue.h"
+#include "core/queue_backlog.h"
+#include "core/queue_put.h"
+#include "core/queue_store.h"
+
+namespace tower {
+
+class TriggerQueue::Impl {
+ public:
+  Impl(const QueueOptions& options, std::unique_ptr<QueueStore> store,
+       std::unique_ptr<QueueReader> reader, Logger log, Metrics& metrics);
+  ~Impl() { Close(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  Result<Receipt> Put(std::span<const Trigger> batch, const PutOptions& options,
+                      const std::stop_token& stop);
+  Result<std::vector<AcceptedTrigger>> Take(
+      std::size_t limit, const std::stop_token& stop,
+      std::optional<std::chrono::steady_clock::time_point> deadline);
+  Result<std::vector<AcceptedTrigger>> TryTake(std::size_t limit);
+  bool WakeWhenReady(Wakeup& wakeup);
+  void CancelWakeup();
+  void Settle(std::span<const Outcome> outcomes);
+  QueueStats Stats();
+  void Close();
+  QueueReader& reader() { return *reader_; }
+
+ private:
+  // Milliseconds since 1970.
+  static std::int64_t NowMs();
+  // Put.
+  Status WaitForRoom(std::unique_lock<std::mutex>& lock, const PutRequest& request,
+                     const std::stop_token& stop);
+  bool HasRoom(std::int64_t bytes) const;
+  // The writer.
+  void Write();
+  bool WaitForWork(std::unique_lock<std::mutex>& lock);
+  void CommitRound(std::vector<PutRequest*>& requests);
+  Status StoreAll(const std::vector<PutRequest*>& requests, bool settle);
+  Status StoreSettled();
+  Status TrimHistory();
+  void Publish(std::vector<PutRequest*>& requests, const Status& outcome, bool settle);
+  void HandOver(std::vector<PutRequest*>& requests);
+  void NoteHealth(const Status& outcome);
+  void NoteSettled();
+
+  const QueueOptions options_;
+  const Logger log_;
+  Metrics& metrics_;
+  Histogram& commit_seconds_;
+  const std::unique_ptr<QueueReader> reader_;
+
+  // Used only by the writer.
+  std::unique_ptr<QueueStore> store_;
+  bool trim_more_ = false;
+  struct {
+    std::int64_t cursor = 0, position = 0;
+    std::vector<Undeliverable> undeliverable;
+  } settling_;
+
+  mutable std::mutex mutex_;  // guards the rest
+  std::condition_variable writer_wake_;
+  std::condition_variable_any room_, ready_;
+  std::vector<PutRequest*> pending_;
+  std::int64_t pending_bytes_ = 0;
+  bool writer_idle_ = false, closing_ = false;
+  Status health_;
+  Backlog backlog_;
+  Wakeup* wakeup_ = nullptr;
+  bool settle_dirty_ = false;
+  std::chrono::steady_clock::time_point settle_due_;
+  std::vector<Undeliverable> new_undeliverable_;
+
+  std::jthread writer_;
+};
+
+}  // namespace tower
+
+#endif  // CORE_QUEUE_IMPL_H_

@@ -1,0 +1,106 @@
+#include "core/queue_put.h"
+
+#include <set>
+#include <utility>
+
+namespace tower {
+namespace {
+
+Error Conflict(const Uuid& uuid, std::string_view what) {
+  return {ErrorCode::kConflict, "uuid " + uuid.ToString() + " " + std::string(what)};
+}
+
+// Whether the key was used before; `receipt` then has the uuids of that time.
+Result<bool> FindKey(QueueStore& store, const PutOptions& options, Receipt& receipt) {
+  if (options.key.empty()) return false;
+  auto known = store.FindKey(options.source, options.key);
+  if (!known) return known.error();
+  if (!*known) return false;
+  if ((*known)->fingerprint != options.fingerprint) {
+    return Error{ErrorCode::kConflict, "this idempotency key was used with other content"};
+  }
+  receipt.uuids = std::move((*known)->uuids);
+  return true;
+}
+
+// Marks the rows whose uuid and content are on disk already.
+Status FindKnownRows(QueueStore& store, PutRequest& request) {
+  std::set<Uuid> seen;
+  for (std::size_t i = 0; i < request.rows.size(); ++i) {
+    if (!request.chosen[i]) continue;
+    const auto& trigger = request.rows[i].trigger;
+    if (!seen.insert(trigger.uuid).second) {
+      return Conflict(trigger.uuid, "stands twice in the batch");
+    }
+    auto body = store.FindBody(trigger.uuid);
+    if (!body) return body.error();
+    if (!*body) continue;
+    if (**body != trigger.body) return Conflict(trigger.uuid, "was used with other content");
+    request.known[i] = true;
+  }
+  return Ok();
+}
+
+Status Append(QueueStore& store, PutRequest& request, Receipt& receipt, std::int64_t now_ms) {
+  if (auto found = FindKnownRows(store, request); !found) return found;
+  receipt.repeated = !request.rows.empty();
+  for (std::size_t i = 0; i < request.rows.size(); ++i) {
+    auto& row = request.rows[i];
+    receipt.uuids.push_back(row.trigger.uuid);
+    if (request.known[i]) continue;
+    receipt.repeated = false;
+    row.trigger.accepted_at =
+        std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(now_ms));
+    if (auto stored = store.Append(row); !stored) return stored;
+  }
+  const auto& options = request.options;
+  if (options.key.empty()) return Ok();
+  return store.AddKey(options.source, options.key, options.fingerprint, receipt.uuids);
+}
+
+}  // namespace
+
+PutRequest::PutRequest(std::span<const Trigger> batch, const PutOptions& put_options)
+    : options(put_options), rows(batch.size()), chosen(batch.size()) {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    auto& trigger = rows[i].trigger;
+    chosen[i] = batch[i].uuid().has_value();
+    trigger.uuid = chosen[i] ? *batch[i].uuid() : NewUuidV7();
+    trigger.api_version = batch[i].api_version();
+    trigger.protocol = batch[i].protocol();
+    trigger.source = options.source;
+    trigger.traceparent = options.traceparent;
+    trigger.tracestate = options.tracestate;
+    trigger.body = batch[i].BodyWith(trigger.uuid);
+    bytes += SizeOf(trigger);
+  }
+}
+
+Status StoreRequest(QueueStore& store, PutRequest& request, std::int64_t now_ms) {
+  Receipt receipt;
+  receipt.uuids.reserve(request.rows.size());
+  auto repeated = FindKey(store, request.options, receipt);
+  request.known.assign(request.rows.size(), repeated.value_or(false));
+  Status stored = Ok();
+  if (!repeated) {
+    stored = repeated.error();
+  } else if (*repeated) {
+    receipt.repeated = true;
+  } else {
+    stored = Append(store, request, receipt, now_ms);
+  }
+  if (!stored) {
+    if (stored.error().code != ErrorCode::kConflict) return stored;
+    request.result = stored.error();
+    return Ok();
+  }
+  // Also for a repeat: its source moves on all the same.
+  for (const auto& change : request.options.checkpoints) {
+    auto changed = store.ChangeCheckpoint(request.options.source, change);
+    if (!changed) return changed;
+  }
+  request.result = std::move(receipt);
+  return Ok();
+}
+
+}  // namespace tower

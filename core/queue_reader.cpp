@@ -1,0 +1,164 @@
+#include <algorithm>
+
+#include "core/queue_store.h"
+
+namespace tower {
+namespace {
+
+std::chrono::sys_time<std::chrono::milliseconds> TimeOf(std::int64_t ms) {
+  return std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(ms));
+}
+
+// The columns of a trigger, from `seq` on, as Rows and Find select them.
+constexpr std::string_view kColumns =
+    "t.seq, t.uuid, s.name, t.accepted_ms, t.position, t.api_version, t.protocol, t.traceparent,"
+    " t.tracestate, t.body";
+
+QueueRow ReadRow(const Statement& row) {
+  QueueRow read;
+  auto& trigger = read.trigger;
+  trigger.seq = row.Int(0);
+  std::array<std::uint8_t, 16> uuid{};
+  const auto bytes = row.Bytes(1);
+  std::copy_n(bytes.begin(), std::min<std::size_t>(bytes.size(), 16), uuid.begin());
+  trigger.uuid = Uuid(uuid);
+  trigger.source = row.Bytes(2);
+  trigger.accepted_at = TimeOf(row.Int(3));
+  read.position = row.Int(4);
+  trigger.api_version = row.Bytes(5);
+  trigger.protocol = row.Bytes(6);
+  trigger.traceparent = row.Bytes(7);
+  trigger.tracestate = row.Bytes(8);
+  trigger.body = row.Bytes(9);
+  return read;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<QueueReader>> QueueReader::Open(const QueueOptions& options,
+                                                       const QueueStore& store) {
+  auto shared = store.shared();
+  if (options.path != ":memory:") {
+    auto opened = Database::Open(options.path, Database::Access::kReadOnly);
+    if (!opened) return ExplainQueueError(options.path, opened.error());
+    shared = std::make_shared<SharedDatabase>(std::move(*opened));
+  }
+  std::unique_ptr<QueueReader> reader(new QueueReader(std::move(shared)));
+  if (auto prepared = reader->Prepare(); !prepared) {
+    return ExplainQueueError(options.path, prepared.error());
+  }
+  return reader;
+}
+
+Status QueueReader::Prepare() {
+  const std::string columns(kColumns);
+  const struct {
+    Statement* statement;
+    std::string sql;
+  } all[] = {
+      {&rows_, "SELECT " + columns +
+                   ", u.seq FROM triggers t JOIN sources s ON s.id = t.source"
+                   " LEFT JOIN undeliverable u ON u.seq = t.seq"
+                   " WHERE t.seq > ? AND t.seq <= ? ORDER BY t.seq LIMIT ?"},
+      {&find_,
+       "SELECT " + columns + " FROM triggers t JOIN sources s ON s.id = t.source WHERE t.uuid = ?"},
+      {&cursor_, "SELECT cursor FROM state"},
+      {&undeliverable_, "SELECT reason, at_ms FROM undeliverable WHERE seq = ?"},
+      {&settled_, "SELECT at_ms FROM settlements WHERE seq >= ? ORDER BY seq LIMIT 1"},
+      {&checkpoint_,
+       "SELECT c.value FROM checkpoints c JOIN sources s ON s.id = c.source"
+       " WHERE s.name = ? AND c.key = ?"},
+      {&checkpoints_,
+       "SELECT c.key, c.value FROM checkpoints c JOIN sources s ON s.id = c.source"
+       " WHERE s.name = ? ORDER BY c.key"},
+  };
+  for (const auto& [statement, sql] : all) {
+    auto prepared = shared_->database.Prepare(sql);
+    if (!prepared) return prepared.error();
+    *statement = std::move(*prepared);
+  }
+  return Ok();
+}
+
+Result<std::vector<QueueRow>> QueueReader::Rows(std::int64_t after, std::int64_t upto,
+                                                std::size_t limit, std::size_t max_bytes) {
+  const std::lock_guard lock(shared_->mutex);
+  StatementScope scope(rows_);
+  rows_.Bind(after, upto, static_cast<std::int64_t>(limit));
+  std::vector<QueueRow> rows;
+  std::size_t bytes = 0;
+  while (bytes < max_bytes) {
+    auto found = rows_.Step();
+    if (!found) return found.error();
+    if (!*found) break;
+    rows.push_back(ReadRow(rows_));
+    rows.back().undeliverable = !rows_.IsNull(10);
+    bytes += rows.back().trigger.body.size();
+  }
+  return rows;
+}
+
+Result<TriggerRecord> QueueReader::Find(const Uuid& uuid) {
+  const std::lock_guard lock(shared_->mutex);
+  StatementScope scope(find_);
+  const std::string_view bytes(reinterpret_cast<const char*>(uuid.bytes().data()), 16);
+  auto found = find_.Bind(Statement::Blob{bytes}).Step();
+  if (!found) return found.error();
+  if (!*found) {
+    return Error{ErrorCode::kNotFound, "no trigger " + uuid.ToString() + " is kept here"};
+  }
+  TriggerRecord record;
+  record.trigger = ReadRow(find_).trigger;
+  // Within the same read transaction, since find_ is not yet reset.
+  if (auto filled = FillState(record); !filled) return filled.error();
+  return record;
+}
+
+Status QueueReader::FillState(TriggerRecord& record) {
+  const std::int64_t seq = record.trigger.seq;
+  StatementScope listed_scope(undeliverable_);
+  auto listed = undeliverable_.Bind(seq).Step();
+  if (!listed) return listed.error();
+  if (*listed) {
+    record.state = TriggerState::kUndeliverable;
+    record.reason = undeliverable_.Bytes(0);
+    record.settled_at = TimeOf(undeliverable_.Int(1));
+    return Ok();
+  }
+  StatementScope cursor_scope(cursor_);
+  auto cursor = cursor_.Step();
+  if (!cursor) return cursor.error();
+  if (!*cursor || cursor_.Int(0) < seq) return Ok();
+  record.state = TriggerState::kPublished;
+  StatementScope settled_scope(settled_);
+  auto settled = settled_.Bind(seq).Step();
+  if (!settled) return settled.error();
+  if (*settled) record.settled_at = TimeOf(settled_.Int(0));
+  return Ok();
+}
+
+Result<std::optional<std::string>> QueueReader::Checkpoint(std::string_view source,
+                                                           std::string_view key) {
+  const std::lock_guard lock(shared_->mutex);
+  StatementScope scope(checkpoint_);
+  auto found = checkpoint_.Bind(source, key).Step();
+  if (!found) return found.error();
+  if (!*found) return std::optional<std::string>();
+  return std::optional(std::string(checkpoint_.Bytes(0)));
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> QueueReader::Checkpoints(
+    std::string_view source) {
+  const std::lock_guard lock(shared_->mutex);
+  StatementScope scope(checkpoints_);
+  checkpoints_.Bind(source);
+  std::vector<std::pair<std::string, std::string>> all;
+  while (true) {
+    auto found = checkpoints_.Step();
+    if (!found) return found.error();
+    if (!*found) return all;
+    all.emplace_back(checkpoints_.Bytes(0), checkpoints_.Bytes(1));
+  }
+}
+
+}  // namespace tower

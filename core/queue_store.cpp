@@ -1,0 +1,240 @@
+#include "core/queue_store.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace tower {
+namespace {
+
+// Bytes that a row costs beyond its own: row header, integers, its entry in the index by uuid, and
+// pages not quite full.
+constexpr std::int64_t kRowOverhead = 256;
+constexpr std::int64_t kTrimStep = 500;
+constexpr std::int64_t kSettlementEveryMs = 1000;
+
+std::string_view BytesOf(const Uuid& uuid) {
+  return {reinterpret_cast<const char*>(uuid.bytes().data()), uuid.bytes().size()};
+}
+
+}  // namespace
+
+std::int64_t SizeOf(const AcceptedTrigger& trigger) noexcept {
+  return static_cast<std::int64_t>(trigger.body.size() + trigger.api_version.size() +
+                                   trigger.protocol.size() + trigger.traceparent.size() +
+                                   trigger.tracestate.size()) +
+         kRowOverhead;
+}
+
+Status QueueStore::Prepare() {
+  struct {
+    Statement* statement;
+    std::string_view sql;
+  } const all[] = {
+      {&sql_.begin, "BEGIN IMMEDIATE"},
+      {&sql_.commit, "COMMIT"},
+      {&sql_.rollback, "ROLLBACK"},
+      {&sql_.find_key, "SELECT fingerprint, uuids FROM keys WHERE source = ? AND key = ?"},
+      {&sql_.find_body, "SELECT body FROM triggers WHERE uuid = ?"},
+      {&sql_.find_source, "SELECT id FROM sources WHERE name = ?"},
+      {&sql_.add_source, "INSERT INTO sources(name) VALUES (?) RETURNING id"},
+      {&sql_.append, "INSERT INTO triggers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      {&sql_.add_key, "INSERT INTO keys VALUES (?, ?, ?, ?, ?)"},
+      {&sql_.set_checkpoint, "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)"},
+      {&sql_.forget_checkpoint, "DELETE FROM checkpoints WHERE source = ? AND key = ?"},
+      {&sql_.move_cursor, "UPDATE state SET cursor = ?, cursor_position = ?"},
+      {&sql_.add_settlement, "INSERT OR REPLACE INTO settlements VALUES (?, ?)"},
+      {&sql_.drop_settlement, "DELETE FROM settlements WHERE seq = ?"},
+      {&sql_.add_undeliverable, "INSERT OR REPLACE INTO undeliverable VALUES (?, ?, ?, ?)"},
+      {&sql_.oldest_settlement, "SELECT seq, at_ms FROM settlements ORDER BY seq LIMIT 1"},
+      {&sql_.position_at,
+       "SELECT position FROM triggers WHERE seq <= ? AND seq > ? ORDER BY seq DESC LIMIT 1"},
+      {&sql_.trim,
+       "DELETE FROM triggers WHERE seq > ? AND seq <= ?"
+       " AND seq NOT IN (SELECT seq FROM undeliverable)"},
+      {&sql_.trim_settlements, "DELETE FROM settlements WHERE seq <= ?"},
+      {&sql_.trim_keys, "DELETE FROM keys WHERE seq <= ?"},
+      {&sql_.move_trimmed, "UPDATE state SET trimmed = ?, trimmed_position = ?"},
+  };
+  for (const auto& [statement, sql] : all) {
+    auto prepared = shared_->database.Prepare(sql);
+    if (!prepared) return prepared.error();
+    *statement = std::move(*prepared);
+  }
+  return Ok();
+}
+
+Status QueueStore::Begin() {
+  if (reopen_) {
+    sql_ = Statements();
+    if (auto opened = OpenDatabase(); !opened) return opened;
+    reopen_ = false;
+  }
+  transaction_ = std::unique_lock(shared_->mutex);
+  pending_ = ends_;
+  auto begun = sql_.begin.Run();
+  if (!begun) {
+    transaction_.unlock();
+    reopen_ = begun.error().code != ErrorCode::kFull;
+  }
+  return begun;
+}
+
+Status QueueStore::Commit() {
+  auto committed = sql_.commit.Run();
+  if (committed) {
+    ends_ = pending_;
+    transaction_.unlock();
+    return Ok();
+  }
+  // After an I/O error only the file itself knows what is in it.
+  reopen_ = committed.error().code != ErrorCode::kFull;
+  Rollback();
+  return committed;
+}
+
+void QueueStore::Rollback() {
+  if (shared_->database.in_transaction()) {
+    if (!sql_.rollback.Run()) reopen_ = true;
+  }
+  source_ids_.clear();
+  settlement_seq_ = -1;
+  if (transaction_.owns_lock()) transaction_.unlock();
+}
+
+Result<std::int64_t> QueueStore::SourceId(std::string_view source) {
+  if (auto known = source_ids_.find(source); known != source_ids_.end()) return known->second;
+  std::int64_t id = 0;
+  {
+    StatementScope scope(sql_.find_source);
+    auto found = sql_.find_source.Bind(source).Step();
+    if (!found) return found.error();
+    if (*found) id = sql_.find_source.Int(0);
+  }
+  if (id == 0) {
+    StatementScope scope(sql_.add_source);
+    auto added = sql_.add_source.Bind(source).Step();
+    if (!added) return added.error();
+    id = sql_.add_source.Int(0);
+  }
+  source_ids_.emplace(source, id);
+  return id;
+}
+
+Result<std::optional<QueueStore::KnownKey>> QueueStore::FindKey(std::string_view source,
+                                                                std::string_view key) {
+  auto id = SourceId(source);
+  if (!id) return id.error();
+  StatementScope scope(sql_.find_key);
+  auto found = sql_.find_key.Bind(*id, key).Step();
+  if (!found) return found.error();
+  if (!*found) return std::optional<KnownKey>();
+  KnownKey known{std::string(sql_.find_key.Bytes(0)), {}};
+  const auto bytes = sql_.find_key.Bytes(1);
+  for (std::size_t at = 0; at + 16 <= bytes.size(); at += 16) {
+    std::array<std::uint8_t, 16> uuid{};
+    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), 16, uuid.begin());
+    known.uuids.emplace_back(uuid);
+  }
+  return std::optional(std::move(known));
+}
+
+Result<std::optional<std::string>> QueueStore::FindBody(const Uuid& uuid) {
+  StatementScope scope(sql_.find_body);
+  auto found = sql_.find_body.Bind(Statement::Blob{BytesOf(uuid)}).Step();
+  if (!found) return found.error();
+  if (!*found) return std::optional<std::string>();
+  return std::optional(std::string(sql_.find_body.Bytes(0)));
+}
+
+Status QueueStore::Append(QueueRow& row) {
+  auto& trigger = row.trigger;
+  auto source = SourceId(trigger.source);
+  if (!source) return source.error();
+  trigger.seq = pending_.last_seq + 1;
+  row.position = pending_.last_position + SizeOf(trigger);
+  auto stored =
+      sql_.append.Run(trigger.seq, Statement::Blob{BytesOf(trigger.uuid)}, *source,
+                      static_cast<std::int64_t>(trigger.accepted_at.time_since_epoch().count()),
+                      row.position, std::string_view(trigger.api_version),
+                      std::string_view(trigger.protocol), std::string_view(trigger.traceparent),
+                      std::string_view(trigger.tracestate), Statement::Blob{trigger.body});
+  if (!stored) return stored;
+  pending_.last_seq = trigger.seq;
+  pending_.last_position = row.position;
+  return Ok();
+}
+
+Status QueueStore::AddKey(std::string_view source, std::string_view key,
+                          std::string_view fingerprint, const std::vector<Uuid>& uuids) {
+  auto id = SourceId(source);
+  if (!id) return id.error();
+  std::string bytes;
+  bytes.reserve(uuids.size() * 16);
+  for (const auto& uuid : uuids) bytes += BytesOf(uuid);
+  return sql_.add_key.Run(*id, key, Statement::Blob{fingerprint}, Statement::Blob{bytes},
+                          pending_.last_seq);
+}
+
+Status QueueStore::ChangeCheckpoint(std::string_view source, const CheckpointChange& change) {
+  auto id = SourceId(source);
+  if (!id) return id.error();
+  if (!change.value) return sql_.forget_checkpoint.Run(*id, std::string_view(change.key));
+  return sql_.set_checkpoint.Run(*id, std::string_view(change.key), Statement::Blob{*change.value});
+}
+
+Status QueueStore::MoveCursor(std::int64_t seq, std::int64_t position, std::int64_t now_ms) {
+  if (auto moved = sql_.move_cursor.Run(seq, position); !moved) return moved;
+  pending_.cursor = seq;
+  pending_.cursor_position = position;
+  const bool same_row = settlement_seq_ >= 0 && now_ms - settlement_ms_ < kSettlementEveryMs;
+  if (same_row) {
+    if (auto dropped = sql_.drop_settlement.Run(settlement_seq_); !dropped) return dropped;
+  } else {
+    settlement_ms_ = now_ms;
+  }
+  settlement_seq_ = seq;
+  return sql_.add_settlement.Run(seq, now_ms);
+}
+
+Status QueueStore::AddUndeliverable(const Undeliverable& entry) {
+  pending_.undeliverable += 1;
+  pending_.undeliverable_bytes += entry.bytes;
+  return sql_.add_undeliverable.Run(entry.seq, std::string_view(entry.reason), entry.at_ms,
+                                    entry.bytes);
+}
+
+Result<bool> QueueStore::Trim(const HistoryLimits& limits) {
+  std::int64_t target = pending_.cursor - limits.max_triggers;
+  const std::int64_t kept =
+      pending_.last_position - pending_.trimmed_position + pending_.undeliverable_bytes;
+  if (kept > limits.max_bytes) target = pending_.cursor;
+  if (target < pending_.cursor) {
+    StatementScope scope(sql_.oldest_settlement);
+    auto found = sql_.oldest_settlement.Step();
+    if (!found) return found.error();
+    if (*found && sql_.oldest_settlement.Int(1) < limits.settled_before_ms) {
+      target = std::max(target, sql_.oldest_settlement.Int(0));
+    }
+  }
+  // The newest row always stays: it is where the next seq and position come from.
+  target = std::min({target, pending_.cursor, pending_.last_seq - 1});
+  const bool more = target > pending_.trimmed + kTrimStep;
+  target = std::min(target, pending_.trimmed + kTrimStep);
+  if (target <= pending_.trimmed) return false;
+  std::int64_t position = pending_.trimmed_position;
+  {
+    StatementScope scope(sql_.position_at);
+    auto found = sql_.position_at.Bind(target, pending_.trimmed).Step();
+    if (!found) return found.error();
+    if (*found) position = sql_.position_at.Int(0);
+  }
+  for (auto status : {sql_.trim.Run(pending_.trimmed, target), sql_.trim_settlements.Run(target),
+                      sql_.trim_keys.Run(target), sql_.move_trimmed.Run(target, position)}) {
+    if (!status) return status.error();
+  }
+  pending_.trimmed = target;
+  pending_.trimmed_position = position;
+  return more;
+}
+
+}  // namespace tower

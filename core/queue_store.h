@@ -1,0 +1,167 @@
+// The queue's file: its format, and what is done to it. TriggerQueue (core/queue.h) is the only
+// user.
+//
+// Format, version 1: one SQLite database in WAL mode with synchronous=FULL. `triggers` is the log;
+// its column `position` counts the bytes of the log up to and including a row, so that sizes and
+// depths are differences and nothing is ever summed up or counted. `state` holds the cursor (all up
+// to it is settled) and where trimming stands; `settlements` says when the cursor passed where, at
+// most one row a second; `undeliverable` lists what the broker would not take; `keys` are
+// idempotency keys; `checkpoints` are the sources'.
+#ifndef CORE_QUEUE_STORE_H_
+#define CORE_QUEUE_STORE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/queue.h"
+#include "core/result.h"
+#include "core/sqlite.h"
+#include "core/trigger.h"
+
+namespace tower {
+
+struct QueueRow {
+  AcceptedTrigger trigger;
+  std::int64_t position = 0;
+  bool undeliverable = false;  // listed before it was taken
+};
+
+// What a trigger counts against max_bytes: its bytes and a fixed share of indexes and page
+// overhead.
+std::int64_t SizeOf(const AcceptedTrigger& trigger) noexcept;
+
+// Where the log begins, stands and ends.
+struct QueueEnds {
+  std::int64_t last_seq = 0, last_position = 0;
+  std::int64_t cursor = 0, cursor_position = 0;
+  std::int64_t trimmed = 0, trimmed_position = 0;
+  std::int64_t undeliverable = 0, undeliverable_bytes = 0;
+};
+
+struct Undeliverable {
+  std::int64_t seq = 0;
+  std::string reason;
+  std::int64_t at_ms = 0;
+  std::int64_t bytes = 0;
+};
+
+// A connection and the lock that whoever uses it holds. In memory, writer and reader share one.
+struct SharedDatabase {
+  explicit SharedDatabase(Database opened) : database(std::move(opened)) {}
+  std::mutex mutex;
+  Database database;
+};
+
+// Holds flock(2) on `<path>.lock` as long as it lives, so that two processes never share a queue.
+class QueueLock {
+ public:
+  static Result<QueueLock> Acquire(const std::string& path);
+  QueueLock(QueueLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  QueueLock& operator=(QueueLock&&) = delete;
+  ~QueueLock();
+
+ private:
+  explicit QueueLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+// The writing side. Used by one thread; changes are made between Begin and Commit, which hold the
+// connection's lock.
+class QueueStore {
+ public:
+  // Makes the file if there is none; checks it if there is.
+  static Result<std::unique_ptr<QueueStore>> Open(const QueueOptions& options);
+
+  const QueueEnds& ends() const noexcept { return ends_; }  // as of the last commit
+  std::shared_ptr<SharedDatabase> shared() const { return shared_; }
+
+  Status Begin();
+  // On an error nothing of the transaction is stored, and the connection is opened anew at the next
+  // Begin.
+  Status Commit();
+  void Rollback();
+
+  struct KnownKey {
+    std::string fingerprint;
+    std::vector<Uuid> uuids;
+  };
+  Result<std::optional<KnownKey>> FindKey(std::string_view source, std::string_view key);
+  Result<std::optional<std::string>> FindBody(const Uuid& uuid);
+  // Gives the row its seq and position, and stores it.
+  Status Append(QueueRow& row);
+  Status AddKey(std::string_view source, std::string_view key, std::string_view fingerprint,
+                const std::vector<Uuid>& uuids);
+  Status ChangeCheckpoint(std::string_view source, const CheckpointChange& change);
+  Status MoveCursor(std::int64_t seq, std::int64_t position, std::int64_t now_ms);
+  Status AddUndeliverable(const Undeliverable& entry);
+
+  // One step of trimming: at most 500 triggers of history past the limits. True: there is more to
+  // trim.
+  struct HistoryLimits {
+    std::int64_t settled_before_ms = 0, max_triggers = 0, max_bytes = 0;
+  };
+  Result<bool> Trim(const HistoryLimits& limits);
+
+ private:
+  QueueStore(QueueOptions options, std::optional<QueueLock> lock)
+      : options_(std::move(options)), lock_(std::move(lock)) {}
+  Status OpenDatabase();
+  Status Prepare();
+  Status ReadEnds();
+  Result<std::int64_t> SourceId(std::string_view source);
+
+  const QueueOptions options_;
+  const std::optional<QueueLock> lock_;
+  std::shared_ptr<SharedDatabase> shared_;
+  std::unique_lock<std::mutex> transaction_;  // held between Begin and Commit or Rollback
+  bool reopen_ = false;
+  QueueEnds ends_;     // committed
+  QueueEnds pending_;  // as the open transaction will leave it
+  std::map<std::string, std::int64_t, std::less<>> source_ids_;
+  std::int64_t settlement_seq_ = -1, settlement_ms_ = 0;  // the newest row of settlements
+
+  struct Statements {
+    Statement begin, commit, rollback;
+    Statement find_key, find_body, find_source, add_source;
+    Statement append, add_key, set_checkpoint, forget_checkpoint;
+    Statement move_cursor, add_settlement, drop_settlement, add_undeliverable;
+    Statement oldest_settlement, position_at, trim, trim_settlements, trim_keys, move_trimmed;
+  } sql_;
+};
+
+// The reading side, on a connection of its own. Thread-safe.
+class QueueReader {
+ public:
+  static Result<std::unique_ptr<QueueReader>> Open(const QueueOptions& options,
+                                                   const QueueStore& store);
+
+  // Rows with after < seq <= upto in order, at most `limit`, and no more after `max_bytes` of
+  // bodies.
+  Result<std::vector<QueueRow>> Rows(std::int64_t after, std::int64_t upto, std::size_t limit,
+                                     std::size_t max_bytes);
+  Result<TriggerRecord> Find(const Uuid& uuid);
+  Result<std::optional<std::string>> Checkpoint(std::string_view source, std::string_view key);
+  Result<std::vector<std::pair<std::string, std::string>>> Checkpoints(std::string_view source);
+
+ private:
+  explicit QueueReader(std::shared_ptr<SharedDatabase> shared) : shared_(std::move(shared)) {}
+  Status Prepare();
+  Status FillState(TriggerRecord& record);
+
+  std::shared_ptr<SharedDatabase> shared_;
+  Statement rows_, find_, cursor_, undeliverable_, settled_, checkpoint_, checkpoints_;
+};
+
+// `error`, with the file's name and what to do about it.
+Error ExplainQueueError(const std::string& path, Error error);
+
+}  // namespace tower
+
+#endif  // CORE_QUEUE_STORE_H_

@@ -1,0 +1,167 @@
+// The queue's writer: groups the puts that arrive together, and what was settled, into one
+// transaction and one fsync.
+#include <algorithm>
+#include <utility>
+
+#include "core/queue_impl.h"
+
+namespace tower {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto kRetryDelay = std::chrono::seconds(1);
+constexpr auto kMaintenanceEvery = std::chrono::seconds(60);
+constexpr int kTrimSteps = 8;  // after one commit
+
+}  // namespace
+
+bool TriggerQueue::Impl::WaitForWork(std::unique_lock<std::mutex>& lock) {
+  auto maintenance = SteadyClock::now() + kMaintenanceEvery;
+  while (true) {
+    if (!pending_.empty() || trim_more_) return true;
+    const auto now = SteadyClock::now();
+    if (settle_dirty_ && (closing_ || now >= settle_due_)) return true;
+    if (closing_) return false;
+    if (now >= maintenance) return true;
+    writer_idle_ = true;
+    writer_wake_.wait_until(lock, settle_dirty_ ? std::min(settle_due_, maintenance) : maintenance);
+    writer_idle_ = false;
+  }
+}
+
+void TriggerQueue::Impl::Write() {
+  std::vector<PutRequest*> requests;
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      if (!WaitForWork(lock)) return;
+      requests.swap(pending_);
+    }
+    CommitRound(requests);
+    requests.clear();
+  }
+}
+
+void TriggerQueue::Impl::CommitRound(std::vector<PutRequest*>& requests) {
+  bool settle = false;
+  {
+    const std::lock_guard lock(mutex_);
+    settle = settle_dirty_ && (closing_ || SteadyClock::now() >= settle_due_);
+    if (settle) {
+      settle_dirty_ = false;
+      settling_.cursor = backlog_.cursor();
+      settling_.position = backlog_.cursor_position();
+      settling_.undeliverable.swap(new_undeliverable_);
+    }
+  }
+  const auto start = SteadyClock::now();
+  Status outcome = store_->Begin();
+  if (outcome) {
+    outcome = StoreAll(requests, settle);
+    if (outcome) {
+      outcome = store_->Commit();
+    } else {
+      store_->Rollback();
+    }
+  }
+  if (!outcome) outcome = ExplainQueueError(options_.path, outcome.error());
+  if (!requests.empty()) {
+    commit_seconds_.Observe(std::chrono::duration<double>(SteadyClock::now() - start).count());
+  }
+  Publish(requests, outcome, settle);
+}
+
+Status TriggerQueue::Impl::StoreAll(const std::vector<PutRequest*>& requests, bool settle) {
+  const auto now_ms = NowMs();
+  for (auto* request : requests) {
+    if (auto stored = StoreRequest(*store_, *request, now_ms); !stored) return stored;
+  }
+  if (settle) {
+    if (auto stored = StoreSettled(); !stored) return stored;
+  }
+  return TrimHistory();
+}
+
+Status TriggerQueue::Impl::StoreSettled() {
+  const auto now_ms = NowMs();
+  if (settling_.cursor > store_->ends().cursor) {
+    auto moved = store_->MoveCursor(settling_.cursor, settling_.position, now_ms);
+    if (!moved) return moved;
+  }
+  for (const auto& entry : settling_.undeliverable) {
+    if (auto added = store_->AddUndeliverable(entry); !added) return added;
+  }
+  return Ok();
+}
+
+Status TriggerQueue::Impl::TrimHistory() {
+  const QueueStore::HistoryLimits limits{NowMs() - options_.retention.count(), options_.max_history,
+                                         static_cast<std::int64_t>(options_.max_bytes)};
+  trim_more_ = true;
+  for (int step = 0; trim_more_ && step < kTrimSteps; ++step) {
+    auto more = store_->Trim(limits);
+    if (!more) {
+      trim_more_ = false;
+      return more.error();
+    }
+    trim_more_ = *more;
+  }
+  return Ok();
+}
+
+// Makes a finished transaction known: to the consumer, to those who wait for room, and to the
+// callers of Put.
+void TriggerQueue::Impl::Publish(std::vector<PutRequest*>& requests, const Status& outcome,
+                                 bool settle) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto* request : requests) pending_bytes_ -= request->bytes;
+    if (outcome) {
+      HandOver(requests);
+      if (settle) settling_.undeliverable.clear();
+    } else {
+      trim_more_ = false;
+      if (settle) {
+        new_undeliverable_.insert(new_undeliverable_.begin(), settling_.undeliverable.begin(),
+                                  settling_.undeliverable.end());
+        settling_.undeliverable.clear();
+        settle_dirty_ = !closing_;
+        settle_due_ = SteadyClock::now() + kRetryDelay;
+      }
+    }
+    NoteHealth(outcome);
+    room_.notify_all();
+  }
+  for (auto* request : requests) {
+    if (!outcome) request->result = outcome.error();
+    request->done.Set();  // the request is gone from here on
+  }
+}
+
+void TriggerQueue::Impl::HandOver(std::vector<PutRequest*>& requests) {
+  for (auto* request : requests) {
+    if (!request->result) continue;
+    for (std::size_t i = 0; i < request->rows.size(); ++i) {
+      if (!request->known[i]) backlog_.Add(std::move(request->rows[i]));
+    }
+  }
+  backlog_.SetEnd(store_->ends().last_seq, store_->ends().last_position);
+  if (!backlog_.ready()) return;
+  ready_.notify_all();
+  if (wakeup_ != nullptr) {
+    wakeup_->Signal();
+    wakeup_ = nullptr;
+  }
+}
+
+void TriggerQueue::Impl::NoteHealth(const Status& outcome) {
+  if (!outcome && (health_ || health_.error().message != outcome.error().message)) {
+    log_.Error("queue cannot write", {{"error", outcome.error()}});
+  } else if (outcome && !health_) {
+    log_.Info("queue writes again");
+  }
+  health_ = outcome;
+}
+
+}  // namespace tower

@@ -1,0 +1,148 @@
+#include "core/sqlite.h"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+namespace tower {
+namespace {
+
+Error ErrorOf(int code, sqlite3* database) {
+  Error error{ErrorCode::kUnavailable, sqlite3_errstr(code)};
+  if (code == SQLITE_FULL) error.code = ErrorCode::kFull;
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) error.code = ErrorCode::kPermanent;
+  if (database == nullptr) return error;
+  if (const int system_error = sqlite3_system_errno(database);
+      system_error != 0 && (code == SQLITE_IOERR || code == SQLITE_CANTOPEN)) {
+    error.message += " (" + ErrnoText(system_error) + ")";
+  } else if (code == SQLITE_ERROR || code == SQLITE_CONSTRAINT) {
+    error.message = sqlite3_errmsg(database);
+  }
+  return error;
+}
+
+Error ErrorOf(int code, sqlite3_stmt* statement) {
+  return ErrorOf(code & 0xff, sqlite3_db_handle(statement));
+}
+
+}  // namespace
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const noexcept {
+  sqlite3_finalize(statement);
+}
+
+void Statement::BindOne(int index, std::int64_t value) noexcept {
+  sqlite3_bind_int64(statement_.get(), index, value);
+}
+
+void Statement::BindOne(int index, std::string_view text) noexcept {
+  // A view without storage would bind NULL.
+  const char* data = text.data() == nullptr ? "" : text.data();
+  sqlite3_bind_text(statement_.get(), index, data, static_cast<int>(text.size()), SQLITE_STATIC);
+}
+
+void Statement::BindOne(int index, Blob blob) noexcept {
+  const char* data = blob.bytes.data() == nullptr ? "" : blob.bytes.data();
+  sqlite3_bind_blob64(statement_.get(), index, data, blob.bytes.size(), SQLITE_STATIC);
+}
+
+void Statement::BindOne(int index, std::nullptr_t) noexcept {
+  sqlite3_bind_null(statement_.get(), index);
+}
+
+Result<bool> Statement::Step() {
+  const int code = sqlite3_step(statement_.get());
+  if (code == SQLITE_ROW) return true;
+  sqlite3_reset(statement_.get());
+  if (code == SQLITE_DONE) return false;
+  return ErrorOf(code, statement_.get());
+}
+
+Status Statement::Finish() {
+  const int code = sqlite3_step(statement_.get());
+  sqlite3_reset(statement_.get());
+  if (code == SQLITE_DONE || code == SQLITE_ROW) return Ok();
+  return ErrorOf(code, statement_.get());
+}
+
+void Statement::Reset() noexcept { sqlite3_reset(statement_.get()); }
+
+std::int64_t Statement::Int(int column) const noexcept {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string_view Statement::Bytes(int column) const noexcept {
+  const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
+  return data == nullptr ? std::string_view() : std::string_view(data, size);
+}
+
+bool Statement::IsNull(int column) const noexcept {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
+
+void Database::CloseDatabase::operator()(sqlite3* database) const noexcept {
+  sqlite3_close_v2(database);
+}
+
+Result<Database> Database::Open(const std::string& path, Access access) {
+  const int flags = SQLITE_OPEN_NOMUTEX |
+                    (access == Access::kReadOnly ? SQLITE_OPEN_READONLY
+                                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  sqlite3* raw = nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
+  Database database(raw);
+  if (code != SQLITE_OK) return ErrorOf(code & 0xff, raw);
+  sqlite3_busy_timeout(raw, 5000);
+  return database;
+}
+
+Status Database::Execute(const char* sql) {
+  const int code = sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr);
+  if (code == SQLITE_OK) return Ok();
+  return ErrorOf(code & 0xff, database_.get());
+}
+
+Result<Statement> Database::Prepare(std::string_view sql) {
+  sqlite3_stmt* raw = nullptr;
+  const int code = sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+  Statement statement(raw);
+  if (code != SQLITE_OK) return ErrorOf(code & 0xff, database_.get());
+  return statement;
+}
+
+Result<std::optional<std::int64_t>> Database::QueryInt(std::string_view sql) {
+  auto statement = Prepare(sql);
+  if (!statement) return statement.error();
+  auto row = statement->Step();
+  if (!row) return row.error();
+  if (!*row) return std::optional<std::int64_t>();
+  return std::optional<std::int64_t>(statement->Int(0));
+}
+
+Status Database::QuickCheck(std::chrono::milliseconds budget) {
+  using Clock = std::chrono::steady_clock;
+  auto deadline = Clock::now() + budget;
+  auto statement = Prepare("PRAGMA quick_check(1)");
+  if (!statement) return statement.error();
+  sqlite3_progress_handler(
+      database_.get(), 10000,
+      [](void* data) { return Clock::now() > *static_cast<Clock::time_point*>(data) ? 1 : 0; },
+      &deadline);
+  const int code = sqlite3_step(statement->statement_.get());
+  const std::string found(code == SQLITE_ROW ? statement->Bytes(0) : std::string_view());
+  sqlite3_reset(statement->statement_.get());
+  sqlite3_progress_handler(database_.get(), 0, nullptr, nullptr);
+  if (code == SQLITE_INTERRUPT || found == "ok") return Ok();
+  if (code != SQLITE_ROW) return ErrorOf(code & 0xff, database_.get());
+  return Error{ErrorCode::kPermanent, found};
+}
+
+bool Database::in_transaction() const noexcept {
+  return sqlite3_get_autocommit(database_.get()) == 0;
+}
+
+std::string_view SqliteVersion() noexcept { return sqlite3_libversion(); }
+
+}  // namespace tower
