@@ -44,6 +44,20 @@ class Uuid {
 // takes no lock for longer than a few instructions.
 Uuid NewUuidV7();
 
+namespace internal {
+
+// What NewUuidV7 is made of, with the clock passed in; for tests. Not thread-safe.
+class UuidV7Sequence {
+ public:
+  Uuid Next(std::uint64_t unix_ms) noexcept;
+
+ private:
+  std::uint64_t last_ms_ = 0;
+  std::uint64_t counter_ = 0;
+};
+
+}  // namespace internal
+
 }  // namespace tower
 
 template <>
