@@ -1,13 +1,14 @@
-# The static binary and nothing else. Build: docker build --tag control-tower .
+# The static binary and nothing else. Build: docker build --tag control-tower --build-arg COMMIT=$(git rev-parse --short=12 HEAD) .
 # Run: docker run --publish 127.0.0.1:8000:8000 --volume control-tower:/data control-tower --plugin file ...
 FROM debian:trixie-slim AS build
 WORKDIR /src
 COPY third_party/deps.sh third_party/deps.sh
 RUN third_party/deps.sh build && rm -rf /var/lib/apt/lists/*
 COPY . .
-RUN cmake -S . -B build/release -G Ninja -DTOWER_TESTS=OFF \
+ARG COMMIT=unknown
+RUN cmake -S . -B build/release -G Ninja -DTOWER_TESTS=OFF -DTOWER_COMMIT=$COMMIT \
  && cmake --build build/release --target control-tower \
- && mkdir -p /root-fs/etc/ssl/certs /root-fs/data /root-fs/tmp \
+ && mkdir -p /root-fs/etc/ssl/certs /root-fs/data \
  && strip --strip-all -o /root-fs/control-tower build/release/control-tower \
  && cp /etc/ssl/certs/ca-certificates.crt /root-fs/etc/ssl/certs/ \
  && echo 'hosts: files dns' > /root-fs/etc/nsswitch.conf

@@ -37,15 +37,21 @@ build:  ## build/control-tower, static and stripped (debug info in build/control
 build-tests: build
 	@cmake --build $(BUILD) --target unit-tests integration-tests
 
-run: build  ## build and start everything, then print what to try (BROKER=stdout needs no RabbitMQ; PORT=8000, ARGS=)
+# The packages of all steps at once, before the first one.
+.NOTPARALLEL:
+.PHONY: deps-run deps-test
+deps-run:
+	@third_party/deps.sh build $(if $(filter amqp,$(BROKER)),run)
+deps-test:
+	@third_party/deps.sh build test
+
+run: deps-run build  ## build and start everything, then print what to try (BROKER=stdout needs no RabbitMQ; PORT=8000, ARGS=)
 ifeq ($(BROKER),amqp)
-	@third_party/deps.sh run
 	@test/support/dependencies.sh build/rabbitmq start
 endif
 	@BROKER=$(BROKER) PORT=$(PORT) test/support/run.sh $(ARGS)
 
-test: build-tests  ## every unit and integration test, against a RabbitMQ of its own
-	@third_party/deps.sh test
+test: deps-test build-tests  ## every unit and integration test, against a RabbitMQ of its own
 	@test/support/run_tests.sh $(BUILD) build/control-tower
 
 dependencies:  ## start RabbitMQ on this machine and wait until it answers
@@ -71,8 +77,7 @@ test-tsan:  ## every test with the thread sanitizer
 	@$(MAKE) --no-print-directory sanitized NAME=tsan SANITIZE=thread
 
 .PHONY: sanitized
-sanitized:
-	@third_party/deps.sh build test
+sanitized: deps-test
 	@cmake -S . -B build/$(NAME) $(CMAKE_FLAGS) -DTOWER_SANITIZE=$(SANITIZE)
 	@cmake --build build/$(NAME) --target control-tower unit-tests integration-tests
 	@test/support/run_tests.sh build/$(NAME) build/$(NAME)/control-tower

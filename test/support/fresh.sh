@@ -15,7 +15,13 @@ runner=''
 
 say() { echo "test-fresh $suite: $*"; }
 die() { echo "test-fresh $suite: $*" >&2; exit 1; }
-in_root() { chroot "$root" /usr/bin/env HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 "$@"; }
+
+# Of the environment only what leads to the outside goes along.
+in_root() {
+  chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM="${TERM:-dumb}" \
+    ${http_proxy+http_proxy="$http_proxy"} ${https_proxy+https_proxy="$https_proxy"} \
+    ${no_proxy+no_proxy="$no_proxy"} "$@"
+}
 
 [ "$(id -u)" -eq 0 ] || die "needs root"
 command -v debootstrap >/dev/null || die "needs debootstrap (apt-get install debootstrap)"
@@ -32,7 +38,7 @@ clean_up() {
   done
   for folder in dev proc; do
     while mountpoint -q "$root/$folder"; do
-      umount "$root/$folder" && break
+      umount -R "$root/$folder" 2>/dev/null && continue
       tries=$((tries + 1))
       [ "$tries" -lt 20 ] || die "cannot unmount $root/$folder"
       sleep 0.5
@@ -65,11 +71,10 @@ make_root() {
     [ -z "$security" ] || echo "deb $security $suite-security main"
   } >"$root/etc/apt/sources.list"
   rm -f "$root"/etc/apt/sources.list.d/*
-  # What this machine needs to reach its mirror: proxies, dates, certificates. Hooks stay here.
-  grep -lisE '^[[:space:]]*Acquire::' /etc/apt/apt.conf.d/* /etc/apt/apt.conf | while read -r file; do
-    grep -iE '^[[:space:]]*Acquire::[^{]*;' "$file" >"$root/etc/apt/apt.conf.d/$(basename "$file")" || true
-  done
-  cp /etc/resolv.conf /etc/hosts "$root/etc/"
+  # What this machine needs to reach its mirror: proxies, dates.
+  apt-config dump | grep -E '^Acquire::(https?|Check-|ForceIPv)[^ ]* ".+";$' >"$root/etc/apt/apt.conf.d/99host" || true
+  cp /etc/resolv.conf "$root/etc/"
+  printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
   [ ! -d /usr/local/share/ca-certificates ] || cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
   in_root update-ca-certificates >/dev/null 2>&1
   mount -t proc proc "$root/proc"
