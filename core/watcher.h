@@ -9,6 +9,7 @@
 #define CORE_WATCHER_H_
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -38,19 +39,22 @@ struct Remember {
 // What goes with a put, into the same transaction.
 struct Event {
   std::string_view key = {};  // the event's id in its source; a second put under it stores nothing
+                              // but its checkpoint
   std::span<const Remember> remember = {};  // checkpoint
 };
 
 // The watcher's door to the queue. Used by the watcher's thread.
 class WatcherQueue {
  public:
+  // `on_success` is called, by the watcher's thread, after each put and by ReportSuccess.
   WatcherQueue(TriggerQueue& queue, std::string source, std::stop_token stop, Counter& accepted,
-               Gauge& last_success);
+               std::function<void()> on_success);
 
   // Returns once the triggers and the checkpoint are on disk: from then on they will be published.
   // Waits while the queue is full. An empty span stores the checkpoint alone. kStopped: stop was
-  // requested first, nothing was stored; return it from Run. Any other error: return it from Run
-  // too, and be ready to do the event again.
+  // requested first, nothing was stored; return it from Run. kConflict and kInvalid: these triggers
+  // can't be put (a uuid known with other content, larger than the whole queue); the next ones can.
+  // Any other error: return it from Run, and be ready to do the event again.
   Status Put(std::span<const Trigger> triggers, const Event& event = {});
   Status Put(const Trigger& trigger, const Event& event = {}) {
     return Put(std::span(&trigger, 1), event);
@@ -61,11 +65,12 @@ class WatcherQueue {
   Result<std::vector<std::pair<std::string, std::string>>> RecallAll() const;
 
  private:
+  friend struct WatcherContext;
   TriggerQueue& queue_;
   const std::string source_;
   const std::stop_token stop_;
   Counter& accepted_;
-  Gauge& last_success_;
+  const std::function<void()> on_success_;
 };
 
 // What the tower gives to a running watcher. Used by the watcher's thread.
@@ -89,7 +94,8 @@ class Watcher {
 
   // Watches until stop is requested, then returns Ok or kStopped within a second. A retryable error
   // makes the supervisor call Run again on the same object after a backoff; kPermanent and kInvalid
-  // stop this watcher alone. An exception counts as a retryable error.
+  // stop this watcher alone. An exception counts as a retryable error, and so does a return that
+  // nobody asked for.
   virtual Status Run(WatcherContext& tower, std::stop_token stop) = 0;
 
   // Checks that need the world (does the folder exist?), for `control-tower check`; changes
@@ -107,7 +113,7 @@ class WatcherKind {
   constexpr WatcherKind(std::string_view name, std::string_view summary, NewWatcher make) noexcept
       : name_(name), summary_(summary), make_(make) {}
 
-  // Links the node into the list; called once per node, before main.
+  // Links the node into the list; called once per node, before main. Always true.
   bool Link() noexcept;
 
   std::string_view name() const noexcept { return name_; }
@@ -117,6 +123,8 @@ class WatcherKind {
   // All that are linked in, sorted by name. kInvalid names two of one name, and names that are
   // empty or not lower case letters, digits and dashes.
   static Result<std::vector<const WatcherKind*>> All();
+  // What All does with the list of linked-in kinds.
+  static Result<std::vector<const WatcherKind*>> Sorted(std::vector<const WatcherKind*> kinds);
 
  private:
   const std::string_view name_;

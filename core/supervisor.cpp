@@ -1,0 +1,248 @@
+#include "core/supervisor.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <random>
+#include <stop_token>
+#include <thread>
+#include <utility>
+
+namespace tower {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double UnixSeconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// Linux keeps 15 bytes of a thread's name.
+void NameThisThread(const std::string& name) {
+  pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+}
+
+// Between half of a time that doubles with each failure and all of it, so that what failed together
+// does not come back together.
+class Backoff {
+ public:
+  Backoff(std::chrono::milliseconds lowest, std::chrono::milliseconds highest)
+      : lowest_(lowest), highest_(highest), next_(std::min(lowest, highest)) {}
+
+  void Reset() { next_ = std::min(lowest_, highest_); }
+  std::chrono::milliseconds Next() {
+    const auto full = next_;
+    next_ = next_ > highest_ / 2 ? highest_ : next_ * 2;
+    return std::chrono::milliseconds(
+        std::uniform_int_distribution<std::int64_t>(full.count() / 2, full.count())(random_));
+  }
+
+ private:
+  const std::chrono::milliseconds lowest_, highest_;
+  std::chrono::milliseconds next_;
+  std::mt19937_64 random_{std::random_device{}()};
+};
+
+struct Supervised {
+  Supervised(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher_to_run,
+             const SupervisorOptions& options, Logger logger, Metrics& metrics)
+      : watcher(std::move(watcher_to_run)),
+        log(std::move(logger)),
+        accepted(metrics.GetCounter("triggers_accepted_total",
+                                    "Triggers that are on disk, by where they came from.",
+                                    {{"source", name}})),
+        rejected(metrics.GetCounter("triggers_rejected_total",
+                                    "Events and requests that did not become triggers.",
+                                    {{"source", name}, {"reason", "invalid"}})),
+        restarts(metrics.GetCounter("watcher_restarts_total",
+                                    "Times a watcher was started again after a fault.",
+                                    {{"watcher", name}, {"plugin", plugin}})),
+        up(metrics.GetGauge("watcher_up", "1 while the watcher runs.",
+                            {{"watcher", name}, {"plugin", plugin}})),
+        last_success(metrics.GetGauge("watcher_last_success_timestamp_seconds",
+                                      "When the watcher last read its source without a fault.",
+                                      {{"watcher", name}, {"plugin", plugin}})),
+        backoff(options.backoff_min, options.backoff_max) {
+    status.name = std::move(name);
+    status.plugin = std::move(plugin);
+  }
+
+  // Constant after construction.
+  const std::unique_ptr<Watcher> watcher;
+  const Logger log;
+  Counter& accepted;
+  Counter& rejected;
+  Counter& restarts;
+  Gauge& up;
+  Gauge& last_success;
+  // Used only by the thread.
+  Backoff backoff;
+  // Guarded by Impl::mutex_.
+  WatcherStatus status;
+  std::jthread thread;
+};
+
+}  // namespace
+
+class Supervisor::Impl {
+ public:
+  Impl(TriggerQueue& queue, const SupervisorOptions& options, Logger log, Metrics& metrics,
+       std::function<void(const WatcherStatus&)> on_failure)
+      : queue_(queue),
+        options_(options),
+        log_(std::move(log)),
+        metrics_(metrics),
+        on_failure_(std::move(on_failure)) {}
+  ~Impl() { Stop(); }
+
+  void Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher) {
+    auto log = log_.With({{"watcher", name}});
+    watchers_.push_back(std::make_unique<Supervised>(std::move(name), std::move(plugin),
+                                                     std::move(watcher), options_, std::move(log),
+                                                     metrics_));
+  }
+
+  void Start() {
+    for (auto& watcher : watchers_) {
+      watcher->thread =
+          std::jthread([this, &watched = *watcher](std::stop_token stop) { Keep(watched, stop); });
+    }
+  }
+
+  void Stop() {
+    for (auto& watcher : watchers_) watcher->thread.request_stop();
+    for (auto& watcher : watchers_) {
+      if (watcher->thread.joinable()) watcher->thread.join();
+    }
+  }
+
+  std::vector<WatcherStatus> States() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<WatcherStatus> states;
+    states.reserve(watchers_.size());
+    for (const auto& watcher : watchers_) states.push_back(watcher->status);
+    return states;
+  }
+
+ private:
+  void Keep(Supervised& self, const std::stop_token& stop);
+  Error Run(Supervised& self, const std::stop_token& stop);
+  bool FailedForGood(Supervised& self, const Error& error);
+  void SetState(Supervised& self, WatcherState state, const Error* error = nullptr);
+
+  // Constant after construction.
+  TriggerQueue& queue_;
+  const SupervisorOptions options_;
+  const Logger log_;
+  Metrics& metrics_;
+  const std::function<void(const WatcherStatus&)> on_failure_;
+  // The list is constant after Start.
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<Supervised>> watchers_;
+};
+
+// A watcher's thread: runs it, again and again, until stop is requested or it failed for good.
+void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
+  NameThisThread(self.status.name);
+  self.log.Info("watcher started", {{"plugin", self.status.plugin}});
+  while (!stop.stop_requested()) {
+    SetState(self, WatcherState::kRunning);
+    const auto began = Clock::now();
+    const Error error = Run(self, stop);
+    if (stop.stop_requested()) {
+      if (error.code != ErrorCode::kStopped) self.log.Warn("watcher ended badly", {{"why", error}});
+      break;
+    }
+    if (FailedForGood(self, error)) return;
+    if (Clock::now() - began > options_.backoff_max) self.backoff.Reset();
+    const auto delay = self.backoff.Next();
+    self.log.Warn("watcher backs off", {{"why", error}, {"delay_ms", delay.count()}});
+    SetState(self, WatcherState::kBackingOff, &error);
+    if (!WatcherContext::Sleep(delay, stop)) break;
+    self.restarts.Add();
+    const std::lock_guard lock(mutex_);
+    ++self.status.restarts;
+  }
+  SetState(self, WatcherState::kStopped);
+  self.log.Info("watcher stopped");
+}
+
+// Runs the watcher once. kStopped when it ended as asked.
+Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
+  WatcherContext context{
+      .name = self.status.name,
+      .queue = WatcherQueue(queue_, self.status.name, stop, self.accepted,
+                            [this, &self] {
+                              self.last_success.Set(UnixSeconds());
+                              self.backoff.Reset();
+                              const std::lock_guard lock(mutex_);
+                              self.status.last_error.clear();
+                            }),
+      .log = self.log,
+      .rejected = self.rejected,
+  };
+  try {
+    const Status status = self.watcher->Run(context, stop);
+    if (!status) return status.error();
+  } catch (const std::exception& exception) {
+    return {ErrorCode::kUnavailable, std::string("exception: ") + exception.what()};
+  } catch (...) {
+    return {ErrorCode::kUnavailable, "exception of an unknown type"};
+  }
+  if (stop.stop_requested()) return {ErrorCode::kStopped, {}};
+  return {ErrorCode::kUnavailable, "it returned before it was asked to stop"};
+}
+
+bool Supervisor::Impl::FailedForGood(Supervised& self, const Error& error) {
+  if (error.code != ErrorCode::kPermanent && error.code != ErrorCode::kInvalid) return false;
+  self.log.Error("watcher failed for good", {{"why", error}});
+  SetState(self, WatcherState::kFailed, &error);
+  if (options_.exit_on_failure && on_failure_) {
+    WatcherStatus status;
+    {
+      const std::lock_guard lock(mutex_);
+      status = self.status;
+    }
+    on_failure_(status);
+  }
+  return true;
+}
+
+void Supervisor::Impl::SetState(Supervised& self, WatcherState state, const Error* error) {
+  self.up.Set(state == WatcherState::kRunning ? 1 : 0);
+  const std::lock_guard lock(mutex_);
+  self.status.state = state;
+  if (error != nullptr) self.status.last_error = error->message;
+}
+
+std::string_view ToString(WatcherState state) noexcept {
+  switch (state) {
+    case WatcherState::kStarting:
+      return "starting";
+    case WatcherState::kRunning:
+      return "running";
+    case WatcherState::kBackingOff:
+      return "backing off";
+    case WatcherState::kFailed:
+      return "failed";
+    case WatcherState::kStopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+Supervisor::Supervisor(TriggerQueue& queue, const SupervisorOptions& options, Logger log,
+                       Metrics& metrics, std::function<void(const WatcherStatus&)> on_failure)
+    : impl_(
+          std::make_unique<Impl>(queue, options, std::move(log), metrics, std::move(on_failure))) {}
+Supervisor::~Supervisor() = default;
+void Supervisor::Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher) {
+  impl_->Add(std::move(name), std::move(plugin), std::move(watcher));
+}
+void Supervisor::Start() { impl_->Start(); }
+void Supervisor::Stop() { impl_->Stop(); }
+std::vector<WatcherStatus> Supervisor::States() const { return impl_->States(); }
+
+}  // namespace tower
