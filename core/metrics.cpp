@@ -39,10 +39,14 @@ std::string LabelText(MetricLabels labels) {
 }
 
 std::string Number(double value) {
+  constexpr double kReadable = 1e15;  // beyond, digits alone say less than an exponent
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  std::array<char, 64> text{};
+  const bool fixed = value == 0 || (std::abs(value) >= 1e-6 && std::abs(value) < kReadable);
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value,
+                                 fixed ? std::chars_format::fixed : std::chars_format::scientific)
+                       .ptr;
   return {text.data(), end};
 }
 
