@@ -49,7 +49,6 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 echo "deps: installing with ${as_root:+sudo }apt-get:$missing"
-# RUNLEVEL keeps packages from starting services where no systemd runs; with systemd the distribution's default holds.
-apt() { $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -q "$@"; }
+apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q "$@"; }
 apt update || echo "deps: apt-get update failed, trying with the package lists there are" >&2
 apt install -y --no-install-recommends $missing
