@@ -39,8 +39,8 @@ TriggerQueue::Impl::Impl(const QueueOptions& options, std::unique_ptr<QueueStore
       metrics_(metrics),
       commit_seconds_(metrics.GetHistogram("queue_commit_seconds",
                                            "Time to write one group of triggers to disk.")),
-      reader_(std::move(reader)),
       store_(std::move(store)),
+      reader_(std::move(reader)),
       backlog_(store_->ends()) {
   metrics_.SetGauge("queue_depth", "Triggers accepted and not yet settled.",
                     [this] { return static_cast<double>(Stats().depth); });

@@ -148,7 +148,8 @@ Status QueueStore::OpenDatabase() {
   auto opened = Database::Open(options_.path, Database::Access::kReadWrite);
   if (!opened) return opened.error();
   auto& database = *opened;
-  // Looked at before anything is written: a file that is not ours stays as it is.
+  // A file that is not ours, or damaged, stays as it is.
+  database.CheckpointOnClose(false);
   if (auto sound = CheckFormat(database); !sound) return sound;
   const auto pages = static_cast<std::int64_t>(options_.max_bytes) * 2 / kPageSize + 16384;
   const std::string settings =
@@ -158,6 +159,7 @@ Status QueueStore::OpenDatabase() {
       std::to_string(pages);
   if (auto set = database.Execute(settings.c_str()); !set) return set;
   if (auto sound = database.QuickCheck(kCheckBudget); !sound) return sound;
+  database.CheckpointOnClose(true);
   shared_ = std::make_shared<SharedDatabase>(std::move(database));
   if (auto prepared = Prepare(); !prepared) return prepared;
   return ReadEnds();

@@ -61,15 +61,18 @@ class TriggerQueue::Impl {
   const Logger log_;
   Metrics& metrics_;
   Histogram& commit_seconds_;
-  const std::unique_ptr<QueueReader> reader_;
 
   // Used only by the writer.
-  std::unique_ptr<QueueStore> store_;
+  const std::unique_ptr<QueueStore> store_;
   bool trim_more_ = false;
   struct {
     std::int64_t cursor = 0, position = 0;
     std::vector<Undeliverable> undeliverable;
   } settling_;
+
+  // Thread-safe. Closed before the store, so that the last connection folds the write-ahead log
+  // into the file.
+  const std::unique_ptr<QueueReader> reader_;
 
   mutable std::mutex mutex_;  // guards the rest
   std::condition_variable writer_wake_;

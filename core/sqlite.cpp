@@ -139,6 +139,10 @@ Status Database::QuickCheck(std::chrono::milliseconds budget) {
   return Error{ErrorCode::kPermanent, found};
 }
 
+void Database::CheckpointOnClose(bool fold) noexcept {
+  sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, fold ? 0 : 1, nullptr);
+}
+
 bool Database::in_transaction() const noexcept {
   return sqlite3_get_autocommit(database_.get()) == 0;
 }

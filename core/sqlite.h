@@ -93,6 +93,9 @@ class Database {
   // Runs PRAGMA quick_check for at most `budget`, and takes a file that is longer to read for sound
   // so far. The error says what was found.
   Status QuickCheck(std::chrono::milliseconds budget);
+  // Whether closing the last connection folds the write-ahead log into the file; it does unless
+  // told otherwise.
+  void CheckpointOnClose(bool fold) noexcept;
   bool in_transaction() const noexcept;
 
  private:
