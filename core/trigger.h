@@ -9,32 +9,18 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <vector>
 
+#include "core/json.h"
 #include "core/options.h"
 #include "core/result.h"
 #include "core/uuid.h"
 
 namespace tower {
 
-// One thing that is wrong with an input.
-struct Fault {
-  std::string
-      pointer;  // where: a JSON pointer (RFC 6901) such as "/spec/0"; "" is the whole document
-  std::string detail;      // what, and what is expected instead
-  std::size_t offset = 0;  // of the faulty byte in the text, for those who want a line number
-};
-
-using Faults = std::vector<Fault>;  // never empty where it stands for an error
-
-// `pointer: detail; pointer: detail`, at most `limit` of them.
-std::string Describe(const Faults& faults, std::size_t limit = 5);
-
 inline constexpr std::size_t kMaxNameBytes = 200;        // of apiVersion and of protocol
 inline constexpr std::size_t kMaxRoutingKeyBytes = 255;  // AMQP 0-9-1, section 4.2.5.3: shortstr
-inline constexpr std::size_t kMaxJsonDepth = 64;
-inline constexpr std::size_t kMaxBatch = 10000;  // triggers in one array or NDJSON text
+inline constexpr std::size_t kMaxBatch = 10000;          // triggers in one array or NDJSON text
 
 // A checked trigger and the bytes it came as. Copyable; holds no reference to the text it was
 // parsed from. The default-constructed one is empty, for options to be bound to; it must not be
