@@ -1,0 +1,116 @@
+// The HTTP server: sockets, limits, bearer tokens, routes. What a client may send and what it gets
+// stands in README.md ("HTTP").
+//
+// A request is looked at in this order, and its body is read only when all of it passed: the head
+// is well formed, the token is good, path and method are known, Content-Encoding, Content-Type and
+// the length are acceptable. Every answer of 400 and above is application/problem+json (RFC 9457).
+#ifndef CORE_HTTP_H_
+#define CORE_HTTP_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/json.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/result.h"
+
+namespace tower {
+
+struct HttpHead;
+
+// A request, as a handler sees it. Views stay good until the handler returns.
+class HttpRequest {
+ public:
+  std::string_view method;        // HEAD comes as GET
+  std::string_view path;          // percent-decoded, without the query
+  std::string_view param;         // what stands for {…} in the route's pattern; never empty there
+  std::string_view content_type;  // the one of the route's content types that came
+  std::string_view body;
+  std::string_view peer;    // the client's address
+  std::string_view client;  // the name of its token; empty without tokens
+  std::vector<std::pair<std::string, std::string>> query;  // percent-decoded
+
+  // The value of a header that came exactly once, as sent. `name` in any case.
+  std::optional<std::string_view> Header(std::string_view name) const;
+  std::size_t HeaderCount(std::string_view name) const;
+  bool HasQuery(std::string_view name) const;
+
+ private:
+  friend class HttpServer;
+  const HttpHead* head_ = nullptr;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// An answer of application/problem+json; the title is the status in words. With `faults`, `errors`
+// names each of them.
+HttpResponse Problem(int status, std::string_view detail, const Faults& faults = {});
+
+// AppendJsonString of json.h, as a value.
+std::string JsonString(std::string_view text);
+
+struct HttpServerOptions {
+  std::string host = "127.0.0.1";
+  std::int64_t port = 8000;           // 0 picks one
+  std::uint64_t max_body = 1U << 20;  // bytes
+  std::int64_t max_connections = 1024;
+  std::chrono::milliseconds request_timeout{10'000};  // from a request's first byte to its last
+  std::chrono::milliseconds idle_timeout{5'000};      // between two requests
+  std::string tokens_file;       // empty: no token is asked for, and only loopback is listened on
+  bool allow_anonymous = false;  // without tokens, listen anywhere
+};
+
+struct HttpRouteOptions {
+  bool open = false;                       // needs no token, and is answered while draining
+  std::vector<std::string> content_types;  // of the body, lower case; none: no body is read
+};
+
+class HttpServer {
+ public:
+  using Handler = std::function<HttpResponse(const HttpRequest&)>;
+
+  // `metrics` outlives the server.
+  HttpServer(HttpServerOptions options, Logger log, Metrics& metrics);
+  ~HttpServer();  // Stop()
+
+  // Before Start. `pattern` is a path in which one segment may be {name}. A route for GET answers
+  // HEAD too. The handler runs on a connection's thread, several at a time; what it throws becomes
+  // a plain 500.
+  void Route(std::string_view method, std::string_view pattern, Handler handler,
+             HttpRouteOptions options = {});
+
+  // Reads the tokens, binds, and starts to answer. kInvalid: the options don't fit together or the
+  // tokens can't be read; kUnavailable: the address is taken. The message names the option.
+  Status Start();
+  int port() const noexcept;  // after Start
+
+  // Finishes the requests at hand and ends idle connections, for at most `grace`. Meanwhile new
+  // requests get 503, but for open routes, and every answer closes its connection. Thread-safe.
+  void Drain(std::chrono::milliseconds grace);
+  bool draining() const noexcept;
+
+  // Closes every connection and joins all threads. Idempotent.
+  void Stop();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tower
+
+#endif  // CORE_HTTP_H_

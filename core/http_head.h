@@ -1,0 +1,55 @@
+// The head of an HTTP/1.1 request (RFC 9112, sections 2 to 6), read strictly: what two readers
+// could understand in two ways is refused. Headers decide where a request ends, so they are read
+// here and not by cpp-httplib, whose releases differ in what they take (0.41.0 even percent-decodes
+// values).
+#ifndef CORE_HTTP_HEAD_H_
+#define CORE_HTTP_HEAD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace tower {
+
+inline constexpr std::size_t kMaxHttpHead = 32768;   // bytes, request line included
+inline constexpr std::size_t kMaxHttpTarget = 8192;  // bytes
+inline constexpr std::size_t kMaxHttpHeaders = 100;
+
+// Why a request is refused before anything of it is done.
+struct HttpRefusal {
+  int status = 400;
+  std::string_view detail;  // fixed text
+};
+
+struct HttpHeader {
+  std::string_view name;
+  std::string_view value;  // as sent, without white space around it; no control character but tab
+};
+
+// Views into the text it was parsed from.
+struct HttpHead {
+  std::string_view request_line;  // without CRLF
+  std::string_view method;
+  std::vector<HttpHeader> headers;
+  std::optional<std::uint64_t> content_length;
+  bool chunked = false;
+  bool keep_alive = true;
+  bool expects_continue = false;
+
+  bool HasBody() const noexcept { return chunked || content_length.value_or(0) > 0; }
+  // The value of a header that stands there exactly once; nothing when it is missing or repeated.
+  // `name` in any case.
+  std::optional<std::string_view> Find(std::string_view name) const noexcept;
+  std::size_t Count(std::string_view name) const noexcept;
+};
+
+bool SameIgnoringCase(std::string_view a, std::string_view b) noexcept;
+
+// `text` ends with the empty line, and each of its lines with CRLF. Fills `head` anew.
+std::optional<HttpRefusal> ParseHttpHead(std::string_view text, HttpHead& head);
+
+}  // namespace tower
+
+#endif  // CORE_HTTP_HEAD_H_

@@ -1,0 +1,292 @@
+#include "core/http_listener.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+namespace tower {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kBacklog = 1024;              // the kernel cuts it to net.core.somaxconn
+constexpr std::size_t kRefusers = 8;        // threads that tell clients over the limit so
+constexpr auto kIdleWorker = 10s;           // then a thread without a connection ends
+constexpr auto kPauseAfterError = 100ms;    // out of descriptors or memory
+constexpr auto kPauseBeforeReopening = 1s;  // the listening socket broke
+constexpr rlim_t kOtherFiles = 128;         // descriptors that are no connections
+
+using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+bool IsLoopback(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    return ntohl(v4.sin_addr.s_addr) >> 24U == 127;
+  }
+  if (address.sa_family != AF_INET6) return false;
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+}
+
+std::string TextOf(const sockaddr_storage& address) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text));
+  } else if (address.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof(text));
+  }
+  return text;
+}
+
+int PortOf(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+  return ntohs(address.ss_family == AF_INET
+                   ? reinterpret_cast<const sockaddr_in&>(address).sin_port
+                   : reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
+}
+
+// A listening socket, or -1 with errno.
+int Listen(const addrinfo& address) {
+  const int fd = socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  const int on = 1;
+  // Not SO_REUSEPORT: with it a second instance would start, and take half of the requests.
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (bind(fd, address.ai_addr, address.ai_addrlen) == 0 && listen(fd, kBacklog) == 0) return fd;
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+// Each connection takes a descriptor; raises the soft limit where the hard one allows it.
+void AllowFiles(std::size_t connections, const Logger& log) {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  const rlim_t wanted = connections + kOtherFiles;
+  if (files.rlim_cur >= wanted) return;
+  files.rlim_cur = std::min(wanted, files.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &files);
+  if (files.rlim_cur < wanted) {
+    log.Warn("fewer open files are allowed than server.max-connections may need",
+             {{"limit", files.rlim_cur}, {"wanted", wanted}});
+  }
+}
+
+}  // namespace
+
+HttpListener::HttpListener(Options options, std::function<void(HttpPeer&)> serve, Logger log)
+    : options_(std::move(options)), serve_(std::move(serve)), log_(std::move(log)) {}
+
+HttpListener::~HttpListener() { Stop(); }
+
+Status HttpListener::Start() {
+  port_ = options_.port;
+  if (auto opened = Open(); !opened) return opened;
+  port_ = PortOf(listen_fd_);
+  AllowFiles(options_.max_connections, log_);
+  accept_thread_ = std::thread([this] { AcceptLoop(); });
+  return Ok();
+}
+
+Status HttpListener::Open() {
+  const auto context = "listen on " + options_.host + " port " + std::to_string(port_);
+  addrinfo hints{};
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failed =
+      getaddrinfo(options_.host.c_str(), std::to_string(port_).c_str(), &hints, &found);
+  if (failed != 0) {
+    return Error{ErrorCode::kInvalid, context + ": " + gai_strerror(failed) + "; set server.host"};
+  }
+  const Addresses addresses(found, &freeaddrinfo);
+  int error = 0;
+  for (const auto* address = found; address != nullptr; address = address->ai_next) {
+    if (options_.loopback_only && !IsLoopback(*address->ai_addr)) {
+      return Error{ErrorCode::kInvalid,
+                   context +
+                       ": others could reach it; set server.tokens-file, or server.host to a "
+                       "loopback address, or server.allow-anonymous if everyone may send triggers"};
+    }
+    listen_fd_ = Listen(*address);
+    if (listen_fd_ >= 0) return Ok();
+    error = errno;
+  }
+  return Error{ErrorCode::kUnavailable, context + ": " + ErrnoText(error) +
+                                            (error == EADDRINUSE ? "; set server.port" : "")};
+}
+
+bool HttpListener::Pause(std::chrono::milliseconds time) {
+  pollfd stop{wakeup_.fd(), POLLIN, 0};
+  poll(&stop, 1, static_cast<int>(time.count()));
+  return !stopping_.load();
+}
+
+void HttpListener::AcceptLoop() {
+  while (!stopping_.load()) {
+    pollfd ready[] = {{listen_fd_, POLLIN, 0}, {wakeup_.fd(), POLLIN, 0}};
+    poll(ready, 2, -1);
+    if (stopping_.load()) break;
+    if (ready[0].revents != 0 && !AcceptOne() && !Reopen()) break;
+    JoinFinished();
+  }
+  if (listen_fd_ >= 0) close(listen_fd_);
+}
+
+// False: the listening socket is of no more use.
+bool HttpListener::AcceptOne() {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  const int fd = accept4(listen_fd_, reinterpret_cast<sockaddr*>(&address), &size, SOCK_CLOEXEC);
+  if (fd >= 0) {
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    auto peer = std::make_unique<HttpPeer>();
+    peer->fd = fd;
+    peer->address = TextOf(address);
+    Dispatch(std::move(peer));
+    return true;
+  }
+  switch (errno) {
+    case EINTR:
+    case EAGAIN:
+    case ECONNABORTED:
+    case EPROTO:
+      return true;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      log_.Warn("a connection could not be accepted", {{"error", ErrnoText(errno)}});
+      Pause(kPauseAfterError);
+      return true;
+    default:
+      log_.Error("the listening socket broke", {{"error", ErrnoText(errno)}});
+      return false;
+  }
+}
+
+bool HttpListener::Reopen() {
+  close(listen_fd_);
+  listen_fd_ = -1;
+  for (;;) {
+    const auto opened = Open();
+    if (opened) return true;
+    log_.Error("listening again failed", {{"error", opened.error()}});
+    if (!Pause(kPauseBeforeReopening)) return false;
+  }
+}
+
+void HttpListener::Dispatch(std::unique_ptr<HttpPeer> peer) {
+  const std::lock_guard lock(mutex_);
+  peer->over_limit = peers_.size() >= options_.max_connections;
+  if (peers_.size() >= options_.max_connections + kRefusers) {
+    close(peer->fd);
+    return;
+  }
+  peers_.push_back(std::move(peer));
+  const auto added = std::prev(peers_.end());
+  waiting_.push_back(added);
+  if (idle_ >= waiting_.size()) {
+    work_.notify_one();
+  } else if (!AddWorker()) {
+    waiting_.pop_back();
+    Close(added);
+  }
+}
+
+// Requires mutex_. False when the system has no more threads.
+bool HttpListener::AddWorker() {
+  workers_.emplace_back();
+  const auto self = std::prev(workers_.end());
+  try {
+    *self = std::thread([this, self] { Work(self); });
+    return true;
+  } catch (const std::system_error& error) {
+    workers_.erase(self);
+    log_.Warn("a connection was refused: no more threads", {{"error", error.what()}});
+    return false;
+  }
+}
+
+void HttpListener::Work(std::list<std::thread>::iterator self) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ++idle_;
+    const bool found =
+        work_.wait_for(lock, kIdleWorker, [this] { return stopping_.load() || !waiting_.empty(); });
+    --idle_;
+    if (!found) break;
+    if (waiting_.empty()) return;  // Stop joins it
+    const auto peer = waiting_.front();
+    waiting_.pop_front();
+    lock.unlock();
+    serve_(**peer);
+    lock.lock();
+    Close(peer);
+  }
+  if (!stopping_.load()) finished_.splice(finished_.end(), workers_, self);
+}
+
+// Requires mutex_: Stop and Drain must never shut down a descriptor that is someone else's by now.
+void HttpListener::Close(Peers::iterator peer) {
+  close((*peer)->fd);
+  const bool earlier = (*peer)->earlier;
+  peers_.erase(peer);
+  if (earlier && --earlier_ == 0) drained_.notify_all();
+}
+
+void HttpListener::JoinFinished() {
+  std::list<std::thread> finished;
+  {
+    const std::lock_guard lock(mutex_);
+    finished.swap(finished_);
+  }
+  for (auto& thread : finished) thread.join();
+}
+
+void HttpListener::Drain(std::chrono::milliseconds grace) {
+  std::unique_lock lock(mutex_);
+  if (!draining_.exchange(true)) {
+    for (const auto& peer : peers_) {
+      peer->earlier = true;
+      if (!peer->busy.load()) shutdown(peer->fd, SHUT_RD);
+    }
+    earlier_ = peers_.size();
+  }
+  drained_.wait_for(lock, grace, [this] { return earlier_ == 0; });
+}
+
+void HttpListener::Stop() {
+  if (stopping_.exchange(true)) return;
+  draining_.store(true);
+  wakeup_.Signal();
+  if (accept_thread_.joinable()) accept_thread_.join();
+  std::list<std::thread> workers;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& peer : peers_) shutdown(peer->fd, SHUT_RDWR);
+    workers.splice(workers.end(), workers_);
+    workers.splice(workers.end(), finished_);
+  }
+  work_.notify_all();
+  for (auto& thread : workers) thread.join();
+}
+
+}  // namespace tower

@@ -1,0 +1,125 @@
+#include "core/ops_api.h"
+
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "core/build_info.h"
+
+namespace tower {
+namespace {
+
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+
+std::string WhyNotPublishing(const PublisherState& publisher) {
+  if (!publisher.connected) {
+    return "not connected" + (publisher.last_error.empty() ? "" : ": " + publisher.last_error);
+  }
+  return publisher.blocked ? "blocked by an alarm of the broker" : "";
+}
+
+std::string WhyNotRunning(const WatcherStatus& watcher) {
+  if (watcher.state == WatcherState::kRunning) return {};
+  std::string why(ToString(watcher.state));
+  if (!watcher.last_error.empty()) why += ": " + watcher.last_error;
+  return why;
+}
+
+HttpResponse Text(std::string body, std::string_view type = kText) {
+  HttpResponse response;
+  response.content_type = type;
+  response.body = std::move(body);
+  return response;
+}
+
+HttpResponse Ready(const HttpServer& server, const OpsSources& sources, bool verbose) {
+  auto checks = sources.readiness();
+  checks.push_back({"http", server.draining() ? "control-tower is stopping" : ""});
+  std::string lines;
+  std::string faults;
+  for (const auto& [name, why] : checks) {
+    lines += name + (why.empty() ? ": ok\n" : ": " + why + '\n');
+    if (!why.empty()) faults += (faults.empty() ? "" : "; ") + name + ": " + why;
+  }
+  auto response = faults.empty() ? Text("ok\n") : Problem(503, faults);
+  if (verbose) {
+    response.content_type = kText;
+    response.body = std::move(lines);
+  }
+  return response;
+}
+
+HttpResponse Version() {
+  const auto& info = GetBuildInfo();
+  HttpResponse response;
+  auto& body = response.body;
+  body = "{\"version\":" + JsonString(info.version) + ",\"commit\":" + JsonString(info.commit) +
+         ",\"compiler\":" + JsonString(info.compiler) +
+         ",\"buildType\":" + JsonString(info.build_type) + ",\"components\":[";
+  for (const auto& component : info.components) {
+    if (body.back() != '[') body += ',';
+    body += "{\"name\":" + JsonString(component.name) +
+            ",\"version\":" + JsonString(component.version) +
+            ",\"licence\":" + JsonString(component.licence) +
+            ",\"origin\":" + JsonString(component.origin) + "}";
+  }
+  body += "]}\n";
+  return response;
+}
+
+HttpResponse Watchers(const std::vector<WatcherStatus>& watchers) {
+  HttpResponse response;
+  auto& body = response.body;
+  body = "{\"watchers\":[";
+  for (const auto& watcher : watchers) {
+    if (body.back() != '[') body += ',';
+    body += "{\"name\":" + JsonString(watcher.name) + ",\"plugin\":" + JsonString(watcher.plugin) +
+            ",\"state\":" + JsonString(ToString(watcher.state)) +
+            ",\"restarts\":" + std::to_string(watcher.restarts);
+    if (!watcher.last_error.empty()) body += ",\"lastError\":" + JsonString(watcher.last_error);
+    body += '}';
+  }
+  body += "]}\n";
+  return response;
+}
+
+}  // namespace
+
+std::vector<ReadinessCheck> CheckReadiness(const QueueStats& queue, const PublisherState& publisher,
+                                           const std::vector<WatcherStatus>& watchers) {
+  std::vector<ReadinessCheck> checks;
+  checks.push_back({"queue", queue.health ? "" : queue.health.error().message});
+  checks.push_back({"broker", WhyNotPublishing(publisher)});
+  for (const auto& watcher : watchers) {
+    checks.push_back({"watcher " + watcher.name, WhyNotRunning(watcher)});
+  }
+  return checks;
+}
+
+void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics) {
+  const HttpRouteOptions open{.open = true, .content_types = {}};
+  const auto shared = std::make_shared<const OpsSources>(std::move(sources));
+  for (const std::string_view path : {"/readyz", "/healthz"}) {
+    server.Route(
+        "GET", path,
+        [&server, shared](const HttpRequest& request) {
+          return Ready(server, *shared, request.HasQuery("verbose"));
+        },
+        open);
+  }
+  server.Route(
+      "GET", "/livez",
+      [](const HttpRequest& request) {
+        return Text(request.HasQuery("verbose") ? "http: ok\n" : "ok\n");
+      },
+      open);
+  server.Route(
+      "GET", "/version", [](const HttpRequest&) { return Version(); }, open);
+  server.Route("GET", "/metrics", [&metrics](const HttpRequest&) {
+    return Text(metrics.Render(), "text/plain; version=0.0.4; charset=utf-8");
+  });
+  server.Route("GET", "/watchers",
+               [shared](const HttpRequest&) { return Watchers(shared->watchers()); });
+}
+
+}  // namespace tower

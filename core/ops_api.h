@@ -1,0 +1,39 @@
+// What those who run control-tower ask: /livez, /readyz, /healthz, /version, /metrics, /watchers.
+#ifndef CORE_OPS_API_H_
+#define CORE_OPS_API_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/http.h"
+#include "core/metrics.h"
+#include "core/publisher.h"
+#include "core/queue.h"
+#include "core/supervisor.h"
+
+namespace tower {
+
+// One thing that must hold for triggers to flow.
+struct ReadinessCheck {
+  std::string name;
+  std::string why;  // it does not hold; empty when it does
+};
+
+// Ready: the queue takes triggers, the broker is connected and lets itself be published to, and
+// every watcher runs.
+std::vector<ReadinessCheck> CheckReadiness(const QueueStats& queue, const PublisherState& publisher,
+                                           const std::vector<WatcherStatus>& watchers);
+
+// Called at requests, from several threads at once.
+struct OpsSources {
+  std::function<std::vector<ReadinessCheck>()> readiness;
+  std::function<std::vector<WatcherStatus>()> watchers;
+};
+
+// Adds the routes. Before the server starts; `metrics` and what `sources` refers to outlive it.
+void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics);
+
+}  // namespace tower
+
+#endif  // CORE_OPS_API_H_

@@ -1,0 +1,230 @@
+#include "core/trigger_api.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/digest.h"
+#include "core/trace_context.h"
+#include "core/trigger.h"
+#include "core/uuid.h"
+
+namespace tower {
+namespace {
+
+constexpr std::string_view kSource = "http";
+constexpr std::string_view kNdjson = "application/x-ndjson";
+constexpr std::size_t kMaxKey = 255;
+constexpr std::chrono::milliseconds kWaitForRoom{500};  // then the client is told to come again
+
+// 2024-05-01T09:30:00.000Z (RFC 3339).
+std::string TimeText(std::chrono::sys_time<std::chrono::milliseconds> time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  char text[40];
+  const int size = std::snprintf(
+      text, sizeof(text), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
+      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
+  return {text, static_cast<std::size_t>(size)};
+}
+
+// The value of an Idempotency-Key header: a string as in RFC 8941, section 3.3.3, as
+// draft-ietf-httpapi-idempotency-key-header wants it; without quotes it is taken as it is.
+std::optional<std::string> ParseKey(std::string_view text) {
+  std::string key;
+  if (text.empty() || text.front() != '"') {
+    key = text;
+  } else {
+    std::size_t at = 1;
+    for (; at < text.size() && text[at] != '"'; ++at) {
+      if (text[at] == '\\' && (++at == text.size() || (text[at] != '"' && text[at] != '\\'))) {
+        return std::nullopt;
+      }
+      key += text[at];
+    }
+    if (at + 1 != text.size()) return std::nullopt;
+  }
+  const bool printable =
+      std::all_of(key.begin(), key.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  if (key.empty() || key.size() > kMaxKey || !printable) return std::nullopt;
+  return key;
+}
+
+bool IsArray(std::string_view json) {
+  const auto first = json.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && json[first] == '[';
+}
+
+class TriggerApi {
+ public:
+  TriggerApi(TriggerQueue& queue, Metrics& metrics)
+      : queue_(queue),
+        accepted_(metrics.GetCounter("triggers_accepted_total", "Triggers accepted for publishing.",
+                                     {{"source", std::string(kSource)}})),
+        invalid_(Rejected(metrics, "invalid")),
+        conflict_(Rejected(metrics, "conflict")),
+        full_(Rejected(metrics, "full")),
+        unavailable_(Rejected(metrics, "unavailable")) {}
+
+  HttpResponse Post(const HttpRequest& request);
+  HttpResponse Get(const HttpRequest& request) const;
+
+ private:
+  static Counter& Rejected(Metrics& metrics, std::string_view reason) {
+    return metrics.GetCounter("triggers_rejected_total",
+                              "Triggers, or texts that were to be triggers, refused.",
+                              {{"source", std::string(kSource)}, {"reason", std::string(reason)}});
+  }
+  HttpResponse PostBatch(const HttpRequest& request);
+  Result<Receipt> Put(const HttpRequest& request, std::span<const Trigger> triggers);
+  HttpResponse Invalid(const Faults& faults);
+  HttpResponse Refused(const Error& error, std::size_t triggers);
+
+  TriggerQueue& queue_;
+  Counter& accepted_;
+  Counter& invalid_;
+  Counter& conflict_;
+  Counter& full_;
+  Counter& unavailable_;
+};
+
+HttpResponse TriggerApi::Invalid(const Faults& faults) {
+  invalid_.Add();
+  return Problem(400, faults.size() == 1 ? "the trigger has a fault" : "the trigger has faults",
+                 faults);
+}
+
+HttpResponse TriggerApi::Refused(const Error& error, std::size_t triggers) {
+  const auto refuse = [&](int status, Counter& counter) {
+    counter.Add(triggers);
+    auto response = Problem(status, error.message);
+    if (status == 503) response.headers.emplace_back("Retry-After", "1");
+    return response;
+  };
+  switch (error.code) {
+    case ErrorCode::kConflict:
+      return refuse(422, conflict_);
+    case ErrorCode::kInvalid:
+      return refuse(413, full_);
+    case ErrorCode::kFull:
+      return refuse(503, full_);
+    default:
+      return refuse(503, unavailable_);
+  }
+}
+
+Result<Receipt> TriggerApi::Put(const HttpRequest& request, std::span<const Trigger> triggers) {
+  std::string key;
+  std::string fingerprint;
+  PutOptions options{.source = kSource, .key = {}, .fingerprint = {}};
+  if (const auto given = request.Header("Idempotency-Key")) {
+    key = *ParseKey(*given);  // Post has checked it
+    // Another client's keys are no concern of this one; names have no colon.
+    if (!request.client.empty()) key = std::string(request.client) + ":" + key;
+    fingerprint = Sha256Hex(request.body) + (request.content_type == kNdjson ? " lines" : "");
+    options.key = key;
+    options.fingerprint = fingerprint;
+  }
+  if (const auto parent = request.Header("traceparent"); parent && IsTraceparent(*parent)) {
+    options.traceparent = *parent;
+    const auto state = request.Header("tracestate");
+    if (state && IsTracestate(*state)) options.tracestate = *state;
+  }
+  options.deadline = std::chrono::steady_clock::now() + kWaitForRoom;
+  auto receipt = queue_.Put(triggers, options);
+  if (receipt && !receipt->repeated) accepted_.Add(triggers.size());
+  return receipt;
+}
+
+HttpResponse TriggerApi::Post(const HttpRequest& request) {
+  if (request.HeaderCount("Idempotency-Key") > 0) {
+    const auto given = request.Header("Idempotency-Key");
+    if (!given || !ParseKey(*given)) {
+      invalid_.Add();
+      return Problem(400,
+                     "Idempotency-Key must stand once and have 1 to 255 printable ASCII characters,"
+                     " in double quotes");
+    }
+  }
+  if (request.content_type == kNdjson || IsArray(request.body)) return PostBatch(request);
+  const auto trigger = Trigger::Parse(request.body);
+  if (!trigger) return Invalid(trigger.error());
+  const auto receipt = Put(request, std::span(&*trigger, 1));
+  if (!receipt) return Refused(receipt.error(), 1);
+  const auto uuid = receipt->uuids.front().ToString();
+  HttpResponse response;
+  response.status = 202;
+  response.body = "{\"uuid\":\"" + uuid + "\",\"status\":\"queued\"}\n";
+  response.headers.emplace_back("Location", "/triggers/" + uuid);
+  return response;
+}
+
+HttpResponse TriggerApi::PostBatch(const HttpRequest& request) {
+  const auto triggers = request.content_type == kNdjson ? ParseTriggerLines(request.body)
+                                                        : ParseTriggers(request.body);
+  if (!triggers) return Invalid(triggers.error());
+  const auto receipt = Put(request, *triggers);
+  if (!receipt) return Refused(receipt.error(), triggers->size());
+  HttpResponse response;
+  response.status = 202;
+  response.body = "{\"uuids\":[";
+  response.body.reserve(response.body.size() + receipt->uuids.size() * (Uuid::kTextSize + 3) + 32);
+  for (const auto& uuid : receipt->uuids) {
+    if (response.body.back() != '[') response.body += ',';
+    response.body += '"' + uuid.ToString() + '"';
+  }
+  response.body += "],\"status\":\"queued\"}\n";
+  return response;
+}
+
+HttpResponse TriggerApi::Get(const HttpRequest& request) const {
+  const auto uuid = Uuid::Parse(request.param);
+  if (!uuid) return Problem(400, "the last part of the path must be a UUID");
+  const auto record = queue_.Find(*uuid);
+  if (!record) {
+    if (record.error().code == ErrorCode::kNotFound) {
+      return Problem(404, "no trigger has this UUID, or it was settled longer ago than is kept");
+    }
+    auto response = Problem(503, record.error().message);
+    response.headers.emplace_back("Retry-After", "1");
+    return response;
+  }
+  const auto& trigger = record->trigger;
+  HttpResponse response;
+  auto& body = response.body;
+  body = "{\"uuid\":\"" + trigger.uuid.ToString() +
+         "\",\"status\":" + JsonString(ToString(record->state)) +
+         ",\"source\":" + JsonString(trigger.source) + ",\"acceptedAt\":\"" +
+         TimeText(trigger.accepted_at) + '"';
+  if (record->settled_at) {
+    body += record->state == TriggerState::kPublished ? ",\"publishedAt\":\""
+                                                      : ",\"undeliverableAt\":\"";
+    body += TimeText(*record->settled_at) + '"';
+  }
+  if (!record->reason.empty()) body += ",\"reason\":" + JsonString(record->reason);
+  body += ",\"trigger\":" + trigger.body + "}\n";
+  return response;
+}
+
+}  // namespace
+
+void AddTriggerApi(HttpServer& server, TriggerQueue& queue, Metrics& metrics) {
+  const auto api = std::make_shared<TriggerApi>(queue, metrics);
+  server.Route("POST", "/triggers",
+               [api](const HttpRequest& request) { return api->Post(request); },
+               {.open = false, .content_types = {"application/json", std::string(kNdjson)}});
+  server.Route("GET", "/triggers/{uuid}",
+               [api](const HttpRequest& request) { return api->Get(request); });
+}
+
+}  // namespace tower
