@@ -1,7 +1,6 @@
 #include "core/json.h"
 
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -105,15 +104,14 @@ std::optional<Fault> CheckBytes(std::string_view text) {
 
 }  // namespace
 
-// The name of a member of an object that is still open.
-struct JsonName {
-  std::uint32_t offset;  // of its opening quote
-  std::uint32_t begin;   // in the text, or in the unescaped names
-  std::uint32_t size;
-  bool unescaped;
-};
-
 struct JsonTape::Scratch {
+  struct Name {            // of a member of an object that is still open
+    std::uint32_t offset;  // of its opening quote
+    std::uint32_t begin;   // in the text, or in Scratch::unescaped
+    std::uint32_t size;
+    bool unescaped;
+  };
+
   struct Frame {  // an array or object that is still open
     std::uint32_t node;
     std::uint32_t first_name;       // of Scratch::names
@@ -124,8 +122,8 @@ struct JsonTape::Scratch {
   };
 
   std::vector<Frame> frames;
-  std::vector<JsonName> names;  // of all open objects
-  std::string unescaped;        // text of the names that have escapes
+  std::vector<Name> names;  // of all open objects
+  std::string unescaped;    // text of the names that have escapes
   Faults faults;
 
   void Clear() {
@@ -139,6 +137,8 @@ struct JsonTape::Scratch {
 };
 
 class JsonTape::Handler {
+  using Name = Scratch::Name;
+
  public:
   Handler(JsonTape& tape, const Stream& stream, const JsonLimits& limits)
       : text_(tape.text_),
@@ -176,7 +176,7 @@ class JsonTape::Handler {
   bool Key(const char* content, rapidjson::SizeType unescaped_size, bool) {
     const auto begin = static_cast<std::uint32_t>(content - text_.data());
     const auto size = Here() - 1 - begin;
-    JsonName name{begin - 1, begin, size, size != unescaped_size};
+    Name name{begin - 1, begin, size, size != unescaped_size};
     name_begin_ = begin;
     name_end_ = begin + size;
     name_escaped_ = name.unescaped;
@@ -253,7 +253,7 @@ class JsonTape::Handler {
     scratch_.frames.pop_back();
   }
 
-  std::string_view Text(const JsonName& name) const {
+  std::string_view Text(const Name& name) const {
     const std::string_view whole = name.unescaped ? std::string_view(scratch_.unescaped) : text_;
     return whole.substr(name.begin, name.size);
   }
@@ -296,7 +296,7 @@ class JsonTape::Handler {
       }
       return;
     }
-    std::sort(first, names.end(), [this](const JsonName& a, const JsonName& b) {
+    std::sort(first, names.end(), [this](const Name& a, const Name& b) {
       if (a.size != b.size) return a.size < b.size;
       const int order = Text(a).compare(Text(b));
       return order != 0 ? order < 0 : a.offset < b.offset;
@@ -305,7 +305,7 @@ class JsonTape::Handler {
       if (Text(later[-1]) == Text(*later)) ReportTwice(*later);
   }
 
-  void ReportTwice(const JsonName& name) {
+  void ReportTwice(const Name& name) {
     std::string pointer = Pointer(scratch_.frames.size() - 1);
     AppendPointer(pointer, Text(name));
     AddFault(scratch_.faults, {std::move(pointer), "this member is there twice", name.offset});
@@ -349,66 +349,5 @@ tl::expected<JsonValue, Faults> JsonTape::Read(std::string_view text, const Json
   if (!faults.empty()) return tl::unexpected(std::exchange(faults, {}));
   return JsonValue(this, 0);
 }
-
-JsonType JsonValue::type() const noexcept { return tape_->nodes_[index_].type; }
-
-std::size_t JsonValue::offset() const noexcept { return tape_->nodes_[index_].begin; }
-
-std::string_view JsonValue::text() const noexcept {
-  const auto& node = tape_->nodes_[index_];
-  return {tape_->text_.data() + node.begin, node.end - node.begin};
-}
-
-std::string JsonValue::String() const {
-  std::string_view content = text();
-  content.remove_prefix(1);
-  content.remove_suffix(1);
-  if (!tape_->nodes_[index_].escaped) return std::string(content);
-  std::string out;
-  AppendUnescaped(out, content);
-  return out;
-}
-
-JsonValue::Iterator JsonValue::begin() const noexcept {
-  return Iterator(JsonValue(tape_, index_ + 1));
-}
-
-JsonValue::Iterator JsonValue::end() const noexcept {
-  return Iterator(JsonValue(tape_, tape_->nodes_[index_].next));
-}
-
-JsonValue::Iterator& JsonValue::Iterator::operator++() noexcept {
-  at_.index_ = at_.tape_->nodes_[at_.index_].next;
-  return *this;
-}
-
-std::size_t JsonValue::size() const noexcept {
-  std::size_t count = 0;
-  for (auto it = begin(); it != end(); ++it) ++count;
-  return count;
-}
-
-std::optional<JsonValue> JsonValue::Find(std::string_view name) const {
-  if (type() != JsonType::kObject) return std::nullopt;
-  for (const JsonValue& member : *this)
-    if (member.NameIs(name)) return member;
-  return std::nullopt;
-}
-
-std::string JsonValue::Name() const {
-  const auto& node = tape_->nodes_[index_];
-  std::string out;
-  AppendUnescaped(out, tape_->text_.substr(node.name_begin, node.name_end - node.name_begin));
-  return out;
-}
-
-bool JsonValue::NameIs(std::string_view name) const {
-  const auto& node = tape_->nodes_[index_];
-  if (node.name_escaped) return Name() == name;
-  return std::string_view(tape_->text_.data() + node.name_begin, node.name_end - node.name_begin) ==
-         name;
-}
-
-std::size_t JsonValue::name_offset() const noexcept { return tape_->nodes_[index_].name_begin - 1; }
 
 }  // namespace tower

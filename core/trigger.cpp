@@ -269,6 +269,8 @@ tl::expected<std::vector<Trigger>, Faults> ParseTriggers(std::string_view json) 
 
 tl::expected<std::vector<Trigger>, Faults> ParseTriggerLines(std::string_view ndjson) {
   std::vector<Trigger> triggers;
+  triggers.reserve(std::min(
+      kMaxBatch, static_cast<std::size_t>(std::count(ndjson.begin(), ndjson.end(), '\n')) + 1));
   Faults faults;
   for (std::size_t begin = 0; begin < ndjson.size();) {
     const std::size_t end = std::min(ndjson.find('\n', begin), ndjson.size());
