@@ -1,0 +1,277 @@
+#include "core/supervisor.h"
+
+#include <pthread.h>
+
+#include <array>
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <functional>
+#include <mutex>
+#include <stdexcept>
+
+#include "test/support/watcher_harness.h"
+
+namespace tower {
+namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+
+using Script = std::function<Status(WatcherContext&, const std::stop_token&, int run)>;
+
+class ScriptedWatcher final : public Watcher {
+ public:
+  explicit ScriptedWatcher(Script script) : script_(std::move(script)) {}
+  Status Run(WatcherContext& tower, std::stop_token stop) override {
+    return script_(tower, stop, ++runs_);
+  }
+
+ private:
+  const Script script_;
+  int runs_ = 0;
+};
+
+Status UntilStopped(const std::stop_token& stop) {
+  while (WatcherContext::Sleep(1h, stop)) {
+  }
+  return Ok();
+}
+
+struct Fixture {
+  TestQueue queue;
+  CapturedLogs logs;
+  SupervisorOptions options{.backoff_min = 1ms, .backoff_max = 4ms};
+  std::function<void(const WatcherStatus&)> on_failure;
+  std::unique_ptr<Supervisor> supervisor;
+
+  Supervisor& Make() {
+    supervisor =
+        std::make_unique<Supervisor>(*queue, options, Logger(), queue.metrics(), on_failure);
+    return *supervisor;
+  }
+  void Add(const std::string& name, Script script) {
+    if (!supervisor) Make();
+    supervisor->Add(name, "scripted", std::make_unique<ScriptedWatcher>(std::move(script)));
+  }
+  WatcherStatus Of(std::size_t index) const { return supervisor->States().at(index); }
+  bool Reaches(std::size_t index, WatcherState state) const {
+    return Eventually([&] { return Of(index).state == state; });
+  }
+  std::string MetricLine(const std::string& name) {
+    const auto text = queue.metrics().Render();
+    const auto at = text.find("\ncontrol_tower_" + name);
+    return at == std::string::npos ? "" : text.substr(at + 1, text.find('\n', at + 1) - at - 1);
+  }
+};
+
+TEST_CASE("a watcher goes from starting through running to stopped", "[supervisor]") {
+  Fixture f;
+  f.Add("inbox",
+        [](WatcherContext&, const std::stop_token& stop, int) { return UntilStopped(stop); });
+  CHECK(f.Of(0).state == WatcherState::kStarting);
+  CHECK(f.Of(0).name == "inbox");
+  CHECK(f.Of(0).plugin == "scripted");
+  f.supervisor->Start();
+  CHECK(f.Reaches(0, WatcherState::kRunning));
+  CHECK(f.MetricLine("watcher_up{") ==
+        R"(control_tower_watcher_up{plugin="scripted",watcher="inbox"} 1)");
+  f.supervisor->Stop();
+  f.supervisor->Stop();
+  CHECK(f.Of(0).state == WatcherState::kStopped);
+  CHECK(f.Of(0).last_error.empty());
+  CHECK(f.Of(0).restarts == 0);
+  CHECK(f.MetricLine("watcher_up{").ends_with("} 0"));
+}
+
+TEST_CASE("a watcher that fails runs again, on the same object", "[supervisor]") {
+  Fixture f;
+  std::atomic<int> runs = 0;
+  f.Add("inbox", [&](WatcherContext&, const std::stop_token& stop, int run) -> Status {
+    runs = run;
+    if (run < 4) return Error{ErrorCode::kUnavailable, "the share is away"};
+    return UntilStopped(stop);
+  });
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return runs == 4; }));
+  CHECK(f.Reaches(0, WatcherState::kRunning));
+  CHECK(f.Of(0).restarts == 3);
+  CHECK(f.Of(0).last_error == "the share is away");
+  CHECK(f.MetricLine("watcher_restarts_total{").ends_with("} 3"));
+  CHECK_THAT(f.logs.text(), ContainsSubstring("the share is away"));
+}
+
+TEST_CASE("a watcher that waits to run again says so, and stops at once", "[supervisor]") {
+  Fixture f;
+  f.options = {.backoff_min = 1h, .backoff_max = 1h};
+  f.Add("inbox", [](WatcherContext&, const std::stop_token&, int) -> Status {
+    return Error{ErrorCode::kUnavailable, "the share is away"};
+  });
+  f.supervisor->Start();
+  CHECK(f.Reaches(0, WatcherState::kBackingOff));
+  CHECK(f.Of(0).last_error == "the share is away");
+  f.supervisor->Stop();
+  CHECK(f.Of(0).state == WatcherState::kStopped);
+}
+
+TEST_CASE("an exception is a failure like others", "[supervisor]") {
+  Fixture f;
+  std::atomic<int> runs = 0;
+  f.Add("inbox", [&](WatcherContext&, const std::stop_token& stop, int run) -> Status {
+    runs = run;
+    if (run == 1) throw std::runtime_error("bad luck");
+    if (run == 2) throw 3;
+    return UntilStopped(stop);
+  });
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return runs == 3; }));
+  CHECK_THAT(f.logs.text(), ContainsSubstring("exception: bad luck"));
+  CHECK_THAT(f.logs.text(), ContainsSubstring("exception of an unknown type"));
+}
+
+TEST_CASE("a watcher that returns unasked runs again", "[supervisor]") {
+  Fixture f;
+  std::atomic<int> runs = 0;
+  f.Add("inbox", [&](WatcherContext&, const std::stop_token& stop, int run) -> Status {
+    runs = run;
+    return run == 1 ? Ok() : UntilStopped(stop);
+  });
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return runs == 2; }));
+  CHECK_THAT(f.Of(0).last_error, ContainsSubstring("before it was asked to stop"));
+}
+
+TEST_CASE("a permanent error ends one watcher and leaves the others alone", "[supervisor]") {
+  const auto code = GENERATE(ErrorCode::kPermanent, ErrorCode::kInvalid);
+  Fixture f;
+  std::atomic<int> failures = 0;
+  f.on_failure = [&](const WatcherStatus&) { ++failures; };
+  f.Add("broken", [&](WatcherContext&, const std::stop_token&, int) -> Status {
+    return Error{code, "the password is wrong"};
+  });
+  f.Add("fine",
+        [](WatcherContext&, const std::stop_token& stop, int) { return UntilStopped(stop); });
+  f.supervisor->Start();
+  CHECK(f.Reaches(0, WatcherState::kFailed));
+  CHECK(f.Reaches(1, WatcherState::kRunning));
+  CHECK(f.Of(0).last_error == "the password is wrong");
+  CHECK(f.Of(0).restarts == 0);
+  f.supervisor->Stop();
+  CHECK(f.Of(0).state == WatcherState::kFailed);
+  CHECK(f.Of(1).state == WatcherState::kStopped);
+  CHECK(failures == 0);
+}
+
+TEST_CASE("a failure for good is handed on where it should end the process", "[supervisor]") {
+  Fixture f;
+  f.options.exit_on_failure = true;
+  std::mutex mutex;
+  std::vector<std::string> failed;
+  f.on_failure = [&](const WatcherStatus& status) {
+    const std::lock_guard lock(mutex);
+    failed.push_back(status.name + ": " + status.last_error);
+  };
+  f.Add("broken", [](WatcherContext&, const std::stop_token&, int) -> Status {
+    return Error{ErrorCode::kPermanent, "the password is wrong"};
+  });
+  f.supervisor->Start();
+  CHECK(f.Reaches(0, WatcherState::kFailed));
+  f.supervisor->Stop();
+  CHECK(failed == std::vector<std::string>{"broken: the password is wrong"});
+}
+
+// The delays of the log, in order.
+std::vector<int> Delays(const std::string& log) {
+  std::vector<int> delays;
+  for (auto at = log.find("delay_ms"); at != std::string::npos; at = log.find("delay_ms", at + 1)) {
+    delays.push_back(std::stoi(log.substr(log.find_first_of("0123456789", at))));
+  }
+  return delays;
+}
+
+TEST_CASE("the backoff doubles up to its limit, with jitter", "[supervisor]") {
+  Fixture f;
+  f.options = {.backoff_min = 10ms, .backoff_max = 40ms};
+  std::atomic<int> runs = 0;
+  f.Add("inbox", [&](WatcherContext&, const std::stop_token&, int run) -> Status {
+    runs = run;
+    return Error{ErrorCode::kUnavailable, "away"};
+  });
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return runs >= 6; }));
+  f.supervisor->Stop();
+  const auto delays = Delays(f.logs.text());
+  REQUIRE(delays.size() >= 5);
+  const std::array<int, 5> full = {10, 20, 40, 40, 40};
+  for (std::size_t i = 0; i < full.size(); ++i) {
+    INFO(i);
+    CHECK(delays[i] >= full[i] / 2);
+    CHECK(delays[i] <= full[i]);
+  }
+}
+
+TEST_CASE("a success begins the backoff afresh and takes the error back", "[supervisor]") {
+  const bool by_put = GENERATE(true, false);
+  Fixture f;
+  f.options = {.backoff_min = 10ms, .backoff_max = 640ms};
+  std::atomic<int> runs = 0;
+  f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int run) -> Status {
+    runs = run;
+    if (run == 5) return UntilStopped(stop);
+    if (run == 4) {
+      if (!by_put) tower.ReportSuccess();
+      const auto trigger =
+          *Trigger::Parse(R"({"apiVersion":"OT-2/v1alpha1","protocol":"P","spec":{}})");
+      if (by_put && !tower.queue.Put(trigger)) return Error{ErrorCode::kPermanent, "put failed"};
+    }
+    return Error{ErrorCode::kUnavailable, "away"};
+  });
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return runs == 5; }));
+  f.supervisor->Stop();
+  const auto delays = Delays(f.logs.text());
+  REQUIRE(delays.size() == 4);
+  CHECK(delays[2] >= 20);
+  CHECK(delays[3] <= 10);
+  CHECK_FALSE(f.MetricLine("watcher_last_success_timestamp_seconds{").ends_with("} 0"));
+  CHECK(f.MetricLine("triggers_accepted_total{") ==
+        std::string(R"(control_tower_triggers_accepted_total{source="inbox"} )") +
+            (by_put ? "1" : "0"));
+}
+
+TEST_CASE("a success while running takes the last error back", "[supervisor]") {
+  Fixture f;
+  std::atomic<bool> go = false;
+  f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int run) -> Status {
+    if (run == 1) return Error{ErrorCode::kUnavailable, "away"};
+    while (!go && WatcherContext::Sleep(1ms, stop)) {
+    }
+    tower.ReportSuccess();
+    return UntilStopped(stop);
+  });
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return f.Of(0).restarts == 1; }));
+  CHECK(f.Of(0).last_error == "away");
+  go = true;
+  CHECK(Eventually([&] { return f.Of(0).last_error.empty(); }));
+}
+
+TEST_CASE("refused events are counted, and threads carry the watchers' names", "[supervisor]") {
+  Fixture f;
+  std::array<char, 16> name{};
+  f.Add("a-name-that-is-long", [&](WatcherContext& tower, const std::stop_token& stop, int) {
+    pthread_getname_np(pthread_self(), name.data(), name.size());
+    tower.rejected.Add();
+    return UntilStopped(stop);
+  });
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return f.MetricLine("triggers_rejected_total{").ends_with(" 1"); }));
+  CHECK_THAT(f.MetricLine("triggers_rejected_total{"),
+             ContainsSubstring(R"(reason="invalid",source="a-name-that-is-long")"));
+  f.supervisor->Stop();
+  CHECK(std::string(name.data()) == "a-name-that-is-");
+}
+
+}  // namespace
+}  // namespace tower

@@ -1,0 +1,128 @@
+#include "core/watcher.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <set>
+#include <sstream>
+#include <thread>
+
+#include "test/support/watcher_harness.h"
+
+namespace tower {
+namespace {
+
+using namespace std::chrono_literals;
+
+Trigger OneTrigger() {
+  return *Trigger::Parse(R"({"apiVersion":"OT-2/v1alpha1","protocol":"Dilute","spec":{}})");
+}
+
+std::unique_ptr<Watcher> NoWatcher(OptionSet&) { return nullptr; }
+
+struct Door {
+  TestQueue queue;
+  Counter accepted;
+  int successes = 0;
+  std::stop_source stop;
+  WatcherQueue Open(const std::string& source = "inbox") {
+    return WatcherQueue(*queue, source, stop.get_token(), accepted, [this] { ++successes; });
+  }
+};
+
+TEST_CASE("every folder under plugins is linked in, and nothing else", "[watcher]") {
+  std::set<std::string, std::less<>> folders;
+  std::istringstream names(TOWER_PLUGIN_DIRS);
+  for (std::string name; std::getline(names, name, ',');) folders.insert(name);
+  const auto kinds = WatcherKind::All();
+  REQUIRE(kinds);
+  std::set<std::string, std::less<>> linked;
+  for (const auto* kind : *kinds) {
+    linked.emplace(kind->name());
+    CHECK_FALSE(kind->summary().empty());
+  }
+  CHECK(linked == folders);
+  CHECK_FALSE(folders.empty());
+}
+
+TEST_CASE("plugins are listed by name", "[watcher]") {
+  const WatcherKind b("b-2", "", NoWatcher), a("a", "", NoWatcher);
+  const auto sorted = WatcherKind::Sorted({&b, &a});
+  REQUIRE(sorted);
+  CHECK(*sorted == std::vector<const WatcherKind*>{&a, &b});
+}
+
+TEST_CASE("two plugins of one name, and bad names, are all named at once", "[watcher]") {
+  const WatcherKind a("same", "", NoWatcher), b("same", "", NoWatcher), c("same", "", NoWatcher),
+      empty("", "", NoWatcher), upper("Upper", "", NoWatcher);
+  const auto sorted = WatcherKind::Sorted({&a, &empty, &b, &upper, &c});
+  REQUIRE_FALSE(sorted);
+  CHECK(sorted.error().code == ErrorCode::kInvalid);
+  CHECK(sorted.error().message ==
+        R"(plugin "" needs a name of lower case letters, digits and dashes; )"
+        R"(plugin "Upper" needs a name of lower case letters, digits and dashes; )"
+        R"(plugin "same" is registered more than once)");
+}
+
+TEST_CASE("a put stores triggers and checkpoint under the watcher's name", "[watcher]") {
+  Door door;
+  auto queue = door.Open();
+  const std::vector<Remember> changes = {{"cursor", "42"}};
+  REQUIRE(queue.Put(OneTrigger(), {.key = {}, .remember = changes}));
+  const auto taken = door.queue.Take(1);
+  REQUIRE(taken.size() == 1);
+  CHECK(taken[0].source == "inbox");
+  CHECK(queue.Recall("cursor").value() == "42");
+  CHECK_FALSE(door.Open("other").Recall("cursor").value());
+  CHECK(door.accepted.value() == 1);
+  CHECK(door.successes == 1);
+}
+
+TEST_CASE("an event is put once, and its checkpoint moves on", "[watcher]") {
+  Door door;
+  auto queue = door.Open();
+  const std::vector<Remember> first = {{"cursor", "1"}}, second = {{"cursor", "2"}};
+  REQUIRE(queue.Put(OneTrigger(), {.key = "event-1", .remember = first}));
+  REQUIRE(queue.Put(OneTrigger(), {.key = "event-1", .remember = second}));
+  CHECK(door.queue.Take(1).size() == 1);
+  CHECK(door.queue.Empty());
+  CHECK(queue.Recall("cursor").value() == "2");
+  CHECK(door.accepted.value() == 1);
+}
+
+TEST_CASE("a put without triggers stores or forgets what is remembered", "[watcher]") {
+  Door door;
+  auto queue = door.Open();
+  const std::vector<Remember> set = {{"b", "2"}, {"a", "1"}}, forget = {{"b", std::nullopt}};
+  REQUIRE(queue.Put(std::span<const Trigger>(), {.key = {}, .remember = set}));
+  using All = std::vector<std::pair<std::string, std::string>>;
+  CHECK(queue.RecallAll().value() == All{{"a", "1"}, {"b", "2"}});
+  REQUIRE(queue.Put(std::span<const Trigger>(), {.key = {}, .remember = forget}));
+  CHECK(queue.RecallAll().value() == All{{"a", "1"}});
+  CHECK(door.accepted.value() == 0);
+}
+
+TEST_CASE("a put after a requested stop stores nothing", "[watcher]") {
+  Door door;
+  door.stop.request_stop();
+  auto put = door.Open().Put(OneTrigger());
+  REQUIRE_FALSE(put);
+  CHECK(put.error().code == ErrorCode::kStopped);
+  CHECK(door.queue.Empty());
+  CHECK(door.accepted.value() == 0);
+  CHECK(door.successes == 0);
+}
+
+TEST_CASE("sleep ends with the time, or at once with the stop", "[watcher]") {
+  std::stop_source stop;
+  CHECK(WatcherContext::Sleep(1ms, stop.get_token()));
+  const auto began = std::chrono::steady_clock::now();
+  bool slept = true;
+  std::thread sleeper(
+      [&] { slept = WatcherContext::Sleep(std::chrono::milliseconds::max(), stop.get_token()); });
+  stop.request_stop();
+  sleeper.join();
+  CHECK_FALSE(slept);
+  CHECK(std::chrono::steady_clock::now() - began < 30s);
+}
+
+}  // namespace
+}  // namespace tower
