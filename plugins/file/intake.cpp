@@ -1,0 +1,163 @@
+#include "plugins/file/intake.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "core/digest.h"
+#include "core/trigger.h"
+
+namespace tower::file {
+namespace {
+
+// Where files go: a folder's name below the open folder, or an absolute path. Made if missing.
+Result<Fd> OpenDestination(int folder, const std::string& name) {
+  const bool absolute = name[0] == '/';
+  if (mkdirat(folder, name.c_str(), 0755) != 0 && errno != EEXIST) {
+    return FileError("make the folder " + name, errno);
+  }
+  auto opened = absolute ? OpenFolder(name) : OpenBelow(folder, name, O_DIRECTORY);
+  if (!opened) return Annotate("folder " + name, opened.error());
+  return opened;
+}
+
+std::size_t LineOf(std::string_view text, std::size_t offset) {
+  const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(offset, text.size()));
+  return 1 + static_cast<std::size_t>(std::count(text.begin(), end, '\n'));
+}
+
+}  // namespace
+
+void Complaints::Complain(const std::string& path, const Error& error) {
+  constexpr std::size_t kMost = 10'000;
+  if (said_.size() >= kMost) said_.clear();
+  auto& said = said_[path];
+  if (said == error.message) return;
+  said = error.message;
+  log_.Warn("left alone", {{"path", path}, {"why", error}});
+}
+
+Result<Intake::Verdict> Intake::Take(const Place& place, const std::optional<Version>& expected,
+                                     const std::function<bool()>& undisturbed) {
+  auto fd = OpenBelow(place.root, place.relative);
+  auto info = fd ? Inspect(fd->get()) : Result<FileInfo>(fd.error());
+  if (!info) {
+    if (info.error().code == ErrorCode::kNotFound) {
+      ledger_.Forget(place.path);
+    } else {
+      complaints_.Complain(place.path, info.error());
+    }
+    return Verdict::kDone;
+  }
+  if (!S_ISREG(info->mode)) {
+    complaints_.Complain(place.path, {ErrorCode::kInvalid, "not a plain file"});
+    return Verdict::kDone;
+  }
+  if (expected && info->version != *expected) return Verdict::kUnstable;
+  const Handled* known = ledger_.Find(place.path);
+  if (expected && known != nullptr && known->version == info->version) {
+    return Dispose(place, *known);
+  }
+  if (info->version.size == 0 && !expected) return Verdict::kUnstable;
+  Handled handled{.version = info->version, .device = info->device, .digest = {}};
+  if (info->version.size > settings_.max_size.bytes) {
+    return Refuse(place, handled, "it is larger than max-size",
+                  {{"bytes", info->version.size}, {"max_size", settings_.max_size.bytes}});
+  }
+  auto content = ReadAll(fd->get(), settings_.max_size.bytes);
+  auto after = Inspect(fd->get());
+  if (content && after && (after->version != info->version || !undisturbed())) {
+    return Verdict::kUnstable;
+  }
+  if (!content || !after) {
+    complaints_.Complain(place.path, content ? after.error() : content.error());
+    return Verdict::kDone;
+  }
+  complaints_.Retract(place.path);
+  return TakeContent(place, std::move(handled), *content);
+}
+
+Result<Intake::Verdict> Intake::TakeContent(const Place& place, Handled handled,
+                                            const std::string& content) {
+  handled.digest = Sha256Hex(content);
+  if (const auto* known = ledger_.Find(place.path);
+      known != nullptr && known->digest == handled.digest) {
+    handled.refused = known->refused;
+    // Touched. But where files are moved away, a file that comes again means its triggers again.
+    if (known->version == handled.version || known->refused || settings_.after == "keep") {
+      if (known->version != handled.version) ledger_.Update(place.path, handled);
+      return Dispose(place, handled);
+    }
+  }
+  const bool by_line = place.path.ends_with(".ndjson") || place.path.ends_with(".jsonl");
+  auto triggers = by_line ? ParseTriggerLines(content) : ParseTriggers(content);
+  if (!triggers) {
+    const auto& first = triggers.error().front();
+    return Refuse(place, std::move(handled), Describe(triggers.error()),
+                  {{"line", LineOf(content, first.offset)},
+                   {"pointer", first.pointer},
+                   {"faults", triggers.error().size()}});
+  }
+  const auto change = Ledger::ChangeFor(place.path, handled);
+  auto put = tower_.queue.Put(*triggers, Event{.key = {}, .remember = std::span(&change, 1)});
+  if (!put) {
+    const auto& error = put.error();
+    if (error.code != ErrorCode::kConflict && error.code != ErrorCode::kInvalid) return error;
+    return Refuse(place, std::move(handled), error.message);
+  }
+  ledger_.Stored(place.path, handled);
+  tower_.log.Info("file taken", {{"path", place.path}, {"triggers", triggers->size()}});
+  return Dispose(place, handled);
+}
+
+Result<Intake::Verdict> Intake::Refuse(const Place& place, Handled handled, std::string_view why,
+                                       std::initializer_list<LogField> where) {
+  const Logger log = tower_.log.With({{"path", place.path}}).With(where);
+  log.Warn("file refused", {{"why", why}});
+  tower_.rejected.Add();
+  handled.refused = true;
+  ledger_.Update(place.path, handled);
+  return Dispose(place, handled);
+}
+
+Intake::Verdict Intake::Dispose(const Place& place, const Handled& handled) {
+  if (!IsInTheWay(handled)) return Verdict::kDone;
+  auto folder = OpenBelow(place.root, SplitPath(place.relative).first, O_DIRECTORY);
+  const auto done = folder ? DisposeIn(folder->get(), place, handled) : Status(folder.error());
+  if (!done && done.error().code == ErrorCode::kConflict) return Verdict::kUnstable;
+  if (!done) {
+    complaints_.Complain(place.path, done.error());
+    return Verdict::kDone;
+  }
+  ledger_.Forget(place.path);
+  unsynced_.emplace(SplitPath(place.path).first, std::move(*folder));
+  return Verdict::kDone;
+}
+
+Status Intake::DisposeIn(int folder, const Place& place, const Handled& handled) {
+  const auto [parent, name] = SplitPath(place.path);
+  if (!handled.refused && settings_.after == "delete") {
+    return Delete(folder, name, handled.version);
+  }
+  const auto& where = handled.refused ? settings_.failed_dir : settings_.done_dir;
+  auto destination = OpenDestination(folder, where);
+  if (!destination) return destination.error();
+  auto moved = MoveInto(folder, name, destination->get(), name, handled.version);
+  if (!moved) return Annotate("to " + where, moved.error());
+  unsynced_.emplace(where[0] == '/' ? where : JoinPath(parent, where), std::move(*destination));
+  return Ok();
+}
+
+Status Intake::Flush() {
+  // Best effort: some file systems have no such thing for folders.
+  for (const auto& [path, folder] : unsynced_) fsync(folder.get());
+  unsynced_.clear();
+  return ledger_.Flush(tower_.queue);
+}
+
+}  // namespace tower::file

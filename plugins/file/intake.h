@@ -1,0 +1,78 @@
+// Takes one file: reads it, puts its triggers, and does with it what was asked for.
+#ifndef PLUGINS_FILE_INTAKE_H_
+#define PLUGINS_FILE_INTAKE_H_
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "core/result.h"
+#include "core/watcher.h"
+#include "plugins/file/files.h"
+#include "plugins/file/ledger.h"
+#include "plugins/file/settings.h"
+
+namespace tower::file {
+
+// Logs what is wrong with a path once, until something else is wrong with it or it got better.
+class Complaints {
+ public:
+  explicit Complaints(const Logger& log) : log_(log) {}
+  void Complain(const std::string& path, const Error& error);
+  bool Retract(const std::string& path) { return said_.erase(path) > 0; }
+
+ private:
+  const Logger& log_;
+  std::unordered_map<std::string, std::string> said_;
+};
+
+class Intake {
+ public:
+  // All must outlive the intake.
+  Intake(WatcherContext& tower, const Settings& settings, Ledger& ledger, Complaints& complaints)
+      : tower_(tower), settings_(settings), ledger_(ledger), complaints_(complaints) {}
+
+  struct Place {
+    int root;              // the open folder
+    std::string relative;  // the file in it
+    std::string path;      // the same from "/"
+  };
+  enum class Verdict {
+    kDone,      // handled, refused, left alone or gone
+    kUnstable,  // it changed meanwhile or is still empty: look again once it has settled
+  };
+
+  // `expected` is the version that was found to be stable; without it the file was closed or moved
+  // in just now. `undisturbed` tells, once the file was read, whether nobody wrote to it meanwhile.
+  // Errors of the file are logged; an error that is returned is the queue's.
+  Result<Verdict> Take(const Place& place, const std::optional<Version>& expected,
+                       const std::function<bool()>& undisturbed);
+
+  // Whether a file that was handled has yet to be moved or deleted.
+  bool IsInTheWay(const Handled& handled) const {
+    return handled.refused ? settings_.on_failure != "keep" : settings_.after != "keep";
+  }
+
+  // Writes what is known of files to the queue's disk, after the moves that it speaks of.
+  Status Flush();
+  bool FlushDue() const noexcept { return ledger_.unwritten() >= 1000 || unsynced_.size() >= 64; }
+
+ private:
+  Result<Verdict> TakeContent(const Place& place, Handled handled, const std::string& content);
+  Result<Verdict> Refuse(const Place& place, Handled handled, std::string_view why,
+                         std::initializer_list<LogField> where = {});
+  Verdict Dispose(const Place& place, const Handled& handled);
+  Status DisposeIn(int folder, const Place& place, const Handled& handled);
+
+  WatcherContext& tower_;
+  const Settings& settings_;
+  Ledger& ledger_;
+  Complaints& complaints_;
+  std::map<std::string, Fd> unsynced_;  // folders in which files were moved or deleted
+};
+
+}  // namespace tower::file
+
+#endif  // PLUGINS_FILE_INTAKE_H_

@@ -1,0 +1,113 @@
+// One run of a `file` watcher: notices files, waits until they are whole, hands them to the intake.
+#ifndef PLUGINS_FILE_SESSION_H_
+#define PLUGINS_FILE_SESSION_H_
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "core/result.h"
+#include "core/watcher.h"
+#include "plugins/file/files.h"
+#include "plugins/file/inotify.h"
+#include "plugins/file/intake.h"
+#include "plugins/file/ledger.h"
+#include "plugins/file/settings.h"
+#include "plugins/file/source.h"
+
+namespace tower::file {
+
+class Session {
+ public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds kCheckRoots{1'000};
+
+  // All must outlive the session.
+  Session(WatcherContext& tower, const Settings& settings, Ledger ledger);
+
+  // Until stop is requested, the queue fails, or none of the paths can be opened.
+  Status Run(const std::stop_token& stop);
+
+ private:
+  struct Watched {
+    explicit Watched(Source s) : source(std::move(s)) {}
+
+    Source source;
+    Fd root;             // open while there is work, so that a share can be unmounted
+    std::string opened;  // the path of the root when it was last opened, and what it was
+    std::uint64_t device = 0, inode = 0;
+    std::uint64_t opened_as = 0;  // counts the times it was another one
+    std::string fault;            // why the root can't be opened
+    std::optional<Inotify> inotify;
+    bool polled = false;
+    std::unique_ptr<Scan> scan;                // a look that is not at its end
+    std::uint64_t look = 0;                    // its number
+    Clock::time_point next_look{};             // at everything
+    std::set<std::string> new_folders;         // to be looked at
+    std::unordered_set<std::string> changing;  // files that somebody has open for writing
+  };
+  using Key = std::pair<std::size_t, std::string>;  // index in sources_, relative path
+  struct Work {
+    Key key;
+    std::optional<Version> expected;
+  };
+  struct Settling {
+    Version version;
+    std::chrono::milliseconds time;  // for which it has to be unchanged
+    Clock::time_point due;           // when that will be over
+  };
+
+  // Looks.
+  Status BeginLooks();
+  Status Open(std::size_t index);
+  void Replaced(std::size_t index);
+  void BeginScan(std::size_t index, const std::string& start);
+  void ContinueScans(const std::stop_token& stop);
+  void EndScan(std::size_t index);
+  void OnFolder(Watched& watched, int fd, const std::string& relative);
+  void PollInstead(Watched& watched, std::string_view why);
+  bool OnFile(Watched& watched, const std::string& relative, const Version& version);
+  void OnFound(std::size_t index, std::vector<Found> found);
+  bool HaveRoot(Watched& watched);
+  void CheckRoots();
+
+  // Events.
+  void ReadEvents();
+  void OnEvent(std::size_t index, const FolderEvent& event);
+  void OnFileEvent(std::size_t index, FolderEvent::Kind kind, const std::string& relative);
+
+  // Work.
+  void Queue(const Key& key, const std::optional<Version>& expected);
+  void Settle(const Key& key, const Version& version, std::chrono::milliseconds time);
+  void Unsettle(const Key& key);
+  void QueueSettled();
+  Status WorkOnce();
+  bool Busy() const;
+  void Wait(int stop_fd);
+
+  WatcherContext& tower_;
+  const Settings& settings_;
+  Ledger ledger_;
+  Complaints complaints_;
+  Intake intake_;
+  std::vector<Watched> sources_;
+  std::uint64_t looks_ = 0;
+  Clock::time_point next_check_{};
+  std::deque<Work> work_;
+  std::set<Key> queued_;  // the keys of work_
+  std::map<Key, Settling> settling_;
+  std::set<std::pair<Clock::time_point, Key>> due_;  // the same, by time
+};
+
+}  // namespace tower::file
+
+#endif  // PLUGINS_FILE_SESSION_H_

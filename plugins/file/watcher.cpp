@@ -1,0 +1,55 @@
+#include "core/watcher.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "plugins/file/ledger.h"
+#include "plugins/file/session.h"
+#include "plugins/file/settings.h"
+#include "plugins/file/source.h"
+
+namespace tower {
+namespace {
+
+class FileWatcher final : public Watcher {
+ public:
+  static void Declare(OptionSet& options, FileWatcher& self) { self.settings_.Declare(options); }
+
+  Status Run(WatcherContext& tower, std::stop_token stop) override {
+    auto ledger = file::Ledger::Load(tower.queue);
+    if (!ledger) return ledger.error();
+    return file::Session(tower, settings_, std::move(*ledger)).Run(stop);
+  }
+
+  Status Check() override {
+    std::string faults;
+    for (const auto& path : settings_.path) {
+      const file::Source source(path, settings_);
+      const auto missing = [&]() -> std::string {
+        if (auto root = file::OpenFolder(source.root()); !root) return root.error().message;
+        const auto only = source.OnlyName();
+        if (!only.empty() && access(source.PathOf(only).c_str(), R_OK) != 0) {
+          return ErrnoText(errno);
+        }
+        const bool moves = settings_.after != "keep" || settings_.on_failure != "keep";
+        if (moves && access(source.root().c_str(), W_OK) != 0) return "write: " + ErrnoText(errno);
+        return "";
+      }();
+      if (missing.empty()) continue;
+      faults += (faults.empty() ? "" : "; ") + source.path() + ": " + missing;
+    }
+    if (faults.empty()) return Ok();
+    return Error{ErrorCode::kUnavailable, faults};
+  }
+
+ private:
+  file::Settings settings_;
+};
+
+REGISTER_WATCHER(FileWatcher, "file",
+                 "Watches files and folders for triggers: one, an array or one a line.");
+
+}  // namespace
+}  // namespace tower
