@@ -1,0 +1,279 @@
+#include "core/amqp.h"
+
+#if __has_include(<rabbitmq-c/amqp.h>)
+#include <rabbitmq-c/amqp.h>
+#include <rabbitmq-c/framing.h>
+#else
+#include <amqp.h>
+#include <amqp_framing.h>
+#endif
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace tower {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::uint16_t kChannel = 1;
+constexpr std::size_t kMaxShortString = 255;  // AMQP 0-9-1, section 4.2.5.3
+constexpr std::size_t kSendAt = 64 * 1024;    // bytes that wait before they leave without a Wait
+constexpr std::size_t kMostUnsent = 1024 * 1024;  // bytes
+constexpr milliseconds kCloseTimeout{1000};
+constexpr milliseconds kSilence{
+    30'000};  // without heartbeats: how long sent bytes may stay unacknowledged
+
+amqp_bytes_t Bytes(std::string_view text) {
+  return {text.size(), const_cast<char*>(text.data())};  // the library only reads
+}
+
+std::string_view View(amqp_bytes_t bytes) {
+  return {static_cast<const char*>(bytes.bytes), bytes.bytes == nullptr ? 0 : bytes.len};
+}
+
+amqp_table_entry_t TextEntry(std::string_view key, std::string_view text) {
+  amqp_table_entry_t entry{};
+  entry.key = Bytes(key);
+  entry.value.kind = AMQP_FIELD_KIND_UTF8;
+  entry.value.value.bytes = Bytes(text);
+  return entry;
+}
+
+Error TooLong(std::string_view what) {
+  return {ErrorCode::kInvalid,
+          std::string(what) + " is longer than the 255 bytes that AMQP allows"};
+}
+
+}  // namespace
+
+Status AmqpConnection::Send(std::uint16_t channel, std::uint32_t id, void* method) {
+  return link_.frames().AppendMethod(link_.out(), channel, id, method);
+}
+
+Status AmqpConnection::Call(std::uint16_t channel, std::uint32_t id, void* method,
+                            std::uint32_t reply, Deadline deadline) {
+  if (!link_.is_open()) return Error{ErrorCode::kUnavailable, "not connected"};
+  if (Status s = Send(channel, id, method); !s) return s;
+  return Await(reply, deadline);
+}
+
+Status AmqpConnection::Await(std::uint32_t reply, Deadline deadline, OnReply on_reply) {
+  const bool on_channel = channel_open_;
+  awaited_ = reply;
+  on_reply_ = std::move(on_reply);
+  while (awaited_ != 0) {
+    bool woken = false;
+    if (Status s = link_.Pump(deadline, -1, woken); !s) return s;
+    if (awaited_ == 0) break;
+    if (on_channel && !channel_open_) return ChannelClosed();
+    if (steady_clock::now() >= deadline) {
+      return Error{ErrorCode::kTimeout, "no answer from the broker in time"};
+    }
+  }
+  return Ok();
+}
+
+Result<std::uint64_t> AmqpConnection::Publish(const AmqpMessage& message) {
+  if (!link_.is_open()) return Error{ErrorCode::kUnavailable, "not connected"};
+  if (message.routing_key.size() > kMaxShortString) return TooLong("the routing key");
+  for (const std::string_view text :
+       {message.exchange, message.content_type, message.message_id, message.type, message.app_id}) {
+    if (text.size() > kMaxShortString) return TooLong("a property of the message");
+  }
+  // Since the broker closed the channel it ignores what comes; these are lost like those under way.
+  if (!channel_open_) return next_tag_++;
+
+  std::array<amqp_table_entry_t, 8> entries{};
+  const std::size_t count = std::min(message.headers.size(), entries.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    entries[i] = TextEntry(message.headers[i].first, message.headers[i].second);
+  }
+  amqp_basic_publish_t publish{};
+  publish.exchange = Bytes(message.exchange);
+  publish.routing_key = Bytes(message.routing_key);
+  publish.mandatory = 1;
+  amqp_basic_properties_t properties{};
+  properties._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
+                      AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TIMESTAMP_FLAG |
+                      AMQP_BASIC_TYPE_FLAG | AMQP_BASIC_APP_ID_FLAG | AMQP_BASIC_HEADERS_FLAG;
+  properties.content_type = Bytes(message.content_type);
+  properties.delivery_mode = 2;  // persistent
+  properties.message_id = Bytes(message.message_id);
+  properties.timestamp = message.timestamp;
+  properties.type = Bytes(message.type);
+  properties.app_id = Bytes(message.app_id);
+  properties.headers = {static_cast<int>(count), entries.data()};
+
+  std::string& out = link_.out();
+  const std::size_t before = out.size();
+  Status s = Send(kChannel, AMQP_BASIC_PUBLISH_METHOD, &publish);
+  if (s) s = link_.frames().AppendHeader(out, kChannel, message.body.size(), &properties);
+  if (!s) {
+    out.resize(before);
+    return s.error();
+  }
+  link_.frames().AppendBody(out, kChannel, message.body);
+  const std::uint64_t tag = next_tag_++;
+  if (link_.unsent() >= kSendAt) {
+    if (s = MakeRoom(); !s) return s.error();
+  }
+  return tag;
+}
+
+// A connection that is blocked takes nothing until the alarm is over, so nothing is gained by
+// waiting; its user hears of it at the next Wait.
+Status AmqpConnection::MakeRoom() {
+  if (Status s = link_.Flush(); !s) return s;
+  const Deadline deadline = steady_clock::now() + kSilence;
+  while (link_.unsent() > kMostUnsent && !blocked_) {
+    bool woken = false;
+    if (Status s = link_.Pump(deadline, -1, woken); !s) return s;
+    if (steady_clock::now() >= deadline) {
+      return Error{ErrorCode::kTimeout, "the broker takes no data"};
+    }
+  }
+  return Ok();
+}
+
+Status AmqpConnection::Wait(milliseconds timeout, int wake_fd) {
+  const Deadline deadline = steady_clock::now() + timeout;
+  heard_ = false;
+  for (;;) {
+    bool woken = false;
+    if (Status s = link_.Pump(deadline, wake_fd, woken); !s) return s;
+    if (!channel_open_) {
+      const int code = close_code_;
+      const std::string text = close_text_;
+      if (Status s = OpenChannel(steady_clock::now() + settings_.timeout); !s) return s;
+      listener_.OnReset(code, text);
+      return Ok();
+    }
+    if (heard_ || woken || steady_clock::now() >= deadline) return Ok();
+  }
+}
+
+void AmqpConnection::Close() {
+  if (link_.is_open()) {
+    amqp_connection_close_t close{};
+    close.reply_code = AMQP_REPLY_SUCCESS;
+    close.reply_text = Bytes("goodbye");
+    // Best effort: the answer matters to nobody.
+    (void)Call(0, AMQP_CONNECTION_CLOSE_METHOD, &close, AMQP_CONNECTION_CLOSE_OK_METHOD,
+               steady_clock::now() + kCloseTimeout);
+  }
+  link_.Close();
+}
+
+Status AmqpConnection::OnFrame(const AmqpFrame& frame) {
+  switch (frame.type) {
+    case AmqpFrame::Type::kMethod:
+      if (awaited_ != 0 && frame.method == awaited_) {
+        awaited_ = 0;
+        return on_reply_ ? std::exchange(on_reply_, {})(frame.decoded) : Ok();
+      }
+      return frame.channel == 0 ? OnConnectionMethod(frame) : OnChannelMethod(frame);
+    case AmqpFrame::Type::kHeader:
+    case AmqpFrame::Type::kBody:
+      return OnContent(frame);
+    default:
+      return Ok();
+  }
+}
+
+Status AmqpConnection::OnConnectionMethod(const AmqpFrame& frame) {
+  switch (frame.method) {
+    case AMQP_CONNECTION_CLOSE_METHOD:
+      return OnConnectionClose(*static_cast<const amqp_connection_close_t*>(frame.decoded));
+    case AMQP_CONNECTION_BLOCKED_METHOD:
+      heard_ = blocked_ = true;
+      link_.SetPatient(true);
+      listener_.OnBlocked(
+          View(static_cast<const amqp_connection_blocked_t*>(frame.decoded)->reason));
+      return Ok();
+    case AMQP_CONNECTION_UNBLOCKED_METHOD:
+      heard_ = true;
+      blocked_ = false;
+      link_.SetPatient(false);
+      listener_.OnUnblocked();
+      return Ok();
+    default:
+      return Ok();
+  }
+}
+
+Status AmqpConnection::OnConnectionClose(const amqp_connection_close_t& close) {
+  close_code_ = close.reply_code;
+  close_text_ = View(close.reply_text);
+  amqp_connection_close_ok_t ok{};
+  // Best effort: the broker hangs up either way.
+  if (Send(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok)) (void)link_.Flush();
+  std::string text = close_text_.empty() ? "closed by the broker" : close_text_;
+  const bool refused = close_code_ == AMQP_ACCESS_REFUSED || close_code_ == AMQP_NOT_ALLOWED ||
+                       close_code_ == AMQP_INVALID_PATH;
+  if (!logging_in_ || !refused) return Error{ErrorCode::kUnavailable, text};
+  text += close_code_ == AMQP_ACCESS_REFUSED ? ", check user and password in amqp.url"
+                                             : ", check vhost and user in amqp.url";
+  return Error{ErrorCode::kPermanent, text};
+}
+
+Status AmqpConnection::OnChannelMethod(const AmqpFrame& frame) {
+  switch (frame.method) {
+    case AMQP_BASIC_ACK_METHOD: {
+      const auto& ack = *static_cast<const amqp_basic_ack_t*>(frame.decoded);
+      heard_ = true;
+      listener_.OnConfirmed(ack.delivery_tag, ack.multiple != 0);
+      return Ok();
+    }
+    case AMQP_BASIC_NACK_METHOD: {
+      const auto& nack = *static_cast<const amqp_basic_nack_t*>(frame.decoded);
+      heard_ = true;
+      listener_.OnRefused(nack.delivery_tag, nack.multiple != 0);
+      return Ok();
+    }
+    case AMQP_BASIC_RETURN_METHOD: {
+      const auto& back = *static_cast<const amqp_basic_return_t*>(frame.decoded);
+      returned_.emplace();
+      returned_->code = back.reply_code;
+      returned_->reason = View(back.reply_text);
+      return Ok();
+    }
+    case AMQP_CHANNEL_CLOSE_METHOD: {
+      const auto& close = *static_cast<const amqp_channel_close_t*>(frame.decoded);
+      close_code_ = close.reply_code;
+      close_text_ = View(close.reply_text);
+      channel_open_ = false;
+      amqp_channel_close_ok_t ok{};
+      return Send(kChannel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+    }
+    default:
+      return Ok();
+  }
+}
+
+// What follows basic.return: the header, then the body in pieces.
+Status AmqpConnection::OnContent(const AmqpFrame& frame) {
+  if (!returned_ || returned_->headed == (frame.type == AmqpFrame::Type::kHeader)) {
+    return Error{ErrorCode::kUnavailable, "the broker sent frames out of order"};
+  }
+  if (frame.type == AmqpFrame::Type::kHeader) {
+    const auto* properties = static_cast<const amqp_basic_properties_t*>(frame.decoded);
+    if (properties != nullptr && (properties->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0) {
+      returned_->message_id = View(properties->message_id);
+    }
+    returned_->headed = true;
+    returned_->left = frame.body_size;
+  } else {
+    returned_->left -= std::min(returned_->left, frame.body_size);
+  }
+  if (returned_->left == 0) {
+    heard_ = true;
+    listener_.OnReturned(returned_->message_id, returned_->code, returned_->reason);
+    returned_.reset();
+  }
+  return Ok();
+}
+
+}  // namespace tower

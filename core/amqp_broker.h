@@ -1,0 +1,80 @@
+// RabbitMQ, or another broker of AMQP 0-9-1, behind the seam of core/broker.h.
+#ifndef CORE_AMQP_BROKER_H_
+#define CORE_AMQP_BROKER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "core/amqp.h"
+#include "core/broker.h"
+
+namespace tower {
+
+struct AmqpOptions {
+  std::vector<std::string> urls = {"amqp://guest:guest@127.0.0.1:5672/%2f"};  // tried in turn
+  std::string exchange = "triggers";
+  std::string exchange_type = "topic";
+  std::string queue;    // a quorum queue bound with "#"; empty for none
+  bool declare = true;  // make them; else only check that they exist
+  std::string ca_file;  // PEM; empty: SSL_CERT_FILE, else the system's bundle
+  std::string cert;     // PEM; also the login, where the URL names no user
+  std::string key;
+  std::chrono::milliseconds heartbeat{15'000};
+  std::chrono::milliseconds timeout{10'000};  // for connecting, and for each answer
+};
+
+// Everything that can be checked without connecting: URLs, names, and where TLS is asked for its
+// files. kInvalid names the option.
+Status CheckAmqpOptions(const AmqpOptions& options);
+
+class AmqpBroker final : public Broker, private AmqpListener {
+ public:
+  explicit AmqpBroker(AmqpOptions options);
+  ~AmqpBroker() override;
+
+  // Tries each URL once, beginning with the one that was connected last. Reads the TLS files again.
+  // Then declares or checks exchange and queue.
+  Status Connect(std::stop_token stop) override;
+  Result<std::uint64_t> Publish(const AcceptedTrigger& trigger) override;
+  Status Wait(std::chrono::milliseconds timeout, int wake_fd,
+              std::vector<BrokerEvent>& events) override;
+  void Close() override { connection_.Close(); }
+  void Interrupt() override { connection_.Interrupt(); }
+  std::string Address() const override;
+
+ private:
+  struct Sent {
+    Uuid uuid;
+    bool settled = false;
+    bool returned = false;
+  };
+
+  Status ConnectTo(const std::string& url, const std::stop_token& stop);
+  Status Topology();
+  Error TopologyError(std::string_view what, const std::string& name, const Error& error) const;
+  void Settle(std::uint64_t tag, bool multiple);
+
+  void OnConfirmed(std::uint64_t tag, bool multiple) override;
+  void OnRefused(std::uint64_t tag, bool multiple) override;
+  void OnReturned(std::string_view message_id, int code, std::string_view reason) override;
+  void OnReset(int code, std::string_view reason) override;
+  void OnBlocked(std::string_view reason) override;
+  void OnUnblocked() override;
+
+  const AmqpOptions options_;
+  AmqpConnection connection_;
+  std::size_t current_ = 0;  // of options_.urls
+  std::vector<BrokerEvent> events_;
+  // A message that comes back carries no tag, only its message_id: what is unconfirmed, by tag.
+  std::deque<Sent> sent_;
+  std::uint64_t first_tag_ = 1;  // of sent_
+  // The last routing key, with what it was made of: most triggers in a row share it.
+  std::string api_version_, protocol_, routing_key_;
+};
+
+}  // namespace tower
+
+#endif  // CORE_AMQP_BROKER_H_

@@ -1,0 +1,111 @@
+// The publisher's inside, in two pieces: publisher.cpp connects, stops and reports;
+// publisher_turn.cpp sends and hears.
+#ifndef CORE_PUBLISHER_IMPL_H_
+#define CORE_PUBLISHER_IMPL_H_
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/backoff.h"
+#include "core/log_limit.h"
+#include "core/publish_window.h"
+#include "core/publisher.h"
+#include "core/wakeup.h"
+
+namespace tower {
+
+class Publisher::Impl {
+ public:
+  Impl(TriggerQueue& queue, std::unique_ptr<Broker> broker, const PublisherOptions& options,
+       Logger log, Metrics& metrics);
+  ~Impl() { Stop(std::chrono::milliseconds(0)); }
+
+  void Start();
+  void Stop(std::chrono::milliseconds grace);
+  PublisherState State() const;
+
+ private:
+  void Run();
+  void Connect();
+  void Lost(const Error& error);
+  void RetryLater(const Error& error);
+  bool Done() const;
+
+  // One round while connected: send, wait, hear, settle.
+  void Turn();
+  Status Fill();
+  bool HasRoom() const;
+  bool TakeMore();
+  Status SendNext();
+  std::chrono::milliseconds WaitTime() const;
+  void Hear(BrokerEvent& event);
+  void HearReset(const BrokerEvent& event);
+  void SetBlocked(bool blocked, const std::string& reason);
+
+  void Settled(Outgoing& message);
+  void Undeliverable(const Outgoing& message, Counter& counter, std::string reason);
+  void SendAgain(std::vector<Outgoing> messages);
+  void ReleaseRefused();
+  std::size_t Window() const;
+  bool InDoubt() const;
+  void SetState(bool connected, std::string error);
+
+  // Constant after construction.
+  TriggerQueue& queue_;
+  const PublisherOptions options_;
+  const Logger log_;
+  Counter& published_;
+  Counter& unroutable_;
+  Counter& refused_;
+  Counter& invalid_;
+  Histogram& confirm_seconds_;
+  Gauge& connected_gauge_;
+  Gauge& blocked_gauge_;
+  Counter& reconnects_;
+  const std::unique_ptr<Broker> broker_;  // Interrupt from any thread, the rest from thread_
+
+  // Used only by thread_.
+  std::deque<Outgoing>
+      waiting_;           // to be sent, by seq: taken from the queue, or sent in vain before
+  PublishWindow window_;  // sent
+  std::vector<Outgoing> nacked_;  // to be sent again at nacked_until_
+  std::chrono::steady_clock::time_point nacked_until_{};
+  std::int64_t doubt_until_ = 0;  // up to this seq one at a time: one of them closed the channel
+  std::int64_t last_sent_ = 0;    // a seq
+  bool connected_ = false, blocked_ = false, was_connected_ = false;
+  bool more_ = false;     // there is more to do at once
+  bool drained_ = false;  // the queue had nothing
+  Backoff backoff_;       // until something was confirmed
+  std::chrono::steady_clock::time_point now_{}, connected_at_{}, try_at_{}, take_at_{};
+  std::optional<Error> reset_;  // the channel was closed, and no message is to blame
+  std::vector<BrokerEvent> events_;
+  std::vector<Outcome> outcomes_;
+  LogLimit connect_log_, lost_log_, undeliverable_log_, take_log_, reset_log_;
+
+  Wakeup wakeup_;
+  std::stop_source connecting_;  // stopped: connect no more
+  std::atomic<bool> draining_{false};
+  std::atomic<bool> stopped_{false};  // at once
+
+  std::mutex stop_mutex_;     // one Stop at a time
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable_any changed_;
+  PublisherState state_;
+  bool ended_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace tower
+
+#endif  // CORE_PUBLISHER_IMPL_H_
