@@ -1,6 +1,8 @@
-// Headers and bodies are read by http_connection; cpp-httplib is given the request line and writes
-// the answer. That way both hold for every release of it: no quirk in how it reads headers matters,
-// and nothing but its Stream and process_request is used.
+// cpp-httplib is the server: it parses requests, dispatches, reads bodies and writes answers.
+// Before it stands a guard for what its releases leave open: http_listener (accept errors, the cap
+// on connections), http_connection (deadlines of whole requests), http_head and http_chunks
+// (framing). Of its classes, only Server's process_request and hooks, and Stream, are used, which
+// are the same in 0.41.0 and 0.53.1.
 #include "core/http.h"
 
 #include <httplib.h>
@@ -18,39 +20,44 @@
 namespace tower {
 namespace {
 
+constexpr std::string_view kTooLarge = "the body is larger than server.max-body";
+constexpr std::size_t kKeptBody = 65536;  // memory that a connection keeps for its next body
+
 // One request and its answer, on the stack of the thread that serves the connection.
 struct Exchange {
   HttpConnection& connection;
   const HttpPeer& peer;
   HttpHead head = {};
-  std::optional<HttpRefusal> refusal = {};
+  std::optional<HttpRefusal> refusal = {};  // of the guard
   HttpPattern* pattern = nullptr;
+  const HttpRoute* route = nullptr;  // set when the request may be handled
+  HttpRequest request = {};
+  std::string body = {};
   int status = 0;
   bool close = false;   // after the answer
   bool unread = false;  // the client may still be sending
 };
 
-// What cpp-httplib reads the request line from and writes the answer to.
+// What cpp-httplib reads a request from and writes the answer to.
 class ExchangeStream final : public httplib::Stream {
  public:
-  explicit ExchangeStream(HttpConnection& connection) : connection_(connection) {}
+  explicit ExchangeStream(const Exchange& exchange) : exchange_(exchange) {}
 
-  void Begin(std::string_view request_line) {
-    text_.assign(request_line).append("\r\n\r\n");
-    at_ = 0;
-  }
+  // A refused request is not shown to cpp-httplib; it still answers it.
+  void Begin() { refused_ = exchange_.refusal ? "GET / HTTP/1.1\r\n\r\n" : ""; }
 
   bool is_readable() const override { return false; }
   bool wait_readable() const override { return true; }
   bool wait_writable() const override { return true; }
   ssize_t read(char* to, std::size_t size) override {
-    size = std::min(size, text_.size() - at_);
-    std::copy_n(text_.data() + at_, size, to);
-    at_ += size;
+    if (!exchange_.refusal) return exchange_.connection.Read(to, size);
+    size = std::min(size, refused_.size());
+    std::copy_n(refused_.data(), size, to);
+    refused_.remove_prefix(size);
     return static_cast<ssize_t>(size);
   }
   ssize_t write(const char* bytes, std::size_t size) override {
-    return connection_.Write({bytes, size}) ? static_cast<ssize_t>(size) : -1;
+    return exchange_.connection.Write({bytes, size}) ? static_cast<ssize_t>(size) : -1;
   }
   void get_remote_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
   void get_local_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
@@ -58,41 +65,9 @@ class ExchangeStream final : public httplib::Stream {
   time_t duration() const override { return 0; }
 
  private:
-  HttpConnection& connection_;
-  std::string text_;
-  std::size_t at_ = 0;
+  const Exchange& exchange_;
+  std::string_view refused_;
 };
-
-// The media type of a Content-Type header among `accepted`, or nothing. Of its parameters, a
-// charset other than UTF-8 is refused.
-const std::string* AcceptedType(std::string_view value, const std::vector<std::string>& accepted) {
-  const auto trim = [](std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-  };
-  auto end = std::min(value.find(';'), value.size());
-  const auto type = trim(value.substr(0, end));
-  const auto found = std::find_if(accepted.begin(), accepted.end(), [type](const auto& known) {
-    return SameIgnoringCase(known, type);
-  });
-  if (found == accepted.end()) return nullptr;
-  while (end < value.size()) {
-    value.remove_prefix(end + 1);
-    end = std::min(value.find(';'), value.size());
-    const auto parameter = trim(value.substr(0, end));
-    const auto equals = parameter.find('=');
-    if (equals == std::string_view::npos ||
-        !SameIgnoringCase(parameter.substr(0, equals), "charset")) {
-      continue;
-    }
-    const auto charset = parameter.substr(equals + 1);
-    if (!SameIgnoringCase(charset, "utf-8") && !SameIgnoringCase(charset, "\"utf-8\"")) {
-      return nullptr;
-    }
-  }
-  return &*found;
-}
 
 // RFC 9112, section 3.2.2: `GET http://host/path` means /path.
 std::string_view PathOf(std::string_view path) {
@@ -117,51 +92,41 @@ HttpResponse Retryable(std::string_view detail) {
   return response;
 }
 
+void Render(HttpResponse from, httplib::Response& to) {
+  to.status = from.status;
+  to.body = std::move(from.body);
+  to.headers.clear();
+  if (!to.body.empty()) to.headers.emplace("Content-Type", std::move(from.content_type));
+  for (auto& [name, value] : from.headers) to.headers.emplace(name, std::move(value));
+}
+
 }  // namespace
 
 class HttpServer::Impl final : private httplib::Server {
  public:
   Impl(HttpServerOptions options, Logger log, Metrics& metrics)
       : options_(std::move(options)), log_(std::move(log)), routes_(metrics) {
-    set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-      Answer(*current_, request, response);
-      return HandlerResponse::Handled;
-    });
-    set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
-      response.headers.erase("Keep-Alive");
-      response.headers.erase("Accept-Ranges");
-      response.headers.erase("Connection");
-      if (current_->close) response.headers.emplace("Connection", "close");
-    });
+    SetHooks();
   }
 
-  Status Start() {
-    if (!options_.tokens_file.empty()) {
-      auto tokens = HttpTokens::Load(options_.tokens_file);
-      if (!tokens) return tokens.error();
-      tokens_ = std::move(*tokens);
-    }
-    listener_ = std::make_unique<HttpListener>(
-        HttpListener::Options{options_.host, static_cast<int>(options_.port),
-                              static_cast<std::size_t>(options_.max_connections),
-                              !tokens_ && !options_.allow_anonymous},
-        [this](HttpPeer& peer) { Serve(peer); }, log_);
-    return listener_->Start();
-  }
-
+  Status Start();
   HttpRoutes& routes() noexcept { return routes_; }
   HttpListener* listener() noexcept { return listener_.get(); }
 
  private:
+  using Reader = httplib::ContentReader;
+
+  void SetHooks();
   void Serve(HttpPeer& peer) noexcept;
   bool Process(Exchange& exchange, ExchangeStream& stream);
-  void Answer(Exchange& exchange, const httplib::Request& from, httplib::Response& to);
-  HttpResponse Respond(Exchange& exchange, const httplib::Request& from);
-  HttpResponse Run(const HttpRoute& route, const HttpPattern& pattern, const HttpRequest& request);
+
   // Each is an answer where the request must not go further.
+  std::optional<HttpResponse> Admit(Exchange& exchange, const httplib::Request& from) const;
   std::optional<HttpResponse> CheckToken(const HttpHead& head, HttpRequest& request) const;
-  std::optional<HttpResponse> TakeBody(Exchange& exchange, const HttpRoute& route,
-                                       HttpRequest& request);
+  std::optional<HttpResponse> CheckBody(const HttpHead& head, const HttpRoute& route,
+                                        HttpRequest& request) const;
+  HttpResponse Run(const Exchange& exchange) const;
+  HttpResponse ReadAndRun(Exchange& exchange, const Reader& reader) const;
 
   static thread_local Exchange* current_;  // of this thread
 
@@ -174,11 +139,71 @@ class HttpServer::Impl final : private httplib::Server {
 
 thread_local Exchange* HttpServer::Impl::current_ = nullptr;
 
+Status HttpServer::Impl::Start() {
+  if (!options_.tokens_file.empty()) {
+    auto tokens = HttpTokens::Load(options_.tokens_file);
+    if (!tokens) return tokens.error();
+    tokens_ = std::move(*tokens);
+  }
+  listener_ = std::make_unique<HttpListener>(
+      HttpListener::Options{options_.host, static_cast<int>(options_.port),
+                            static_cast<std::size_t>(options_.max_connections),
+                            !tokens_ && !options_.allow_anonymous},
+      [this](HttpPeer& peer) { Serve(peer); }, log_);
+  return listener_->Start();
+}
+
+void HttpServer::Impl::SetHooks() {
+  set_payload_max_length(options_.max_body + kKeptBody);  // ReadAndRun knows the limit itself
+  // Before the client is told to go on with its body: 100, or the status of the answer.
+  set_expect_100_continue_handler([this](const httplib::Request& from, httplib::Response& to) {
+    auto refused = Admit(*current_, from);
+    if (!refused) return 100;
+    Render(std::move(*refused), to);
+    return to.status;
+  });
+  set_pre_routing_handler([this](const httplib::Request& from, httplib::Response& to) {
+    auto& exchange = *current_;
+    if (exchange.route == nullptr) {
+      if (auto refused = Admit(exchange, from)) {
+        Render(std::move(*refused), to);
+        return HandlerResponse::Handled;
+      }
+    }
+    if (!exchange.route->options.content_types.empty()) return HandlerResponse::Unhandled;
+    Render(Run(exchange), to);
+    return HandlerResponse::Handled;
+  });
+  const auto handle = [this](const httplib::Request&, httplib::Response& to, const Reader& reader) {
+    Render(ReadAndRun(*current_, reader), to);
+  };
+  Post(".*", handle);  // what comes here was routed by Admit
+  Put(".*", handle);
+  Patch(".*", handle);
+  Delete(".*", handle);
+  set_error_handler([](const httplib::Request&, httplib::Response& to) {
+    if (!to.body.empty()) return;
+    Render(Problem(to.status, "the request could not be read"), to);
+    current_->close = current_->unread = true;
+  });
+  set_post_routing_handler([this](const httplib::Request&, httplib::Response& to) {
+    auto& exchange = *current_;
+    exchange.status = to.status;
+    if (exchange.refusal || !exchange.connection.EndBody()) exchange.unread = true;
+    if (exchange.unread || !exchange.head.keep_alive || listener_->draining())
+      exchange.close = true;
+    to.headers.erase("Keep-Alive");
+    to.headers.erase("Accept-Ranges");
+    to.headers.erase("Connection");
+    if (exchange.close) to.headers.emplace("Connection", "close");
+  });
+}
+
 void HttpServer::Impl::Serve(HttpPeer& peer) noexcept {
   try {
     HttpConnection connection(peer.fd, options_.idle_timeout, options_.request_timeout, peer.busy);
-    ExchangeStream stream(connection);
     Exchange exchange{connection, peer};
+    ExchangeStream stream(exchange);
     if (peer.over_limit) {
       exchange.refusal = HttpRefusal{503, "there are server.max-connections connections already"};
       if (Process(exchange, stream)) connection.Linger();
@@ -201,12 +226,14 @@ void HttpServer::Impl::Serve(HttpPeer& peer) noexcept {
 bool HttpServer::Impl::Process(Exchange& exchange, ExchangeStream& stream) {
   static const std::string kNoAddress;
   exchange.pattern = &routes_.unmatched();
+  exchange.route = nullptr;
   exchange.status = 500;
   exchange.close = exchange.unread = false;
-  stream.Begin(exchange.refusal ? "GET / HTTP/1.1" : exchange.head.request_line);
+  stream.Begin();
   current_ = &exchange;
   bool ignored = false;  // Exchange::close says it
-  const bool sent = process_request(stream, kNoAddress, 0, kNoAddress, 0, false, ignored, nullptr);
+  const bool sent = process_request(stream, kNoAddress, 0, kNoAddress, 0, false, ignored,
+                                    [](httplib::Request& request) { request.ranges.clear(); });
   current_ = nullptr;
   const auto began = exchange.connection.began();
   const auto end = HttpConnection::Clock::now();
@@ -216,26 +243,14 @@ bool HttpServer::Impl::Process(Exchange& exchange, ExchangeStream& stream) {
   return sent;
 }
 
-void HttpServer::Impl::Answer(Exchange& exchange, const httplib::Request& from,
-                              httplib::Response& to) {
-  auto response = Respond(exchange, from);
-  if (exchange.refusal || !exchange.connection.SkipBody(exchange.head)) {
-    exchange.close = exchange.unread = true;
-  } else if (!exchange.head.keep_alive || listener_->draining()) {
-    exchange.close = true;
-  }
-  exchange.status = to.status = response.status;
-  to.body = std::move(response.body);
-  if (!to.body.empty()) to.headers.emplace("Content-Type", std::move(response.content_type));
-  for (auto& [name, value] : response.headers) to.headers.emplace(name, std::move(value));
-}
-
-HttpResponse HttpServer::Impl::Respond(Exchange& exchange, const httplib::Request& from) {
+std::optional<HttpResponse> HttpServer::Impl::Admit(Exchange& exchange,
+                                                    const httplib::Request& from) const {
   if (exchange.refusal) {
     const auto& [status, detail] = *exchange.refusal;
     return status == 503 ? Retryable(detail) : Problem(status, detail);
   }
-  HttpRequest request;
+  auto& request = exchange.request;
+  request = HttpRequest{};
   request.head_ = &exchange.head;
   request.path = PathOf(from.path);
   request.peer = exchange.peer.address;
@@ -246,7 +261,7 @@ HttpResponse HttpServer::Impl::Respond(Exchange& exchange, const httplib::Reques
   if (pattern != nullptr) exchange.pattern = pattern;
   const auto* route = pattern != nullptr ? pattern->Find(request.method) : nullptr;
   if (route == nullptr || !route->options.open) {
-    if (auto refused = CheckToken(exchange.head, request)) return std::move(*refused);
+    if (auto refused = CheckToken(exchange.head, request)) return refused;
   }
   if (pattern == nullptr) return Problem(404, "there is nothing at this path");
   if (route == nullptr) {
@@ -255,8 +270,11 @@ HttpResponse HttpServer::Impl::Respond(Exchange& exchange, const httplib::Reques
     return response;
   }
   if (!route->options.open && listener_->draining()) return Retryable("control-tower is stopping");
-  if (auto refused = TakeBody(exchange, *route, request)) return std::move(*refused);
-  return Run(*route, *pattern, request);
+  if (!route->options.content_types.empty()) {
+    if (auto refused = CheckBody(exchange.head, *route, request)) return refused;
+  }
+  exchange.route = route;
+  return std::nullopt;
 }
 
 std::optional<HttpResponse> HttpServer::Impl::CheckToken(const HttpHead& head,
@@ -273,39 +291,51 @@ std::optional<HttpResponse> HttpServer::Impl::CheckToken(const HttpHead& head,
   return response;
 }
 
-std::optional<HttpResponse> HttpServer::Impl::TakeBody(Exchange& exchange, const HttpRoute& route,
-                                                       HttpRequest& request) {
+std::optional<HttpResponse> HttpServer::Impl::CheckBody(const HttpHead& head,
+                                                        const HttpRoute& route,
+                                                        HttpRequest& request) const {
   const auto& types = route.options.content_types;
-  if (types.empty()) return std::nullopt;
-  const auto& head = exchange.head;
-  if (head.Count("Content-Encoding") > 0 &&
-      !SameIgnoringCase(head.Find("Content-Encoding").value_or(""), "identity")) {
+  if (head.Count("Content-Encoding") > 0) {
     return Problem(415, "send the body without Content-Encoding");
   }
-  const auto* type = AcceptedType(head.Find("Content-Type").value_or(""), types);
+  const auto* type = FindMediaType(head.Find("Content-Type").value_or(""), types);
   if (type == nullptr) {
     return Problem(415, "Content-Type must be one of " + Joined(types) + ", in UTF-8");
   }
   if (!head.content_length && !head.chunked) {
     return Problem(411, "send Content-Length, or the body as chunks");
   }
-  if (const auto refused = exchange.connection.ReadBody(head, options_.max_body)) {
-    return Problem(refused->status, refused->detail);
-  }
+  if (head.content_length.value_or(0) > options_.max_body) return Problem(413, kTooLarge);
   request.content_type = *type;
-  request.body = exchange.connection.body();
   return std::nullopt;
 }
 
-HttpResponse HttpServer::Impl::Run(const HttpRoute& route, const HttpPattern& pattern,
-                                   const HttpRequest& request) {
+HttpResponse HttpServer::Impl::ReadAndRun(Exchange& exchange, const Reader& reader) const {
+  auto& body = exchange.body;
+  body.clear();
+  if (body.capacity() > kKeptBody) body.shrink_to_fit();
+  bool too_large = false;
+  const bool complete = reader([&](const char* bytes, std::size_t size) {
+    too_large = size > options_.max_body - body.size();
+    if (!too_large) body.append(bytes, size);
+    return !too_large;
+  });
+  if (too_large) return Problem(413, kTooLarge);
+  if (exchange.connection.late()) return Problem(408, "the body did not arrive in time");
+  if (!complete) return Problem(400, "the body did not arrive as its headers say");
+  exchange.request.body = body;
+  return Run(exchange);
+}
+
+HttpResponse HttpServer::Impl::Run(const Exchange& exchange) const {
   try {
-    return route.handler(request);
+    return exchange.route->handler(exchange.request);
   } catch (const std::bad_alloc&) {
-    log_.Error("out of memory while answering", {{"route", pattern.text()}});
+    log_.Error("out of memory while answering", {{"route", exchange.pattern->text()}});
     return Retryable("out of memory");
   } catch (const std::exception& error) {
-    log_.Error("a request failed", {{"route", pattern.text()}, {"exception", error.what()}});
+    log_.Error("a request failed",
+               {{"route", exchange.pattern->text()}, {"exception", error.what()}});
     return Problem(500, "something went wrong here; the log says what");
   }
 }

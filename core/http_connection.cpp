@@ -11,34 +11,9 @@
 namespace tower {
 namespace {
 
-using Refused = std::optional<HttpRefusal>;
-
 constexpr std::size_t kBufferSize = kMaxHttpHead + 8192;
-constexpr std::size_t kMaxChunkLine = 1024;
-constexpr std::size_t kMaxTrailers = 8192;
-constexpr std::size_t kBodyStep = 65536;  // memory for a body grows as the body arrives
 constexpr std::chrono::seconds kLingerTime{1};
 constexpr std::size_t kLingerBytes = 8UL << 20U;
-
-// RFC 9112, section 7.1: 1*HEXDIG, then perhaps extensions, which mean nothing here.
-std::optional<std::uint64_t> ChunkSize(std::string_view line) noexcept {
-  std::uint64_t size = 0;
-  std::size_t digits = 0;
-  for (; digits < line.size() && line[digits] != ';'; ++digits) {
-    const char c = line[digits];
-    std::uint64_t digit = 0;
-    if (c >= '0' && c <= '9') {
-      digit = static_cast<std::uint64_t>(c - '0');
-    } else if ((c | 32) >= 'a' && (c | 32) <= 'f') {
-      digit = static_cast<std::uint64_t>((c | 32) - 'a') + 10;
-    } else {
-      return std::nullopt;
-    }
-    size = size * 16 + digit;
-  }
-  if (digits == 0 || digits > 12) return std::nullopt;
-  return size;
-}
 
 }  // namespace
 
@@ -103,7 +78,7 @@ bool HttpConnection::Fill() {
 }
 
 // True when the head is complete: it ends before scanned_.
-bool HttpConnection::FindHeadEnd(Refused& refusal) {
+bool HttpConnection::FindHeadEnd(std::optional<HttpRefusal>& refusal) {
   const char* const bytes = buffer_.get();
   while (scanned_ < end_) {
     const auto* feed =
@@ -133,119 +108,52 @@ bool HttpConnection::FindHeadEnd(Refused& refusal) {
   return false;
 }
 
-bool HttpConnection::ReadHead(HttpHead& head, Refused& refusal) {
+bool HttpConnection::ReadHead(HttpHead& head, std::optional<HttpRefusal>& refusal) {
   if (!AwaitFirstByte()) return false;
   while (!FindHeadEnd(refusal)) {
     if (refusal) return true;
     if (Fill()) continue;
     if (!late_) return false;
-    refusal = Cut();
+    refusal = HttpRefusal{408, "the request did not arrive in time (server.request-timeout)"};
     return true;
   }
   if (scanned_ - begin_ > kMaxHttpHead) {
     refusal = HttpRefusal{431, "the head of the request is over 32 KiB"};
     return true;
   }
-  refusal = ParseHttpHead({buffer_.get() + begin_, scanned_ - begin_}, head);
+  head_ = {buffer_.get() + begin_, scanned_ - begin_};
   base_ = begin_ = scanned_;
+  refusal = ParseHttpHead(head_, head);
+  if (head.chunked) chunks_.emplace();
+  body_left_ = head.content_length.value_or(0);
   return true;
 }
 
-HttpRefusal HttpConnection::Cut() const noexcept {
-  if (late_) return {408, "the request did not arrive in time (server.request-timeout)"};
-  return {400, "the request ended before its body was complete"};
+ssize_t HttpConnection::Read(char* to, std::size_t size) {
+  if (!head_.empty()) {
+    size = std::min(size, head_.size());
+    std::copy_n(head_.data(), size, to);
+    head_.remove_prefix(size);
+    return static_cast<ssize_t>(size);
+  }
+  size = static_cast<std::size_t>(
+      std::min<std::uint64_t>(size, chunks_ ? chunks_->Next() : body_left_));
+  if (ended_ || size == 0) return 0;
+  if (Left() == 0 && !Fill()) return -1;
+  size = std::min(size, Left());
+  const char* const from = buffer_.get() + begin_;
+  std::copy_n(from, size, to);
+  begin_ += size;
+  if (chunks_) return chunks_->Accept({from, size}) ? static_cast<ssize_t>(size) : -1;
+  body_left_ -= size;
+  return static_cast<ssize_t>(size);
 }
 
-Refused HttpConnection::ReadBody(const HttpHead& head, std::uint64_t max_body) {
-  constexpr HttpRefusal kTooLarge{413, "the body is larger than server.max-body"};
-  state_ = Body::kBroken;
-  if (head.content_length.value_or(0) > max_body) return kTooLarge;
-  const auto size = static_cast<std::size_t>(head.content_length.value_or(0));
-  if (head.expects_continue && (head.chunked ? Left() == 0 : Left() < size) &&
-      !Write("HTTP/1.1 100 Continue\r\n\r\n")) {
-    return Cut();
-  }
-  auto refused = head.chunked ? ReadChunks(max_body) : ReadPlainBody(size);
-  if (!refused) state_ = Body::kRead;
-  return refused;
-}
-
-Refused HttpConnection::ReadPlainBody(std::size_t size) {
-  if (size <= Left()) {
-    body_ = {buffer_.get() + begin_, size};
-    begin_ += size;
-    return std::nullopt;
-  }
-  if (auto refused = ReadInto(body_text_, size)) return refused;
-  body_ = body_text_;
-  return std::nullopt;
-}
-
-// Appends exactly `size` bytes: what is in the buffer, then straight from the socket.
-Refused HttpConnection::ReadInto(std::string& text, std::size_t size) {
-  const auto held = std::min(size, Left());
-  text.append(buffer_.get() + begin_, held);
-  begin_ += held;
-  for (auto missing = size - held; missing > 0;) {
-    if (!Await(POLLIN, began_ + request_timeout_)) return Cut();
-    const auto step = std::min(missing, kBodyStep);
-    const auto old_size = text.size();
-    text.resize(old_size + step);
-    const auto got = recv(fd_, text.data() + old_size, step, MSG_DONTWAIT);
-    text.resize(old_size + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) return Cut();
-    missing -= static_cast<std::size_t>(std::max<ssize_t>(got, 0));
-  }
-  return std::nullopt;
-}
-
-// The view is good until the next read.
-Refused HttpConnection::ReadChunkLine(std::string_view& line) {
-  constexpr HttpRefusal kMalformed{400, "the body is not chunked as RFC 9112 says"};
-  for (;;) {
-    const std::string_view held(buffer_.get() + begin_, Left());
-    const auto feed = held.find('\n');
-    if (feed != std::string_view::npos) {
-      if (feed == 0 || held[feed - 1] != '\r') return kMalformed;
-      line = held.substr(0, feed - 1);
-      begin_ += feed + 1;
-      const bool clean = std::all_of(line.begin(), line.end(),
-                                     [](char c) { return c == '\t' || c < 0 || c >= ' '; });
-      return clean && line.size() <= kMaxChunkLine ? Refused{} : kMalformed;
-    }
-    if (held.size() > kMaxChunkLine) return kMalformed;
-    if (!Fill()) return Cut();
-  }
-}
-
-Refused HttpConnection::ReadChunks(std::uint64_t max_body) {
-  constexpr HttpRefusal kMalformed{400, "the body is not chunked as RFC 9112 says"};
-  constexpr HttpRefusal kTooLarge{413, "the body is larger than server.max-body"};
-  std::string_view line;
-  for (;;) {
-    if (auto refused = ReadChunkLine(line)) return refused;
-    const auto size = ChunkSize(line);
-    if (!size) return kMalformed;
-    if (*size == 0) break;
-    if (*size > max_body - body_text_.size()) return kTooLarge;
-    if (auto refused = ReadInto(body_text_, static_cast<std::size_t>(*size))) return refused;
-    if (auto refused = ReadChunkLine(line)) return refused;
-    if (!line.empty()) return kMalformed;
-  }
-  for (std::size_t trailers = 0;;) {  // RFC 9112, section 7.1.2: may be ignored
-    if (auto refused = ReadChunkLine(line)) return refused;
-    if (line.empty()) break;
-    trailers += line.size();
-    if (trailers > kMaxTrailers) return kMalformed;
-  }
-  body_ = body_text_;
-  return std::nullopt;
-}
-
-bool HttpConnection::SkipBody(const HttpHead& head) {
-  if (state_ == Body::kRead || !head.HasBody()) return true;
-  if (state_ == Body::kBroken || head.chunked || *head.content_length > Left()) return false;
-  begin_ += static_cast<std::size_t>(*head.content_length);
+bool HttpConnection::EndBody() {
+  ended_ = true;
+  if (chunks_) return chunks_->done();
+  if (body_left_ > Left()) return false;
+  begin_ += static_cast<std::size_t>(body_left_);
   return true;
 }
 
@@ -253,10 +161,9 @@ void HttpConnection::Finish() {
   if (begin_ > 0) std::memmove(buffer_.get(), buffer_.get() + begin_, Left());
   end_ = Left();
   base_ = begin_ = scanned_ = 0;
-  state_ = Body::kUnread;
-  body_ = {};
-  body_text_.clear();
-  if (body_text_.capacity() > kBodyStep) body_text_.shrink_to_fit();
+  head_ = {};
+  chunks_.reset();
+  ended_ = false;
 }
 
 bool HttpConnection::Write(std::string_view bytes) {

@@ -4,15 +4,17 @@
 #ifndef CORE_HTTP_CONNECTION_H_
 #define CORE_HTTP_CONNECTION_H_
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 
+#include "core/http_chunks.h"
 #include "core/http_head.h"
 
 namespace tower {
@@ -32,12 +34,14 @@ class HttpConnection {
   // filled) still wants an answer, and then Linger.
   bool ReadHead(HttpHead& head, std::optional<HttpRefusal>& refusal);
 
-  // Reads the whole body, answering `Expect: 100-continue` first where the client waits for that.
-  // After a refusal the connection can only be closed.
-  std::optional<HttpRefusal> ReadBody(const HttpHead& head, std::uint64_t max_body);
-  std::string_view body() const noexcept { return body_; }  // until Finish
-  // True when no byte of the body is outstanding, or it could be dropped without waiting.
-  bool SkipBody(const HttpHead& head);
+  // The next bytes of the request, head first, at most `size`: what cpp-httplib reads. 0 at the end
+  // of the body, negative when the client is gone, late, or sends something else than was framed.
+  ssize_t Read(char* to, std::size_t size);
+  bool late() const noexcept { return late_; }
+
+  // Ends reading the request. True when no byte of its body is outstanding, or what is could be
+  // dropped without waiting; else the connection can only be closed.
+  bool EndBody();
 
   // Makes room for the next request.
   void Finish();
@@ -53,31 +57,25 @@ class HttpConnection {
   Clock::time_point began() const noexcept { return began_; }  // of the current request
 
  private:
-  enum class Body { kUnread, kRead, kBroken };
-
   bool AwaitFirstByte();
   bool Fill();
   bool FindHeadEnd(std::optional<HttpRefusal>& refusal);
-  std::optional<HttpRefusal> ReadPlainBody(std::size_t size);
-  std::optional<HttpRefusal> ReadChunks(std::uint64_t max_body);
-  std::optional<HttpRefusal> ReadChunkLine(std::string_view& line);
-  std::optional<HttpRefusal> ReadInto(std::string& text, std::size_t size);
   bool Await(short events, Clock::time_point deadline);
   std::size_t Left() const noexcept { return end_ - begin_; }
-  HttpRefusal Cut() const noexcept;  // why there was nothing more to read
 
   const int fd_;
   const std::chrono::milliseconds request_timeout_;
   std::atomic<bool>& busy_;
   const std::unique_ptr<char[]> buffer_;
-  std::size_t base_ = 0;     // the head of the current request stands before it
-  std::size_t begin_ = 0;    // of what was received and not yet used
-  std::size_t end_ = 0;      // of what was received
-  std::size_t scanned_ = 0;  // the head does not end before it
-  Body state_ = Body::kUnread;
-  std::string_view body_;  // in buffer_ or in body_text_
-  std::string body_text_;
-  bool late_ = false;  // the deadline passed
+  std::size_t base_ = 0;         // the head of the current request stands before it
+  std::size_t begin_ = 0;        // of what was received and not yet used
+  std::size_t end_ = 0;          // of what was received
+  std::size_t scanned_ = 0;      // the head does not end before it
+  std::string_view head_;        // what of it was not yet read
+  std::uint64_t body_left_ = 0;  // unless chunked
+  std::optional<HttpChunks> chunks_;
+  bool ended_ = false;  // EndBody was called
+  bool late_ = false;   // the deadline passed
   Clock::time_point began_{};
 };
 

@@ -61,7 +61,6 @@ Refused ParseRequestLine(std::string_view line, HttpHead& head) {
   }
   const auto target = line.substr(first + 1, last - first - 1);
   const auto version = line.substr(last + 1);
-  head.request_line = line;
   head.method = line.substr(0, first);
   if (!IsToken(head.method)) return HttpRefusal{400, "the method is not a token"};
   if (target.empty() ||
@@ -83,6 +82,7 @@ Refused ParseRequestLine(std::string_view line, HttpHead& head) {
 }
 
 Refused ParseHeader(std::string_view line, HttpHead& head) {
+  if (line.size() > kMaxHttpHeader) return HttpRefusal{431, "a header is over 8000 bytes"};
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || !IsToken(line.substr(0, colon))) {
     return HttpRefusal{400, "a header line is not `Name: value`"};  // folded lines too
@@ -124,11 +124,8 @@ Refused CheckHeaders(HttpHead& head) {
   if (auto refused = CheckFraming(head)) return refused;
   for (const auto& [name, value] : head.headers) {
     if (SameIgnoringCase(name, "Connection") && ListHas(value, "close")) head.keep_alive = false;
-    if (SameIgnoringCase(name, "Expect")) {
-      if (!SameIgnoringCase(value, "100-continue")) {
-        return HttpRefusal{417, "the only expectation that can be met is 100-continue"};
-      }
-      head.expects_continue = true;
+    if (SameIgnoringCase(name, "Expect") && value != "100-continue") {
+      return HttpRefusal{417, "the only expectation that can be met is 100-continue"};
     }
   }
   return std::nullopt;
@@ -157,11 +154,35 @@ std::size_t HttpHead::Count(std::string_view name) const noexcept {
                     [name](const auto& header) { return SameIgnoringCase(header.name, name); }));
 }
 
+const std::string* FindMediaType(std::string_view value, const std::vector<std::string>& accepted) {
+  auto end = std::min(value.find(';'), value.size());
+  const auto type = Trim(value.substr(0, end));
+  const auto found = std::find_if(accepted.begin(), accepted.end(), [type](const auto& known) {
+    return SameIgnoringCase(known, type);
+  });
+  if (found == accepted.end()) return nullptr;
+  while (end < value.size()) {
+    value.remove_prefix(end + 1);
+    end = std::min(value.find(';'), value.size());
+    const auto parameter = Trim(value.substr(0, end));
+    const auto equals = parameter.find('=');
+    if (equals == std::string_view::npos ||
+        !SameIgnoringCase(parameter.substr(0, equals), "charset")) {
+      continue;
+    }
+    const auto charset = parameter.substr(equals + 1);
+    if (!SameIgnoringCase(charset, "utf-8") && !SameIgnoringCase(charset, "\"utf-8\"")) {
+      return nullptr;
+    }
+  }
+  return &*found;
+}
+
 std::optional<HttpRefusal> ParseHttpHead(std::string_view text, HttpHead& head) {
-  head.request_line = head.method = {};
+  head.method = {};
   head.headers.clear();
   head.content_length.reset();
-  head.chunked = head.expects_continue = false;
+  head.chunked = false;
   head.keep_alive = true;
   for (bool first = true;; first = false) {
     const auto end = text.find("\r\n");

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace tower {
 inline constexpr std::size_t kMaxHttpHead = 32768;   // bytes, request line included
 inline constexpr std::size_t kMaxHttpTarget = 8192;  // bytes
 inline constexpr std::size_t kMaxHttpHeaders = 100;
+inline constexpr std::size_t kMaxHttpHeader = 8000;  // bytes of one line
 
 // Why a request is refused before anything of it is done.
 struct HttpRefusal {
@@ -30,15 +32,12 @@ struct HttpHeader {
 
 // Views into the text it was parsed from.
 struct HttpHead {
-  std::string_view request_line;  // without CRLF
   std::string_view method;
   std::vector<HttpHeader> headers;
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
   bool keep_alive = true;
-  bool expects_continue = false;
 
-  bool HasBody() const noexcept { return chunked || content_length.value_or(0) > 0; }
   // The value of a header that stands there exactly once; nothing when it is missing or repeated.
   // `name` in any case.
   std::optional<std::string_view> Find(std::string_view name) const noexcept;
@@ -49,6 +48,10 @@ bool SameIgnoringCase(std::string_view a, std::string_view b) noexcept;
 
 // `text` ends with the empty line, and each of its lines with CRLF. Fills `head` anew.
 std::optional<HttpRefusal> ParseHttpHead(std::string_view text, HttpHead& head);
+
+// The media type of a Content-Type header among `accepted`, or nullptr. Of its parameters, a
+// charset other than UTF-8 is refused.
+const std::string* FindMediaType(std::string_view value, const std::vector<std::string>& accepted);
 
 }  // namespace tower
 

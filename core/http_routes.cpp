@@ -77,15 +77,18 @@ void HttpPattern::Count(std::string_view method, int status, double seconds) {
 }
 
 void HttpRoutes::Add(std::string_view pattern, HttpRoute route) {
-  const auto known = std::find_if(patterns_.begin(), patterns_.end(),
-                                  [pattern](const auto& other) { return other.text() == pattern; });
-  auto& added = known != patterns_.end() ? *known : patterns_.emplace_back(pattern, metrics_);
-  added.Add(std::move(route));
+  const auto known = std::find_if(patterns_.begin(), patterns_.end(), [pattern](const auto& other) {
+    return other->text() == pattern;
+  });
+  auto& added = known != patterns_.end()
+                    ? *known
+                    : patterns_.emplace_back(std::make_unique<HttpPattern>(pattern, metrics_));
+  added->Add(std::move(route));
 }
 
-HttpPattern* HttpRoutes::Find(std::string_view path, std::string_view& param) noexcept {
-  for (auto& pattern : patterns_) {
-    if (pattern.Matches(path, param)) return &pattern;
+HttpPattern* HttpRoutes::Find(std::string_view path, std::string_view& param) const noexcept {
+  for (const auto& pattern : patterns_) {
+    if (pattern->Matches(path, param)) return pattern.get();
   }
   return nullptr;
 }

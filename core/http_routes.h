@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -59,13 +60,13 @@ class HttpRoutes {
 
   void Add(std::string_view pattern, HttpRoute route);
   // nullptr for a path that no pattern matches.
-  HttpPattern* Find(std::string_view path, std::string_view& param) noexcept;
+  HttpPattern* Find(std::string_view path, std::string_view& param) const noexcept;
   HttpPattern& unmatched() noexcept { return unmatched_; }  // for counting
 
  private:
   Metrics& metrics_;
   HttpPattern unmatched_;
-  std::deque<HttpPattern> patterns_;
+  std::deque<std::unique_ptr<HttpPattern>> patterns_;
 };
 
 }  // namespace tower

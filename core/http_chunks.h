@@ -1,0 +1,48 @@
+// The framing of a chunked body (RFC 9112, section 7.1), checked byte by byte as it passes on to
+// cpp-httplib, which decodes it: 0.41.0 takes `0x3` and `-3` for sizes. Also tells where the body
+// ends.
+#ifndef CORE_HTTP_CHUNKS_H_
+#define CORE_HTTP_CHUNKS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace tower {
+
+class HttpChunks {
+ public:
+  // How many of the bytes to come may be passed to Accept at once: the rest of a chunk, else 1; 0
+  // at the end of the body.
+  std::uint64_t Next() const noexcept;
+  // False: this is not a chunked body. `bytes` has at most Next() bytes.
+  bool Accept(std::string_view bytes) noexcept;
+  bool done() const noexcept { return state_ == State::kDone; }
+
+ private:
+  enum class State {
+    kSize,
+    kExtension,
+    kSizeFeed,
+    kData,
+    kDataReturn,
+    kDataFeed,
+    kTrailerStart,
+    kTrailer,
+    kTrailerFeed,
+    kLastFeed,
+    kDone
+  };
+  bool AcceptSize(char c) noexcept;
+  bool AcceptText(char c, State at_return) noexcept;
+  bool Expect(char c, char wanted, State next) noexcept;
+
+  State state_ = State::kSize;
+  std::uint64_t size_ = 0;   // of the chunk, or what is left of it
+  std::size_t digits_ = 0;   // of size_
+  std::size_t ignored_ = 0;  // bytes of extensions and trailers
+};
+
+}  // namespace tower
+
+#endif  // CORE_HTTP_CHUNKS_H_
