@@ -187,8 +187,8 @@ std::string Option::Rule() const {
     out += internal::Join(one_of_, ", ");
   } else {
     out = RuleOfType(type_);
-    if (list_) out += ", or several";
     if (not_empty_ && type_ == OptionCodec<std::string>::kType) out += " that is not empty";
+    if (list_) out += ", or several";
   }
   if (has_range_ && highest_ == std::numeric_limits<std::int64_t>::max()) {
     out += ", at least " + FormatAs(type_, lowest_);
@@ -208,7 +208,7 @@ Status Option::Set(const std::vector<std::string>& texts) {
   if (auto stored = store_(texts, *this); !stored) {
     // A codec of a type that this room doesn't know has more to say than a rule.
     const bool own = HasOwnRule(type_) && one_of_.empty();
-    std::string message = own && !secret_ ? stored.error().message : "must be " + Rule();
+    std::string message = own ? stored.error().message : "must be " + Rule();
     if (!secret_) message += ", but is " + Quoted(internal::Join(texts, ","));
     return Error{ErrorCode::kInvalid, std::move(message)};
   }

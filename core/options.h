@@ -25,7 +25,7 @@ struct ByteSize {
 };
 
 // How a type is read from text and written back. Parse errors say what is expected ("a duration
-// such as 500ms, 10s, 5m or 7d").
+// such as 500ms, 10s, 5m or 7d"); they don't repeat the text, which may be a secret.
 template <typename T>
 struct OptionCodec;
 

@@ -1,0 +1,186 @@
+#include "app/cli.h"
+
+#include <algorithm>
+#include <ostream>
+
+#include "app/command_line.h"
+#include "app/config_file.h"
+
+namespace tower {
+namespace {
+
+const WatcherKind* FindKind(WatcherKinds kinds, std::string_view name) {
+  const auto found = std::find_if(kinds.begin(), kinds.end(),
+                                  [name](const auto* kind) { return kind->name() == name; });
+  return found == kinds.end() ? nullptr : *found;
+}
+
+std::string UnknownPlugin(WatcherKinds kinds, const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto* kind : kinds) names.emplace_back(kind->name());
+  return "there is no plugin \"" + name + "\"" + DidYouMean(name, names) +
+         " (linked in: " + (names.empty() ? "none" : internal::Join(names, ", ")) + ")";
+}
+
+bool IsWatcherName(std::string_view name) {
+  return !name.empty() && name.size() <= 64 &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
+// Makes the watchers that `plugin` names, with their options declared.
+void AddWatchers(Setup& setup, WatcherKinds kinds, Complaints& complaints) {
+  for (const auto& text : setup.settings.plugins) {
+    const auto equals = text.find('=');
+    const auto name = text.substr(0, equals);
+    const auto plugin = equals == std::string::npos ? name : text.substr(equals + 1);
+    const auto same = std::find_if(setup.watchers.begin(), setup.watchers.end(),
+                                   [&name](const auto& other) { return other.name == name; });
+    std::string fault;
+    if (!IsWatcherName(name)) {
+      fault = "a watcher's name is 1 to 64 lower case letters, digits and dashes";
+    } else if (name == "http") {
+      fault = "the name http is taken by the HTTP API; give the watcher another, NAME=PLUGIN";
+    } else if (same != setup.watchers.end()) {
+      fault = "two watchers are called " + name + "; give one another name, NAME=PLUGIN";
+    } else if (FindKind(kinds, plugin) == nullptr) {
+      fault = UnknownPlugin(kinds, plugin);
+    }
+    if (!fault.empty()) {
+      complaints.push_back(
+          {"plugin \"" + text + "\"", fault, "set by --plugin, PLUGINS, or plugins in the file"});
+      continue;
+    }
+    auto& watcher = setup.watchers.emplace_back();
+    watcher.name = name;
+    watcher.kind = FindKind(kinds, plugin);
+    watcher.options = std::make_unique<OptionSet>("plugin." + name);
+    watcher.watcher = watcher.kind->New(*watcher.options);
+  }
+}
+
+// The values of the two options that decide which other options there are. What is wrong with them
+// is reported when all are read.
+void ApplyEarly(Setup& setup, const std::vector<std::string>& arguments,
+                const Environment& environment, Givens& file, Complaints& complaints) {
+  std::vector<Option*> early;
+  Option* plugin = nullptr;
+  Option* config = nullptr;
+  for (auto* option : setup.AllOptions()) {
+    if (option->name() == "plugin") plugin = option;
+    if (option->name() == "config") config = option;
+  }
+  Complaints later;
+  Givens flags;
+  for (const auto* option : {plugin, config}) {
+    auto texts = Glimpse(arguments, option->Flag());
+    if (!texts.empty()) flags[option->name()] = {std::move(texts), option->Flag()};
+  }
+  const auto variables = FromEnvironment({plugin, config}, environment, later);
+  Apply(*config, {&flags, &variables}, later);
+  if (!setup.settings.config.empty()) file = ReadConfigFile(setup.settings.config, complaints);
+  const auto keys = FromConfigFile({plugin}, file, later);
+  Apply(*plugin, {&flags, &variables, &keys}, later);
+}
+
+void ApplyRules(const OptionSet& options, Complaints& complaints) {
+  for (const auto& rule : options.rules()) {
+    if (const auto holds = rule(); !holds) {
+      complaints.push_back({options.prefix(), holds.error().message, ""});
+    }
+  }
+}
+
+CommandLine Read(Setup& setup, const std::vector<std::string>& arguments,
+                 const Environment& environment, WatcherKinds kinds, Complaints& complaints) {
+  Givens file;
+  ApplyEarly(setup, arguments, environment, file, complaints);
+  AddWatchers(setup, kinds, complaints);
+
+  const auto options = setup.AllOptions();
+  auto line = ReadCommandLine(arguments, options, complaints);
+  const auto variables = FromEnvironment(options, environment, complaints);
+  const auto keys = FromConfigFile(options, file, complaints);
+  for (auto* option : options) Apply(*option, {&line.options, &variables, &keys}, complaints);
+
+  setup.settings.Complete();
+
+  // A rule over several options would see defaults where a value was refused.
+  if (complaints.empty()) {
+    ApplyRules(setup.core, complaints);
+    for (const auto& watcher : setup.watchers) ApplyRules(*watcher.options, complaints);
+  }
+  return line;
+}
+
+int Refuse(const Complaints& complaints, std::ostream& err) {
+  err << ComplaintsText(complaints);
+  return kExitUsage;
+}
+
+int RunPlugins(const CommandLine& line, WatcherKinds kinds, std::ostream& out, std::ostream& err) {
+  if (!line.plugin.empty()) {
+    const auto* kind = FindKind(kinds, line.plugin);
+    if (kind == nullptr) return Refuse({{"", UnknownPlugin(kinds, line.plugin), ""}}, err);
+    const WatcherKinds one(&kind, 1);
+    out << (line.json       ? PluginsJson(one)
+            : line.markdown ? PluginMarkdown(*kind)
+                            : PluginText(*kind));
+  } else if (line.markdown) {
+    return Refuse({{"--markdown", "needs the name of a plugin", ""}}, err);
+  } else {
+    out << (line.json ? PluginsJson(kinds) : PluginsText(kinds));
+  }
+  return kExitStopped;
+}
+
+int RunCheck(const CommandLine& line, Setup& setup, const CheckHooks& hooks, std::ostream& out,
+             std::ostream& err) {
+  Complaints complaints;
+  for (auto& watcher : setup.watchers) {
+    if (const auto fits = watcher.watcher->Check(); !fits) {
+      complaints.push_back({"watcher " + watcher.name, fits.error().message, ""});
+    }
+  }
+  if (!complaints.empty()) return Refuse(complaints, err);
+  out << "the configuration is valid\n";
+  if (!line.connect) return kExitStopped;
+  if (const auto connected = hooks.connect(setup.settings); !connected) {
+    err << "control-tower: " << connected.error().message << "\n";
+    return kExitFailed;
+  }
+  out << "the broker answers\n";
+  return kExitStopped;
+}
+
+}  // namespace
+
+CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
+                 WatcherKinds kinds, const CheckHooks& hooks, std::ostream& out,
+                 std::ostream& err) {
+  auto setup = std::make_unique<Setup>();
+  Complaints complaints;
+  const auto line = Read(*setup, arguments, environment, kinds, complaints);
+  if (line.help) {
+    out << HelpText(*setup, kinds);
+    return {};
+  }
+  if (line.version) {
+    out << VersionText(line.verbose);
+    return {};
+  }
+  if (line.command == CommandLine::Command::kPlugins) {
+    return {RunPlugins(line, kinds, out, err), nullptr};
+  }
+  if (complaints.empty()) {
+    for (const auto& error : hooks.validate(setup->settings)) {
+      complaints.push_back({"", error.message, ""});
+    }
+  }
+  if (!complaints.empty()) return {Refuse(complaints, err), nullptr};
+  if (line.command == CommandLine::Command::kCheck) {
+    return {RunCheck(line, *setup, hooks, out, err), nullptr};
+  }
+  return {kExitStopped, std::move(setup)};
+}
+
+}  // namespace tower

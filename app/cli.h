@@ -1,0 +1,38 @@
+// From arguments, environment and file to a configuration, and the subcommands that end with that.
+#ifndef APP_CLI_H_
+#define APP_CLI_H_
+
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/help.h"
+#include "app/settings.h"
+#include "app/sources.h"
+
+namespace tower {
+
+inline constexpr int kExitStopped = 0;  // stopped as asked
+inline constexpr int kExitFailed = 1;   // could not go on
+inline constexpr int kExitUsage = 2;    // bad usage or configuration
+
+// What the world says about a configuration that is right in itself.
+struct CheckHooks {
+  std::function<std::vector<Error>(const Settings&)> validate;  // connects to nothing
+  std::function<Status(const Settings&)> connect;               // tries the broker; for `check`
+};
+
+struct CliResult {
+  int exit_code = kExitStopped;
+  std::unique_ptr<Setup> run;  // null when there is nothing left to do
+};
+
+// `arguments` without the program's name. Help and answers go to `out`, complaints to `err`.
+CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
+                 WatcherKinds kinds, const CheckHooks& hooks, std::ostream& out, std::ostream& err);
+
+}  // namespace tower
+
+#endif  // APP_CLI_H_

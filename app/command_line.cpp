@@ -1,0 +1,115 @@
+#include "app/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+namespace tower {
+namespace {
+
+// `--name=` into `--name` and an empty value: CLI11 would take the next argument for the value.
+std::vector<std::string> WithEmptyValuesApart(const std::vector<std::string>& arguments) {
+  std::vector<std::string> out;
+  for (const auto& argument : arguments) {
+    if (argument.size() > 3 && argument.starts_with("--") &&
+        argument.find('=') == argument.size() - 1) {
+      out.push_back(argument.substr(0, argument.size() - 1));
+      out.emplace_back();
+    } else {
+      out.push_back(argument);
+    }
+  }
+  return out;
+}
+
+CLI::Option* AddOption(CLI::App& app, const Option& option) {
+  auto* flag = app.add_option(option.Flag());
+  flag->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
+  if (option.boolean()) {
+    flag->expected(0, 1)->default_str("true");
+  } else {
+    flag->expected(1);
+  }
+  return flag;
+}
+
+// `--plugin.inbox.path=x` without the value, which could be a secret.
+std::string NameOf(const std::string& argument) { return argument.substr(0, argument.find('=')); }
+
+void ReportStrangers(const std::vector<std::string>& strangers, const std::vector<Option*>& options,
+                     Complaints& complaints) {
+  std::vector<std::string> candidates = {"--help",    "--version", "--verbose",
+                                         "--connect", "--json",    "--markdown"};
+  for (const auto* option : options) candidates.push_back(option->Flag());
+  bool may_be_value = false;  // of the unknown option before it
+  for (const auto& stranger : strangers) {
+    const bool is_flag = stranger.starts_with('-');
+    if (is_flag) {
+      const auto name = NameOf(stranger);
+      const bool of_watcher = name.starts_with("--plugin.");
+      complaints.push_back({name, "unknown option" + DidYouMean(name, candidates),
+                            of_watcher
+                                ? "--plugin.WATCHER.NAME sets an option of a watcher that is "
+                                  "enabled with --plugin WATCHER"
+                                : ""});
+    } else if (!may_be_value) {
+      complaints.push_back({"\"" + stranger + "\"",
+                            "unexpected argument" + DidYouMean(stranger, {"check", "plugins"}),
+                            ""});
+    }
+    may_be_value = is_flag && stranger.find('=') == std::string::npos;
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> Glimpse(const std::vector<std::string>& arguments, std::string_view flag) {
+  std::vector<std::string> out;
+  const auto with_equals = std::string(flag) + "=";
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == flag && i + 1 < arguments.size())
+      out.push_back(arguments[++i]);
+    else if (arguments[i].starts_with(with_equals))
+      out.push_back(arguments[i].substr(with_equals.size()));
+  }
+  return out;
+}
+
+CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
+                            const std::vector<Option*>& options, Complaints& complaints) {
+  CommandLine out;
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  app.add_flag("-h,--help", out.help);
+  app.add_flag("--version", out.version);
+  app.add_flag("--verbose", out.verbose);
+  auto* check = app.add_subcommand("check")->fallthrough();
+  check->add_flag("--connect", out.connect);
+  auto* plugins = app.add_subcommand("plugins")->fallthrough();
+  plugins->add_option("name", out.plugin);
+  plugins->add_flag("--json", out.json);
+  plugins->add_flag("--markdown", out.markdown);
+
+  std::vector<std::pair<const Option*, CLI::Option*>> flags;
+  for (const auto* option : options) flags.emplace_back(option, AddOption(app, *option));
+
+  auto reversed = WithEmptyValuesApart(arguments);
+  std::reverse(reversed.begin(), reversed.end());  // as CLI11 wants it
+  try {
+    app.parse(std::move(reversed));
+  } catch (const CLI::ArgumentMismatch&) {  // thrown when the arguments end too early, only
+    complaints.push_back({arguments.back(), "needs a value", ""});
+  } catch (const CLI::ParseError& error) {
+    complaints.push_back({"command line", error.what(), ""});
+  }
+  for (const auto& [option, flag] : flags) {
+    if (flag->results().empty()) continue;
+    out.options[option->name()] = {flag->results(), option->Flag()};
+  }
+  if (check->parsed()) out.command = CommandLine::Command::kCheck;
+  if (plugins->parsed()) out.command = CommandLine::Command::kPlugins;
+  ReportStrangers(app.remaining(true), options, complaints);
+  return out;
+}
+
+}  // namespace tower

@@ -1,0 +1,119 @@
+#include "app/config_file.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <optional>
+#include <sstream>
+
+namespace tower {
+namespace {
+
+// A text, number or boolean as an option reads it; nothing for dates and what has parts.
+std::optional<std::string> TextOf(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  if (const auto* boolean = node.as_boolean()) return boolean->get() ? "true" : "false";
+  if (const auto* real = node.as_floating_point()) {
+    std::ostringstream out;
+    out << *real;
+    return out.str();
+  }
+  return std::nullopt;
+}
+
+class Flattener {
+ public:
+  Flattener(const std::string& path, Givens& out, Complaints& complaints)
+      : path_(path), out_(out), faults_(complaints) {}
+
+  void Visit(const toml::table& table, const std::string& prefix) {
+    for (const auto& [key, node] : table) {
+      const std::string name = prefix + std::string(key.str());
+      if (const auto* inner = node.as_table()) {
+        if (inner->empty()) out_[name + "."] = {{}, Origin(node)};
+        Visit(*inner, name + ".");
+      } else if (const auto* array = node.as_array()) {
+        VisitArray(name, *array);
+      } else {
+        Keep(name, node, false, node);
+      }
+    }
+  }
+
+ private:
+  void VisitArray(const std::string& name, const toml::array& array) {
+    out_[name] = {{}, Origin(array), true};
+    for (const auto& item : array) Keep(name, item, true, array);
+  }
+
+  void Keep(const std::string& name, const toml::node& node, bool array, const toml::node& whole) {
+    auto text = TextOf(node);
+    if (!text) {
+      faults_.push_back({name, "must be a text, a number, true or false, or an array of these",
+                         "given by " + Origin(node)});
+      return;
+    }
+    auto& given = out_[name];
+    given.origin = Origin(whole);
+    given.array = array;
+    given.texts.push_back(std::move(*text));
+  }
+
+  std::string Origin(const toml::node& node) const {
+    return path_ + ":" + std::to_string(node.source().begin.line);
+  }
+
+  const std::string& path_;
+  Givens& out_;
+  Complaints& faults_;
+};
+
+}  // namespace
+
+Givens ReadConfigFile(const std::string& path, Complaints& complaints) {
+  Givens out;
+  const auto text = ReadSmallFile(path);
+  if (!text) {
+    complaints.push_back({"config", text.error().message, "set by --config or CONFIG"});
+    return out;
+  }
+  try {
+    const auto table = toml::parse(*text, path);
+    Flattener(path, out, complaints).Visit(table, "");
+  } catch (const toml::parse_error& error) {
+    const auto at = error.source().begin;
+    complaints.push_back({path + ":" + std::to_string(at.line) + ":" + std::to_string(at.column),
+                          std::string(error.description()), ""});
+  }
+  return out;
+}
+
+Givens FromConfigFile(const std::vector<Option*>& options, const Givens& keys,
+                      Complaints& complaints) {
+  Givens out;
+  std::vector<std::string> candidates;
+  for (const auto* option : options) {
+    if (option->name() != "config") candidates.push_back(FileKeyOf(*option));
+  }
+  for (const auto& [key, given] : keys) {
+    const auto known = std::find_if(options.begin(), options.end(), [&key = key](const Option* o) {
+      return FileKeyOf(*o) == key && key != "config";
+    });
+    if (known != options.end()) {
+      out[(*known)->name()] = given;
+      continue;
+    }
+    // An empty table stands here as "server.".
+    const bool group = key.ends_with('.') && std::any_of(candidates.begin(), candidates.end(),
+                                                         [&key = key](const auto& name) {
+                                                           return name.starts_with(key);
+                                                         });
+    if (group) continue;
+    complaints.push_back({key.substr(0, key.find_last_not_of('.') + 1),
+                          "unknown key" + DidYouMean(key, candidates), "given by " + given.origin});
+  }
+  return out;
+}
+
+}  // namespace tower

@@ -1,0 +1,198 @@
+#include "app/help.h"
+
+#include <algorithm>
+
+#include "core/build_info.h"
+#include "core/http.h"
+
+namespace tower {
+namespace {
+
+constexpr std::size_t kWidth = 100;
+
+// Breaks a text into lines, each indented.
+std::string Wrapped(std::string_view text, std::size_t indent) {
+  std::string out;
+  std::size_t column = 0;
+  while (!text.empty()) {
+    const auto word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+    if (column == 0 || column + 1 + word.size() > kWidth) {
+      if (column != 0) out += '\n';
+      out.append(indent, ' ').append(word);
+      column = indent + word.size();
+    } else {
+      out.append(" ").append(word);
+      column += 1 + word.size();
+    }
+  }
+  return out + '\n';
+}
+
+std::string DefaultOf(const Option& option) {
+  if (option.required()) return "required";
+  return option.default_text().empty() ? "none" : option.default_text();
+}
+
+// The rule, where it says more than the type's name does.
+std::string Sentence(const Option& option) {
+  if (option.type() == "text" && option.Rule().starts_with("text")) return option.help();
+  if (option.boolean()) return option.help();
+  return option.help() + " (" + option.Rule() + ")";
+}
+
+std::string OptionText(const Option& option) {
+  std::string out = "  " + option.Flag();
+  if (!option.boolean()) out += " " + std::string(option.type());
+  if (option.list()) out += " ...";
+  out += "\n" + Wrapped(Sentence(option), 6);
+  return out + Wrapped(VariableOf(option) + "; default: " + DefaultOf(option), 6);
+}
+
+std::string GroupOf(const Option& option) {
+  const auto dot = option.name().rfind('.');
+  return dot == std::string::npos ? "general" : option.name().substr(0, dot);
+}
+
+std::string GroupsText(const OptionSet& options) {
+  std::string out;
+  std::string group;
+  for (const auto& option : options.all()) {
+    if (GroupOf(option) != group) {
+      group = GroupOf(option);
+      out += "\n[" + group + "]\n";
+    }
+    out += OptionText(option);
+  }
+  return out;
+}
+
+std::string OptionJson(const Option& option) {
+  const auto boolean = [](bool value) { return value ? "true" : "false"; };
+  return "{\"name\": " + JsonString(option.name()) + ", \"flag\": " + JsonString(option.Flag()) +
+         ", \"variable\": " + JsonString(VariableOf(option)) +
+         ", \"type\": " + JsonString(option.type()) +
+         ", \"default\": " + JsonString(option.default_text()) +
+         ", \"rule\": " + JsonString(option.Rule()) +
+         ", \"required\": " + boolean(option.required()) + ", \"list\": " + boolean(option.list()) +
+         ", \"secret\": " + boolean(option.secret()) + ", \"help\": " + JsonString(option.help()) +
+         "}";
+}
+
+// The options that a watcher of this kind has, under the plugin's own name.
+struct Sample {
+  explicit Sample(const WatcherKind& kind)
+      : options("plugin." + std::string(kind.name())), watcher(kind.New(options)) {}
+  OptionSet options;
+  std::unique_ptr<Watcher> watcher;
+};
+
+constexpr std::string_view kUsage =
+    R"(control-tower routes protocol triggers from watchers and HTTP through a durable queue to RabbitMQ.
+
+usage: control-tower [OPTIONS]                       run
+       control-tower check [--connect] [OPTIONS]     validate the configuration; connects to nothing,
+                                                     or with --connect to the broker alone
+       control-tower plugins [NAME] [--json | --markdown]
+                                                     list the plugins, or the options of one
+       control-tower --version [--verbose]           this build, and the libraries in it
+       control-tower --help [--plugin NAME]          this text, with the options of that watcher
+
+examples:
+  control-tower --broker stdout --plugin inbox=file --plugin.inbox.path inbox
+  control-tower --config tower.toml --amqp.queue triggers
+  curl -H 'content-type: application/json' http://127.0.0.1:8000/triggers \
+       -d '{"apiVersion": "OT-2/v1alpha1", "protocol": "SimpleDilution", "spec": {"volume": 50}}'
+
+Each option is a flag, an environment variable and a key of the configuration file: --server.port,
+SERVER_PORT, and port in [server]. Flags beat environment beat file beat default. SERVER_PORT_FILE
+reads the value from a file, for secrets. Durations are written 500ms, 10s, 5m, 7d; sizes 64KiB,
+1MiB, 1GiB.
+)";
+
+}  // namespace
+
+std::string HelpText(const Setup& setup, WatcherKinds kinds) {
+  std::string out(kUsage);
+  out += GroupsText(setup.core);
+  for (const auto& watcher : setup.watchers) out += GroupsText(*watcher.options);
+  out += "\nplugins (their options: control-tower plugins NAME)\n" + PluginsText(kinds);
+  return out;
+}
+
+std::string VersionText(bool verbose) {
+  const auto& build = GetBuildInfo();
+  std::string out = "control-tower " + std::string(build.version) + "\n";
+  if (!verbose) return out;
+  out.append("commit    ").append(build.commit).append("\n");
+  out.append("compiler  ").append(build.compiler).append("\n");
+  out.append("build     ").append(build.build_type).append("\n\nlinked in:\n");
+  for (const auto& component : build.components) {
+    out.append("  ").append(component.name).append(" ").append(component.version);
+    out.append(" (").append(component.licence).append("), ").append(component.origin).append("\n");
+  }
+  return out;
+}
+
+std::string PluginsText(WatcherKinds kinds) {
+  if (kinds.empty()) return "  none\n";
+  std::size_t longest = 0;
+  for (const auto* kind : kinds) longest = std::max(longest, kind->name().size());
+  std::string out;
+  for (const auto* kind : kinds) {
+    out.append("  ").append(kind->name()).append(longest + 2 - kind->name().size(), ' ');
+    out.append(kind->summary()).append("\n");
+  }
+  return out;
+}
+
+std::string PluginText(const WatcherKind& kind) {
+  const Sample sample(kind);
+  return std::string(kind.name()) + ": " + std::string(kind.summary()) + "\n" +
+         "NAME=" + std::string(kind.name()) + " gives a watcher another name than " +
+         std::string(kind.name()) + ", and its options with it.\n" + GroupsText(sample.options);
+}
+
+std::string PluginMarkdown(const WatcherKind& kind) {
+  const Sample sample(kind);
+  std::string out = "| option | variable | default | meaning |\n|---|---|---|---|\n";
+  for (const auto& option : sample.options.all()) {
+    const auto value = option.default_text().empty() || option.required()
+                           ? DefaultOf(option)
+                           : "`" + option.default_text() + "`";
+    out += "| `" + option.Flag() + "` | `" + VariableOf(option) + "` | " + value + " | " +
+           Sentence(option) + " |\n";
+  }
+  return out;
+}
+
+std::string PluginsJson(WatcherKinds kinds) {
+  std::string out = "[";
+  for (const auto* kind : kinds) {
+    const Sample sample(*kind);
+    if (out.size() > 1) out += ",";
+    out += "\n  {\"name\": " + JsonString(kind->name()) +
+           ", \"summary\": " + JsonString(kind->summary()) + ", \"options\": [";
+    std::string separator;
+    for (const auto& option : sample.options.all()) {
+      out += separator + "\n    " + OptionJson(option);
+      separator = ",";
+    }
+    out += "]}";
+  }
+  return out + (out.size() > 1 ? "\n]\n" : "]\n");
+}
+
+std::string ComplaintsText(const Complaints& complaints) {
+  std::string out = "control-tower: ";
+  out += complaints.size() == 1 ? "a fault" : std::to_string(complaints.size()) + " faults";
+  out += " in the configuration\n";
+  for (const auto& complaint : complaints) {
+    out +=
+        "  " + (complaint.about.empty() ? "" : complaint.about + ": ") + complaint.message + "\n";
+    if (!complaint.hint.empty()) out += "      " + complaint.hint + "\n";
+  }
+  return out + "control-tower --help lists every option\n";
+}
+
+}  // namespace tower

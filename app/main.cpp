@@ -1,0 +1,59 @@
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <exception>
+#include <iostream>
+#include <stdexcept>
+
+#include "app/cli.h"
+#include "app/tower.h"
+
+namespace tower {
+namespace {
+
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+
+// From start to the first signal, and from there to the end.
+int Run(Setup& setup) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : kSignals) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // inherited by every thread
+
+  ConfigureLogs(setup.settings.level(), setup.settings.format());
+  std::atomic<bool> failed = false;
+  Tower tower(setup, [&failed] {
+    if (!failed.exchange(true)) kill(getpid(), SIGTERM);
+  });
+  if (const auto started = tower.Start(); !started) {
+    Logger().Error("could not start", {{"error", started.error()}});
+    return started.error().code == ErrorCode::kInvalid ? kExitUsage : kExitFailed;
+  }
+  int signal = 0;
+  sigwait(&signals, &signal);
+  const bool gave_up = failed.exchange(true);  // a watcher that fails from here on is no news
+  // A second one ends it at once; by a handler, since process 1 of a container has no default.
+  for (const int second : kSignals) ::signal(second, [](int) { _exit(kExitFailed); });
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  tower.Stop();
+  return gave_up ? kExitFailed : kExitStopped;
+}
+
+}  // namespace
+}  // namespace tower
+
+int main(int argc, char** argv) try {
+  ::signal(SIGPIPE, SIG_IGN);
+  mallopt(M_ARENA_MAX, 4);  // or a hundred threads would keep a heap each
+  const auto kinds = tower::WatcherKind::All();
+  if (!kinds) throw std::runtime_error(kinds.error().message);
+  const auto todo =
+      tower::RunCli({argv + (argc > 0 ? 1 : 0), argv + argc}, tower::ReadEnvironment(), *kinds,
+                    {tower::ValidateSettings, tower::TryBroker}, std::cout, std::cerr);
+  return todo.run ? tower::Run(*todo.run) : todo.exit_code;
+} catch (const std::exception& error) {
+  std::cerr << "control-tower: " << error.what() << "\n";
+  return tower::kExitFailed;
+}

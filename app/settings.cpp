@@ -1,0 +1,153 @@
+#include "app/settings.h"
+
+#include <limits>
+
+#include "core/amqp_url.h"
+
+namespace tower {
+namespace {
+
+constexpr auto kNoLimit = std::numeric_limits<std::int64_t>::max();
+
+void DeclareServer(OptionSet& options, Settings& settings) {
+  options.Add("server.host", &settings.http.host, "Address on which HTTP listens.").NotEmpty();
+  options
+      .Add("server.port", &settings.http.port,
+           "Port on which HTTP listens; 0 picks a free one and logs it.")
+      .Range(0, 65535);
+  options
+      .Add("server.max-body", &settings.http_max_body,
+           "Largest body of a request; a larger one is answered with 413.")
+      .Range(1024, 1 << 30);
+  options.Add("server.tokens-file", &settings.http.tokens_file,
+              "File of bearer tokens, one name:token a line. Without it HTTP listens on loopback "
+              "addresses only.");
+  options.Add("server.allow-anonymous", &settings.http.allow_anonymous,
+              "Listen on any address without tokens.");
+  options
+      .Add("server.max-connections", &settings.http.max_connections, "Most connections at a time.")
+      .Range(1, 100'000);
+  options
+      .Add("server.request-timeout", &settings.http.request_timeout,
+           "Longest time in which a request must have arrived as a whole.")
+      .Range(100, 3'600'000);
+}
+
+void DeclareAmqp(OptionSet& options, Settings& settings) {
+  options
+      .Add("amqp.url", &settings.amqp_urls,
+           "Where RabbitMQ is: one or several, separated by commas, tried in turn; amqps:// for "
+           "TLS.")
+      .NotEmpty()
+      .Secret();
+  options.Add("amqp.exchange", &settings.amqp.exchange, "Exchange to publish to.").NotEmpty();
+  options
+      .Add("amqp.exchange-type", &settings.amqp.exchange_type,
+           "Type of the exchange when declared.")
+      .NotEmpty();
+  options.Add("amqp.queue", &settings.amqp.queue,
+              "Durable quorum queue to declare and to bind to everything, so that nothing is "
+              "unroutable before there are consumers.");
+  options.Add("amqp.declare", &settings.amqp.declare,
+              "Declare exchange and queue; false only checks that they are there.");
+  options.Add("amqp.ca-file", &settings.amqp.ca_file,
+              "Certificates, in PEM, that a broker's certificate is checked against; without it "
+              "those of the system.");
+  options.Add("amqp.cert", &settings.amqp.cert, "Client certificate for the broker, in PEM.");
+  options.Add("amqp.key", &settings.amqp.key, "File with its private key, in PEM.");
+  options
+      .Add("amqp.heartbeat", &settings.amqp.heartbeat,
+           "After twice this time without a sign of life the connection counts as dead.")
+      .Range(1000, 600'000);
+  options
+      .Add("amqp.window", &settings.publisher.window, "Most messages that are not yet confirmed.")
+      .Range(1, 65'535);
+  options.Check([&settings]() -> Status {
+    if (settings.amqp.cert.empty() == settings.amqp.key.empty()) return Ok();
+    return Error{ErrorCode::kInvalid, "amqp.cert and amqp.key need each other: set both or none"};
+  });
+}
+
+void DeclareQueue(OptionSet& options, Settings& settings) {
+  auto& queue = settings.queue;
+  options
+      .Add("queue.path", &queue.path,
+           "File in which triggers wait; its folder must exist. :memory: keeps nothing.")
+      .NotEmpty();
+  options
+      .Add("queue.max-bytes", &settings.queue_max_bytes,
+           "Most that is kept; history gives way first, then new triggers are refused.")
+      .Range(1 << 20, kNoLimit);
+  options.Add("queue.retention", &queue.retention, "How long a published trigger can be looked up.")
+      .Range(0, kNoLimit);
+  options
+      .Add("queue.max-history", &queue.max_history,
+           "Most published triggers that can be looked up.")
+      .Range(0, kNoLimit);
+}
+
+}  // namespace
+
+Result<BrokerUrl> OptionCodec<BrokerUrl>::Parse(std::string_view text) {
+  if (auto fits = CheckAmqpUrl(text); !fits) return fits.error();
+  return BrokerUrl{std::string(text)};
+}
+
+Settings::Settings() : http_max_body{http.max_body}, queue_max_bytes{queue.max_bytes} {
+  for (const auto& url : amqp.urls) amqp_urls.push_back({url});
+}
+
+void Settings::Complete() {
+  amqp.urls.clear();
+  for (const auto& url : amqp_urls) amqp.urls.push_back(url.text);
+  http.max_body = http_max_body.bytes;
+  queue.max_bytes = queue_max_bytes.bytes;
+}
+
+LogLevel Settings::level() const {
+  if (log_level == "debug") return LogLevel::kDebug;
+  if (log_level == "warn") return LogLevel::kWarn;
+  return log_level == "error" ? LogLevel::kError : LogLevel::kInfo;
+}
+
+LogFormat Settings::format() const {
+  if (log_format == "text") return LogFormat::kText;
+  return log_format == "json" ? LogFormat::kJson : LogFormat::kAuto;
+}
+
+void Declare(OptionSet& options, Settings& settings) {
+  options.Add("plugin", &settings.plugins,
+              "A watcher to run: the name of a plugin, or NAME=PLUGIN for a watcher of another "
+              "name. May be repeated.");
+  options
+      .Add("broker", &settings.broker,
+           "Where triggers go: RabbitMQ, or standard output, each as a line of JSON.")
+      .OneOf({"amqp", "stdout"});
+  options.Add("config", &settings.config, "Configuration file, in TOML.");
+  DeclareServer(options, settings);
+  DeclareAmqp(options, settings);
+  DeclareQueue(options, settings);
+  options.Add("log.level", &settings.log_level, "Least level that is logged, to standard error.")
+      .OneOf({"debug", "info", "warn", "error"});
+  options
+      .Add("log.format", &settings.log_format,
+           "Form of the log; auto is text on a terminal, else JSON.")
+      .OneOf({"auto", "text", "json"});
+  options
+      .Add("shutdown.grace", &settings.shutdown_grace,
+           "How long what is queued may still be published at the end; the rest stays on disk.")
+      .Range(0, 3'600'000);
+  options.Add("supervisor.exit-on-failure", &settings.supervisor.exit_on_failure,
+              "End the process when a watcher fails for good, instead of going on without it.");
+}
+
+std::vector<Option*> Setup::AllOptions() {
+  std::vector<Option*> out;
+  for (auto& option : core.all()) out.push_back(&option);
+  for (auto& watcher : watchers) {
+    for (auto& option : watcher.options->all()) out.push_back(&option);
+  }
+  return out;
+}
+
+}  // namespace tower

@@ -1,0 +1,81 @@
+// All options of the core, as values.
+#ifndef APP_SETTINGS_H_
+#define APP_SETTINGS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/amqp_broker.h"
+#include "core/http.h"
+#include "core/log.h"
+#include "core/options.h"
+#include "core/publisher.h"
+#include "core/queue.h"
+#include "core/supervisor.h"
+#include "core/watcher.h"
+
+namespace tower {
+
+// An AMQP URL that could be parsed. May hold a password.
+struct BrokerUrl {
+  std::string text;
+};
+template <>
+struct OptionCodec<BrokerUrl> {
+  static constexpr std::string_view kType = "url";
+  static Result<BrokerUrl> Parse(std::string_view text);
+  static std::string Format(const BrokerUrl& value) { return value.text; }
+};
+
+struct Settings {
+  std::vector<std::string> plugins;
+  std::string broker = "amqp";
+  std::string config;
+  HttpServerOptions http;
+  AmqpOptions amqp;
+  PublisherOptions publisher;
+  QueueOptions queue;
+  SupervisorOptions supervisor;
+  std::chrono::milliseconds shutdown_grace{10'000};
+
+  // As they are written; Complete passes them on to the above.
+  std::vector<BrokerUrl> amqp_urls;
+  ByteSize http_max_body;
+  ByteSize queue_max_bytes;
+  std::string log_level = "info";
+  std::string log_format = "auto";
+
+  Settings();
+  void Complete();  // once every option was set
+
+  LogLevel level() const;
+  LogFormat format() const;
+};
+
+// Declares every option of the core; `settings` outlives `options`.
+void Declare(OptionSet& options, Settings& settings);
+
+// A watcher that was enabled: named, made, and its options declared.
+struct ConfiguredWatcher {
+  std::string name;
+  const WatcherKind* kind = nullptr;
+  std::unique_ptr<Watcher> watcher;
+  std::unique_ptr<OptionSet> options;  // bound to the watcher
+};
+
+// A whole configuration. Stays where it is: options point into it.
+struct Setup {
+  Settings settings;
+  OptionSet core;
+  std::vector<ConfiguredWatcher> watchers;
+
+  Setup() { Declare(core, settings); }
+  std::vector<Option*> AllOptions();
+};
+
+}  // namespace tower
+
+#endif  // APP_SETTINGS_H_

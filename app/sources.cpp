@@ -1,0 +1,198 @@
+#include "app/sources.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <numeric>
+#include <set>
+
+namespace tower {
+namespace {
+
+constexpr std::string_view kPluginPrefix = "PLUGIN_";
+constexpr std::string_view kFileSuffix = "_FILE";
+
+// Levenshtein's distance: insertions, deletions and replacements from one text to the other.
+std::size_t Distance(std::string_view from, std::string_view to) {
+  std::vector<std::size_t> row(to.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < to.size(); ++j) {
+      const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
+    }
+  }
+  return row.back();
+}
+
+void DropOneNewline(std::string& text) {
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+}
+
+void CheckForStrangers(const std::set<std::string>& known, const Environment& environment,
+                       Complaints& complaints) {
+  const std::vector<std::string> candidates(known.begin(), known.end());
+  for (const auto& [name, value] : environment) {
+    if (!name.starts_with(kPluginPrefix) || known.contains(name)) continue;
+    complaints.push_back({name, "unknown variable" + DidYouMean(name, candidates),
+                          "PLUGIN_{WATCHER}_{NAME} sets an option of a watcher that is enabled"});
+  }
+}
+
+}  // namespace
+
+Environment ReadEnvironment() {
+  Environment out;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const auto equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    out.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return out;
+}
+
+std::string VariableOf(const Option& option) {
+  return option.name() == "plugin" ? "PLUGINS" : option.Variable();
+}
+
+std::string FileKeyOf(const Option& option) {
+  return option.name() == "plugin" ? "plugins" : option.name();
+}
+
+std::string WaysToSet(const Option& option) {
+  std::string out = option.Flag() + ", " + VariableOf(option);
+  if (option.name() == "config") return out;
+  const auto key = FileKeyOf(option);
+  const auto dot = key.rfind('.');
+  if (dot == std::string::npos) return out + ", or " + key + " in the file";
+  return out + ", or " + key.substr(dot + 1) + " in [" + key.substr(0, dot) + "] of the file";
+}
+
+std::vector<std::string> SplitAtCommas(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  std::vector<std::string> out;
+  if (text.find_first_not_of(kSpace) == std::string_view::npos) return out;
+  while (true) {
+    const auto comma = text.find(',');
+    auto item = text.substr(0, comma);
+    item.remove_prefix(std::min(item.find_first_not_of(kSpace), item.size()));
+    item = item.substr(0, item.find_last_not_of(kSpace) + 1);
+    out.emplace_back(item);
+    if (comma == std::string_view::npos) return out;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+std::string DidYouMean(std::string_view text, const std::vector<std::string>& candidates) {
+  const std::string* best = nullptr;
+  std::size_t least = std::max<std::size_t>(2, text.size() / 4) + 1;
+  for (const auto& candidate : candidates) {
+    const auto distance = Distance(text, candidate);
+    if (distance >= least || distance >= candidate.size()) continue;
+    least = distance;
+    best = &candidate;
+  }
+  return best == nullptr ? "" : "; did you mean " + *best + "?";
+}
+
+Result<std::string> ReadSmallFile(const std::string& path) {
+  constexpr std::size_t kMost = 1 << 20;
+  const auto fail = [&path](const std::string& why) {
+    return Error{ErrorCode::kInvalid, "read " + path + ": " + why};
+  };
+  // Non-blocking, or a pipe without a writer would hold the start up for ever.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return fail(ErrnoText(errno));
+  std::string text;
+  std::array<char, 65536> block;
+  ssize_t got = 0;
+  while (text.size() <= kMost) {
+    got = read(fd, block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    text.append(block.data(), static_cast<std::size_t>(got));
+  }
+  const int fault = errno;
+  close(fd);
+  if (got < 0) return fail(ErrnoText(fault));
+  if (text.size() > kMost) return fail("larger than 1MiB");
+  return text;
+}
+
+Givens FromEnvironment(const std::vector<Option*>& options, const Environment& environment,
+                       Complaints& complaints) {
+  std::set<std::string> names;
+  std::set<std::string> known;
+  for (const auto* option : options) {
+    const auto variable = VariableOf(*option);
+    if (!names.insert(variable).second) {
+      complaints.push_back({option->name(), "has the same variable as another option: " + variable,
+                            "give the watcher another name"});
+    }
+  }
+  Givens out;
+  for (const auto* option : options) {
+    const auto variable = VariableOf(*option);
+    const auto file_variable = variable + std::string(kFileSuffix);
+    // X_FILE is not the file form of X where an option x-file exists.
+    const bool has_file_form = !names.contains(file_variable);
+    known.insert(variable);
+    if (has_file_form) known.insert(file_variable);
+
+    const auto direct = environment.find(variable);
+    const auto by_file = has_file_form ? environment.find(file_variable) : environment.end();
+    const auto split = [option](const std::string& text) {
+      return option->list() ? SplitAtCommas(text) : std::vector{text};
+    };
+    if (direct != environment.end() && by_file != environment.end()) {
+      complaints.push_back({option->name(),
+                            "is set twice, by " + variable + " and " + file_variable,
+                            "remove one of the two variables"});
+    } else if (direct != environment.end()) {
+      out[option->name()] = {split(direct->second), "variable " + variable};
+    } else if (by_file != environment.end()) {
+      auto text = ReadSmallFile(by_file->second);
+      if (!text) {
+        complaints.push_back({option->name(), text.error().message, "given by " + file_variable});
+        continue;
+      }
+      DropOneNewline(*text);
+      out[option->name()] = {split(*text), "variable " + file_variable};
+    }
+  }
+  CheckForStrangers(known, environment, complaints);
+  return out;
+}
+
+void Apply(Option& option, const std::vector<const Givens*>& sources, Complaints& complaints) {
+  for (const auto* source : sources) {
+    const auto found = source->find(option.name());
+    if (found == source->end()) continue;
+    const auto& given = found->second;
+    const auto hint = "given by " + given.origin + "; set it by " + WaysToSet(option);
+    // No watcher's name has a comma in it, nor has a URL: `--amqp.url A,B` is two.
+    const bool split = option.name() == "plugin" || option.name() == "amqp.url";
+    const auto texts = split ? SplitAtCommas(internal::Join(given.texts, ",")) : given.texts;
+    if (given.array && !option.list()) {
+      complaints.push_back({option.name(), "takes one value, but is an array", hint});
+    } else if (const auto set = option.Set(texts); !set) {
+      complaints.push_back({option.name(), set.error().message, hint});
+    }
+    return;
+  }
+  if (option.required()) {
+    complaints.push_back({option.name(), "is required, and must be " + option.Rule(),
+                          "set it by " + WaysToSet(option)});
+  }
+}
+
+}  // namespace tower

@@ -1,0 +1,63 @@
+// Where the values of options come from, and what is wrong with them. Flags beat environment beat
+// file beat default.
+#ifndef APP_SOURCES_H_
+#define APP_SOURCES_H_
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/options.h"
+#include "core/result.h"
+
+namespace tower {
+
+// One thing that is wrong with a configuration. Shown in two lines, `about: message` and `hint`.
+struct Complaint {
+  std::string about;    // "server.port"
+  std::string message;  // "must be a whole number, from 0 to 65535, but is "70000""
+  std::string hint;     // where it was given, and where it could be; may be empty
+};
+using Complaints = std::vector<Complaint>;
+
+// What one source says about one option.
+struct Given {
+  std::vector<std::string> texts;
+  std::string origin;  // "--server.port", "variable SERVER_PORT", "tower.toml:3"
+  bool array = false;  // of the file: written as an array
+};
+// By name of the option ("server.port").
+using Givens = std::map<std::string, Given>;
+
+using Environment = std::map<std::string, std::string>;
+Environment ReadEnvironment();  // of this process
+
+// The names under which an option is set. Two depart from the rule: `plugin`, whose variable and
+// key are PLUGINS and plugins, since plugin.NAME is a group.
+std::string VariableOf(const Option& option);
+std::string FileKeyOf(const Option& option);
+// "--server.port, SERVER_PORT, or port in [server] of the file"
+std::string WaysToSet(const Option& option);
+
+// The options' values in the environment, from NAME or from the file that NAME_FILE names (one
+// newline at its end is dropped). Complains of both set, a file that can't be read, an unknown
+// variable that begins with PLUGIN_, one variable for two options.
+Givens FromEnvironment(const std::vector<Option*>& options, const Environment& environment,
+                       Complaints& complaints);
+
+// Gives the option the value of the strongest source that has one; `sources` come strongest first.
+void Apply(Option& option, const std::vector<const Givens*>& sources, Complaints& complaints);
+
+// `a, b` to {"a", "b"}; {} for a text without anything in it.
+std::vector<std::string> SplitAtCommas(std::string_view text);
+
+// "; did you mean X?" for the candidate that is nearly `text`, else "".
+std::string DidYouMean(std::string_view text, const std::vector<std::string>& candidates);
+
+// A whole file of at most a megabyte, for values and configuration. Errors name the path.
+Result<std::string> ReadSmallFile(const std::string& path);
+
+}  // namespace tower
+
+#endif  // APP_SOURCES_H_

@@ -1,0 +1,141 @@
+#include "app/tower.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <stop_token>
+#include <utility>
+
+#include "core/amqp_broker.h"
+#include "core/build_info.h"
+#include "core/http_tokens.h"
+#include "core/ops_api.h"
+#include "core/stdout_broker.h"
+#include "core/trigger_api.h"
+
+namespace tower {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+std::unique_ptr<Broker> MakeBroker(const Settings& settings) {
+  if (settings.broker == "stdout") return std::make_unique<StdoutBroker>();
+  return std::make_unique<AmqpBroker>(settings.amqp);
+}
+
+milliseconds Until(steady_clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
+  return std::max(left, milliseconds(0));
+}
+
+Status CheckQueueFolder(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  std::error_code ignored;
+  if (path == ":memory:" || folder.empty() || std::filesystem::is_directory(folder, ignored)) {
+    return Ok();
+  }
+  return Error{ErrorCode::kInvalid, "queue.path: there is no folder " + folder.string()};
+}
+
+}  // namespace
+
+std::vector<Error> ValidateSettings(const Settings& settings) {
+  std::vector<Error> out;
+  const auto note = [&out](const Status& status) {
+    if (!status) out.push_back(status.error());
+  };
+  if (settings.broker == "amqp") note(CheckAmqpOptions(settings.amqp));
+  note(CheckQueueFolder(settings.queue.path));
+  if (!settings.http.tokens_file.empty()) {
+    const auto tokens = HttpTokens::Load(settings.http.tokens_file);
+    if (!tokens) note(Annotate("server.tokens-file", tokens.error()));
+  }
+  return out;
+}
+
+Status TryBroker(const Settings& settings) {
+  const auto broker = MakeBroker(settings);
+  auto connected = broker->Connect({});
+  broker->Close();
+  return connected;
+}
+
+Tower::Tower(Setup& setup, std::function<void()> on_failure)
+    : setup_(setup), on_failure_(std::move(on_failure)) {
+  const auto& build = GetBuildInfo();
+  metrics_
+      .GetGauge("build_info", "What this binary was built from; always 1.",
+                {{"version", std::string(build.version)}, {"commit", std::string(build.commit)}})
+      .Set(1);
+}
+
+Tower::~Tower() { Stop(); }
+
+Status Tower::Start() {
+  const auto& settings = setup_.settings;
+  const auto began = steady_clock::now();
+  auto queue = TriggerQueue::Open(settings.queue, log_, metrics_);
+  if (!queue) return queue.error();
+  queue_ = std::move(*queue);
+  publisher_ = std::make_unique<Publisher>(*queue_, MakeBroker(settings), settings.publisher, log_,
+                                           metrics_);
+  publisher_->Start();
+  StartWatchers();
+  if (auto started = StartHttp(); !started) return started;
+
+  const auto took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - began).count();
+  log_.Info("ready", {{"version", GetBuildInfo().version},
+                      {"host", settings.http.host},
+                      {"port", port()},
+                      {"broker", settings.broker},
+                      {"queue", settings.queue.path},
+                      {"queued", queue_->Stats().depth},
+                      {"watchers", setup_.watchers.size()},
+                      {"took_ms", took}});
+  return Ok();
+}
+
+void Tower::StartWatchers() {
+  supervisor_ = std::make_unique<Supervisor>(*queue_, setup_.settings.supervisor, log_, metrics_,
+                                             [this](const WatcherStatus&) { on_failure_(); });
+  for (auto& watcher : setup_.watchers) {
+    supervisor_->Add(watcher.name, std::string(watcher.kind->name()), std::move(watcher.watcher));
+  }
+  supervisor_->Start();
+}
+
+Status Tower::StartHttp() {
+  http_ = std::make_unique<HttpServer>(setup_.settings.http, log_, metrics_);
+  AddTriggerApi(*http_, *queue_, metrics_);
+  AddOpsApi(*http_,
+            {.readiness =
+                 [this] {
+                   return CheckReadiness(queue_->Stats(), publisher_->State(),
+                                         supervisor_->States());
+                 },
+             .watchers = [this] { return supervisor_->States(); }},
+            metrics_);
+  return http_->Start();
+}
+
+void Tower::Stop() {
+  if (queue_ == nullptr) return;
+  const auto grace = setup_.settings.shutdown_grace;
+  const auto deadline = steady_clock::now() + grace;
+  log_.Info("stopping", {{"queued", queue_->Stats().depth}});
+  if (http_) http_->Drain(grace / 2);  // /readyz, /livez and /metrics still answer
+  if (supervisor_) supervisor_->Stop();
+  if (publisher_) publisher_->Stop(Until(deadline));
+  if (http_) http_->Stop();
+  const auto left = queue_->Stats().depth;
+  queue_->Close();
+
+  http_.reset();
+  supervisor_.reset();
+  publisher_.reset();
+  queue_.reset();
+  log_.Info("stopped", {{"queued", left}});
+}
+
+}  // namespace tower

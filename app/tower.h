@@ -1,0 +1,62 @@
+// The tower owns every part: what starts when, what stops when, and nothing else.
+#ifndef APP_TOWER_H_
+#define APP_TOWER_H_
+
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "app/settings.h"
+#include "core/http.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/publisher.h"
+#include "core/queue.h"
+#include "core/result.h"
+#include "core/supervisor.h"
+
+namespace tower {
+
+// What can be said of the core's settings without connecting, everything that is wrong at once.
+std::vector<Error> ValidateSettings(const Settings& settings);
+
+// Connects to the broker as a run would, exchange and queue included, and leaves again.
+Status TryBroker(const Settings& settings);
+
+// Used by one thread.
+class Tower {
+ public:
+  // `on_failure` is called from a watcher's thread when a watcher failed for good and
+  // supervisor.exit-on-failure is set.
+  Tower(Setup& setup, std::function<void()> on_failure);
+  ~Tower();  // Stop()
+  Tower(const Tower&) = delete;
+  Tower& operator=(const Tower&) = delete;
+
+  // Queue, publisher, watchers, HTTP. After an error Stop takes down what is up.
+  Status Start();
+
+  // The reverse: readyz says 503 and HTTP finishes what is in flight, watchers stop, the publisher
+  // drains until shutdown.grace is over, HTTP ends, the queue closes. Idempotent.
+  void Stop();
+
+  int port() const noexcept { return http_->port(); }  // of HTTP, once started
+
+ private:
+  Status StartHttp();
+  void StartWatchers();
+
+  Setup& setup_;
+  const std::function<void()> on_failure_;
+  const Logger log_;
+  Metrics metrics_;  // outlives whatever counts
+  std::unique_ptr<TriggerQueue> queue_;
+  std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<Supervisor> supervisor_;
+  std::unique_ptr<HttpServer> http_;
+};
+
+}  // namespace tower
+
+#endif  // APP_TOWER_H_

@@ -1,0 +1,361 @@
+#include "app/cli.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <sstream>
+
+#include "test/support/temp_dir.h"
+
+namespace tower {
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::StartsWith;
+using Strings = std::vector<std::string>;
+
+// A plugin of the tests, not registered.
+class Probe final : public Watcher {
+ public:
+  static void Declare(OptionSet& options, Probe& self) {
+    options.Add("path", &self.paths, "Where to look.").Required();
+    options.Add("every", &self.every, "Time between two looks.").Range(10, 60'000);
+    options.Add("api-key", &self.key, "Credentials.").Secret();
+    options.Check([&self]() -> Status {
+      if (self.key == "expired") return Error{ErrorCode::kInvalid, "the key has expired"};
+      return Ok();
+    });
+  }
+  Status Run(WatcherContext&, std::stop_token) override { return Ok(); }
+  Status Check() override {
+    if (paths.front() == "/nowhere") return Error{ErrorCode::kInvalid, "open /nowhere: none"};
+    return Ok();
+  }
+
+  Strings paths;
+  std::chrono::milliseconds every{1000};
+  std::string key;
+};
+
+// Its one option has the variable of Probe's api-key when the watchers are x and x-api.
+class Other final : public Watcher {
+ public:
+  static void Declare(OptionSet& options, Other& self) { options.Add("key", &self.key, "Key."); }
+  Status Run(WatcherContext&, std::stop_token) override { return Ok(); }
+  std::string key;
+};
+
+constinit WatcherKind probe_kind{"probe", "Looks at things.", &internal::NewWatcherOf<Probe>};
+constinit WatcherKind other_kind{"other", "Is another one.", &internal::NewWatcherOf<Other>};
+
+struct Ran {
+  int exit_code = 0;
+  std::unique_ptr<Setup> setup;
+  std::string out;
+  std::string err;
+
+  const Settings& settings() const { return setup->settings; }
+  const Probe& probe(std::size_t i = 0) const {
+    return dynamic_cast<const Probe&>(*setup->watchers[i].watcher);
+  }
+};
+
+struct World {
+  Environment environment = {};
+  std::vector<Error> faults = {};
+  Status connected = Ok();
+};
+
+Ran Run(const Strings& arguments, const World& world = {}) {
+  static const WatcherKind* const kKinds[] = {&other_kind, &probe_kind};
+  std::ostringstream out;
+  std::ostringstream err;
+  const CheckHooks hooks{[&](const Settings&) { return world.faults; },
+                         [&](const Settings&) { return world.connected; }};
+  auto result = RunCli(arguments, world.environment, kKinds, hooks, out, err);
+  return {result.exit_code, std::move(result.run), out.str(), err.str()};
+}
+
+// A refused configuration: exit code 2, nothing on standard output.
+std::string Refused(const Strings& arguments, const Environment& environment = {}) {
+  const auto ran = Run(arguments, {environment});
+  CHECK(ran.exit_code == 2);
+  CHECK(ran.setup == nullptr);
+  CHECK(ran.out.empty());
+  return ran.err;
+}
+
+class TempFile {
+ public:
+  explicit TempFile(std::string_view content) : path_(folder_.Write("tower.toml", content)) {}
+  const std::string& path() const { return path_; }
+
+ private:
+  const TempDir folder_;
+  const std::string path_;
+};
+
+TEST_CASE("without anything, the defaults run and no watcher is enabled", "[cli]") {
+  const auto ran = Run({});
+  CHECK(ran.exit_code == 0);
+  REQUIRE(ran.setup);
+  CHECK(ran.settings().http.port == 8000);
+  CHECK(ran.settings().amqp.urls.size() == 1);
+  CHECK(ran.setup->watchers.empty());
+  CHECK(ran.out + ran.err == "");
+}
+
+TEST_CASE("flags beat environment beat file beat default", "[cli]") {
+  const TempFile file("[server]\nport = 1\nhost = 'file'\nmax-body = '2KiB'\n");
+  const auto ran = Run({"--config", file.path(), "--server.port", "3"},
+                       {{{"SERVER_PORT", "2"}, {"SERVER_HOST", "variable"}}});
+  REQUIRE(ran.setup);
+  CHECK(ran.settings().http.port == 3);
+  CHECK(ran.settings().http.host == "variable");
+  CHECK(ran.settings().http_max_body == ByteSize{2048});
+  CHECK(ran.settings().http.max_connections == 1024);
+}
+
+TEST_CASE("the configuration file may be named by CONFIG", "[cli]") {
+  const TempFile file("broker = 'stdout'\n");
+  CHECK(Run({}, {{{"CONFIG", file.path()}}}).settings().broker == "stdout");
+  CHECK_THAT(Refused({}, {{"CONFIG", "/no/such/file"}}),
+             ContainsSubstring("config: read /no/such/file: no such file or directory"));
+}
+
+TEST_CASE("watchers are enabled by flag, variable or file, under a name of their own", "[cli]") {
+  const auto check = [](const Ran& ran) {
+    INFO(ran.err);
+    REQUIRE(ran.setup);
+    REQUIRE(ran.setup->watchers.size() == 2);
+    CHECK(ran.setup->watchers[0].name == "in-box");
+    CHECK(ran.setup->watchers[0].kind == &probe_kind);
+    CHECK(ran.probe(0).paths == Strings{"a,b", "c"});
+    CHECK(ran.setup->watchers[1].name == "probe");
+    CHECK(ran.probe(1).paths == Strings{"d"});
+    CHECK(ran.probe(1).every == std::chrono::milliseconds(50));
+  };
+  check(Run({"--plugin", "in-box=probe", "--plugin=probe", "--plugin.in-box.path", "a,b",
+             "--plugin.in-box.path=c", "--plugin.probe.path", "d", "--plugin.probe.every=50ms"}));
+  check(Run({"--plugin.in-box.path", "a,b", "--plugin.in-box.path", "c"},
+            {{{"PLUGINS", "in-box=probe, probe"},
+              {"PLUGIN_PROBE_PATH", "d"},
+              {"PLUGIN_PROBE_EVERY", "50ms"}}}));
+  const TempFile file(
+      "plugins = ['in-box=probe', 'probe']\n[plugin.in-box]\npath = ['a,b', 'c']\n"
+      "[plugin.probe]\npath = 'd'\nevery = '50ms'\n");
+  check(Run({"--config", file.path()}));
+}
+
+TEST_CASE("a variable is split at commas for a list, a flag only for urls", "[cli]") {
+  CHECK(Run({"--plugin=probe"}, {{{"PLUGIN_PROBE_PATH", "a, b,c"}}}).probe().paths ==
+        Strings{"a", "b", "c"});
+  const auto ran = Run({"--amqp.url", "amqp://a,amqps://u:p@b/v"});
+  REQUIRE(ran.settings().amqp.urls.size() == 2);
+  CHECK(ran.settings().amqp.urls[1] == "amqps://u:p@b/v");
+}
+
+TEST_CASE("a variable with _FILE reads a file, without its last newline", "[cli]") {
+  const TempFile file("s3cret\n\n");
+  const Strings arguments = {"--plugin=probe", "--plugin.probe.path=x"};
+  CHECK(Run(arguments, {{{"PLUGIN_PROBE_API_KEY_FILE", file.path()}}}).probe().key == "s3cret\n");
+  const auto both = Refused(
+      arguments, {{"PLUGIN_PROBE_API_KEY_FILE", file.path()}, {"PLUGIN_PROBE_API_KEY", "other"}});
+  CHECK_THAT(both, ContainsSubstring("plugin.probe.api-key: is set twice, by PLUGIN_PROBE_API_KEY "
+                                     "and PLUGIN_PROBE_API_KEY_FILE"));
+  CHECK_THAT(Refused(arguments, {{"PLUGIN_PROBE_API_KEY_FILE", "/no/such"}}),
+             ContainsSubstring("plugin.probe.api-key: read /no/such: no such file"));
+}
+
+TEST_CASE("the tokens file is not taken for the file form of an option", "[cli]") {
+  const auto ran = Run({}, {{{"SERVER_TOKENS_FILE", "/no/such/tokens"}}});
+  REQUIRE(ran.setup);
+  CHECK(ran.settings().http.tokens_file == "/no/such/tokens");
+}
+
+TEST_CASE("all faults of all sources are named together", "[cli]") {
+  const TempFile file("[log]\nlevel = 'loud'\n[sever]\nport = 1\n[server]\nmax_body = '1MiB'\n");
+  const auto err =
+      Refused({"--config", file.path(), "--server.prot", "9000", "--plugin=probe", "--plugin=flie",
+               "--shutdown.grace=soon", "stray", "--plugin.probe.evry=1s"},
+              {{"QUEUE_MAX_BYTES", "many"}, {"PLUGIN_PROBE_PAHT", "x"}, {"AMQP_DECLARE", "1"}});
+  CHECK_THAT(err, StartsWith("control-tower: 12 faults in the configuration\n"));
+  for (const std::string expected :
+       {"--server.prot: unknown option; did you mean --server.port?",
+        "--plugin.probe.evry: unknown option; did you mean --plugin.probe.every?",
+        "\"stray\": unexpected argument",
+        "plugin \"flie\": there is no plugin \"flie\" (linked in: other, probe)",
+        "shutdown.grace: must be a duration such as 500ms, 10s, 5m or 7d, from 0s to 1h, but is "
+        "\"soon\"\n      given by --shutdown.grace; set it by --shutdown.grace, SHUTDOWN_GRACE, or "
+        "grace in [shutdown] of the file",
+        "queue.max-bytes: must be a size such as 512, 64KiB, 1MiB or 1GiB, at least 1MiB, but is "
+        "\"many\"\n      given by variable QUEUE_MAX_BYTES",
+        "amqp.declare: must be true or false, but is \"1\"",
+        "PLUGIN_PROBE_PAHT: unknown variable; did you mean PLUGIN_PROBE_PATH?",
+        "plugin.probe.path: is required, and must be text that is not empty, or several\n      set "
+        "it by --plugin.probe.path, PLUGIN_PROBE_PATH, or path in [plugin.probe] of the file"}) {
+    CHECK_THAT(err, ContainsSubstring(expected));
+  }
+  CHECK_THAT(err, ContainsSubstring("log.level: must be one of debug, info, warn, error, but is "
+                                    "\"loud\"\n      given by " +
+                                    file.path() + ":2"));
+  CHECK_THAT(err, ContainsSubstring("sever.port: unknown key; did you mean server.port?\n      "
+                                    "given by " +
+                                    file.path() + ":4"));
+  CHECK_THAT(err, ContainsSubstring("server.max_body: unknown key; did you mean server.max-body?"));
+}
+
+TEST_CASE("a TOML error names file, line and column", "[cli]") {
+  const TempFile file("broker = 'stdout'\n[server\nport = 1\n");
+  const auto err = Refused({"--config", file.path(), "--server.port", "x"});
+  CHECK_THAT(err, ContainsSubstring(file.path() + ":2:"));
+  CHECK_THAT(err, ContainsSubstring("server.port: must be a whole number"));
+}
+
+TEST_CASE("values of the file have the type that an option can take", "[cli]") {
+  const TempFile file(
+      "[server]\nport = [1, 2]\nhost = 2020-01-01\nmax-body = 4096\nallow-anonymous = true\n"
+      "[queue]\nretention = 5\n[amqp]\nurl = ['amqp://a', 'amqp://b']\nwindow = 1.5\n");
+  const auto err = Refused({"--config", file.path()});
+  CHECK_THAT(err, StartsWith("control-tower: 4 faults"));
+  CHECK_THAT(err, ContainsSubstring("server.port: takes one value, but is an array"));
+  CHECK_THAT(err, ContainsSubstring("server.host: must be a text, a number, true or false"));
+  CHECK_THAT(err, ContainsSubstring("queue.retention: must be a duration"));
+  CHECK_THAT(err, ContainsSubstring("amqp.window: must be a whole number"));
+}
+
+TEST_CASE("secrets are shown neither in faults nor in help", "[cli]") {
+  const Strings enabled = {"--plugin=probe", "--plugin.probe.path=x"};
+  const auto err = Refused({"--plugin=probe", "--amqp.url", "http://user:hunter2@host",
+                            "--plugin.probe.api-kee=hunter2", "--plugin.probe.api-kee", "hunter2"},
+                           {{"PLUGIN_PROBE_API_KEYS", "hunter2"}});
+  CHECK_THAT(err, ContainsSubstring("amqp.url: "));
+  CHECK_THAT(err, !ContainsSubstring("hunter2"));
+  const TempFile file("[amqp]\nurl = 'amqp://user:hunter2@host/%zz'\n[plugin.probe]\npath='x'\n");
+  CHECK_THAT(Refused({"--plugin=probe", "--config", file.path()}), !ContainsSubstring("hunter2"));
+  const auto help = Run({"--plugin=probe", "--help", "--plugin.probe.api-key=hunter2", "--amqp.url",
+                         "amqp://user:hunter2@host"});
+  CHECK_THAT(help.out, !ContainsSubstring("hunter2"));
+}
+
+TEST_CASE("a flag that takes true or false may stand alone", "[cli]") {
+  CHECK(Run({"--server.allow-anonymous"}).settings().http.allow_anonymous);
+  CHECK_FALSE(Run({"--amqp.declare=false"}).settings().amqp.declare);
+  CHECK_FALSE(Run({"--amqp.declare", "false"}).settings().amqp.declare);
+  const auto ran = Run({"--server.allow-anonymous", "--broker", "stdout"});
+  CHECK(ran.settings().http.allow_anonymous);
+  CHECK(ran.settings().broker == "stdout");
+  CHECK_THAT(Refused({"--amqp.declare="}), ContainsSubstring("must be true or false"));
+}
+
+TEST_CASE("values that look like something else are values", "[cli]") {
+  const auto ran = Run({"--amqp.queue=", "--broker", "stdout", "--amqp.exchange", "check",
+                        "--queue.path", "[a]", "--log.level=warn"});
+  REQUIRE(ran.setup);
+  CHECK(ran.settings().amqp.queue.empty());
+  CHECK(ran.settings().broker == "stdout");
+  CHECK(ran.settings().amqp.exchange == "check");
+  CHECK(ran.settings().queue.path == "[a]");
+  CHECK_THAT(Refused({"--queue.max-history", "-5"}), ContainsSubstring("but is \"-5\""));
+  CHECK_THAT(Refused({"--server.port=1", "--server.port=2"}),
+             ContainsSubstring("server.port: was given more than once"));
+  CHECK_THAT(Refused({"--broker=kafka", "--server.port"}),
+             ContainsSubstring("--server.port: needs a value") && ContainsSubstring("kafka"));
+}
+
+TEST_CASE("an empty variable is an empty value, not a missing one", "[cli]") {
+  CHECK_THAT(Refused({}, {{"SERVER_PORT", ""}}), ContainsSubstring("but is \"\""));
+  CHECK_THAT(Refused({}, {{"AMQP_URL", ""}}), ContainsSubstring("amqp.url: must be"));
+  CHECK(Run({}, {{{"PLUGINS", ""}}}).setup->watchers.empty());
+}
+
+TEST_CASE("names of watchers are checked", "[cli]") {
+  CHECK_THAT(Refused({"--plugin", "Inbox=probe"}), ContainsSubstring("1 to 64 lower case"));
+  CHECK_THAT(Refused({"--plugin", std::string(65, 'a') + "=probe"}), ContainsSubstring("1 to 64"));
+  CHECK_THAT(Refused({"--plugin", "=probe"}), ContainsSubstring("1 to 64"));
+  CHECK_THAT(Refused({"--plugin", "http=probe"}), ContainsSubstring("taken by the HTTP API"));
+  CHECK_THAT(Refused({"--plugin", "probe,probe", "--plugin.probe.path=x"}),
+             ContainsSubstring("two watchers are called probe"));
+  CHECK_THAT(Refused({"--plugin", "prob"}), ContainsSubstring("did you mean probe?"));
+}
+
+TEST_CASE("two options with one variable are refused", "[cli]") {
+  CHECK_THAT(Refused({"--plugin", "x=probe,x-api=other", "--plugin.x.path=y"}),
+             ContainsSubstring("plugin.x-api.key: has the same variable as another option: "
+                               "PLUGIN_X_API_KEY"));
+}
+
+TEST_CASE("rules over several options are checked", "[cli]") {
+  CHECK_THAT(Refused({"--amqp.cert", "x.pem"}), ContainsSubstring("amqp.cert and amqp.key"));
+  CHECK_THAT(Refused({"--plugin=probe", "--plugin.probe.path=x", "--plugin.probe.api-key=expired"}),
+             ContainsSubstring("plugin.probe: the key has expired"));
+}
+
+TEST_CASE("help names every option, variable and default, and the plugins", "[cli]") {
+  const auto ran = Run({"--help"});
+  CHECK(ran.exit_code == 0);
+  CHECK(ran.setup == nullptr);
+  Setup setup;
+  for (const auto* option : setup.AllOptions()) {
+    CHECK_THAT(ran.out, ContainsSubstring("\n  " + option->Flag()));
+    CHECK_THAT(ran.out, ContainsSubstring(VariableOf(*option) + "; default: "));
+  }
+  CHECK_THAT(ran.out, ContainsSubstring("  probe  Looks at things.\n"));
+  CHECK_THAT(ran.out, !ContainsSubstring("--plugin.probe.path"));
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 110);
+
+  const auto with = Run({"-h", "--plugin", "in=probe"});
+  CHECK(with.exit_code == 0);
+  CHECK_THAT(with.out, ContainsSubstring("[plugin.in]\n  --plugin.in.path text ...\n"));
+  CHECK_THAT(with.out, ContainsSubstring("PLUGIN_IN_EVERY; default: 1s"));
+}
+
+TEST_CASE("check says whether the configuration is valid, and connects only when asked", "[cli]") {
+  const Error down{ErrorCode::kUnavailable, "connect: refused"};
+  auto ran = Run({"check"}, {{}, {}, down});
+  CHECK(ran.exit_code == 0);
+  CHECK(ran.setup == nullptr);
+  CHECK(ran.out == "the configuration is valid\n");
+  ran = Run({"--server.port=1", "check", "--connect", "--log.level=warn"}, {{}, {}, down});
+  CHECK(ran.exit_code == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("connect: refused"));
+  CHECK(Run({"check", "--connect"}).exit_code == 0);
+
+  CHECK_THAT(Refused({"check", "--server.port=x"}), ContainsSubstring("server.port"));
+  CHECK_THAT(Refused({"check", "--plugin=probe", "--plugin.probe.path=/nowhere"}),
+             ContainsSubstring("watcher probe: open /nowhere: none"));
+
+  const World broken{{}, {{ErrorCode::kInvalid, "no tokens"}, {ErrorCode::kInvalid, "no key"}}};
+  for (const Strings& arguments : {Strings{"check"}, Strings{}}) {
+    ran = Run(arguments, broken);
+    CHECK(ran.exit_code == 2);
+    CHECK_THAT(ran.err, ContainsSubstring("  no tokens\n  no key\n"));
+  }
+}
+
+TEST_CASE("plugins lists what is linked in, or one plugin's options", "[cli]") {
+  CHECK(Run({"plugins"}).out == "  other  Is another one.\n  probe  Looks at things.\n");
+  const auto one = Run({"plugins", "probe"});
+  CHECK(one.exit_code == 0);
+  CHECK_THAT(one.out, ContainsSubstring("--plugin.probe.path text ...") &&
+                          ContainsSubstring("PLUGIN_PROBE_PATH; default: required"));
+  CHECK(Run({"plugins", "probe", "--markdown"}).out ==
+        "| option | variable | default | meaning |\n|---|---|---|---|\n"
+        "| `--plugin.probe.path` | `PLUGIN_PROBE_PATH` | required | Where to look. |\n"
+        "| `--plugin.probe.every` | `PLUGIN_PROBE_EVERY` | `1s` | Time between two looks. (a "
+        "duration such as 500ms, 10s, 5m or 7d, from 10ms to 1m) |\n"
+        "| `--plugin.probe.api-key` | `PLUGIN_PROBE_API_KEY` | none | Credentials. |\n");
+  CHECK_THAT(Run({"plugins", "--json"}).out,
+             ContainsSubstring("{\"name\": \"plugin.probe.every\", \"flag\": "
+                               "\"--plugin.probe.every\", \"variable\": \"PLUGIN_PROBE_EVERY\""));
+  CHECK_THAT(Refused({"plugins", "prbe"}), ContainsSubstring("did you mean probe?"));
+  CHECK_THAT(Refused({"plugins", "--markdown"}), ContainsSubstring("needs the name"));
+}
+
+TEST_CASE("version names the build and, when verbose, what is linked in", "[cli]") {
+  CHECK_THAT(Run({"--version"}).out, StartsWith("control-tower "));
+  CHECK_THAT(Run({"--version", "--verbose"}).out, ContainsSubstring("SQLite"));
+}
+
+}  // namespace
+}  // namespace tower
