@@ -196,6 +196,9 @@ void HttpServer::Impl::SetHooks() {
     to.headers.erase("Accept-Ranges");
     to.headers.erase("Connection");
     if (exchange.close) to.headers.emplace("Connection", "close");
+    if (!to.has_header("Content-Length")) {  // so after a WebSocket handshake that leads nowhere
+      to.headers.emplace("Content-Length", std::to_string(to.body.size()));
+    }
   });
 }
 

@@ -1,0 +1,296 @@
+// What the server does about time, numbers, tokens, addresses and its own end.
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <future>
+#include <latch>
+#include <thread>
+
+#include "core/http.h"
+#include "test/support/eventually.h"
+#include "test/support/http_fixture.h"
+#include "test/support/temp_dir.h"
+
+namespace tower {
+namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+
+constexpr std::string_view kGet = "GET /open HTTP/1.1\r\nHost: t\r\n\r\n";
+
+// /open and /closed answer at once; POST /wait answers when `go` is counted down.
+struct WaitServer : HttpFixture {
+  explicit WaitServer(HttpServerOptions given = {}) : HttpFixture(std::move(given)) {
+    server->Route("GET", "/open", [](const HttpRequest&) { return HttpResponse{}; },
+                  {.open = true});
+    server->Route("GET", "/closed", [](const HttpRequest& request) {
+      HttpResponse response;
+      response.body = request.client;
+      return response;
+    });
+    server->Route("POST", "/wait",
+                  [this](const HttpRequest&) {
+                    ++waiting;
+                    go.wait();
+                    return HttpResponse{};
+                  },
+                  {.content_types = {"application/json"}});
+    Start();
+  }
+  std::atomic<int> waiting = 0;
+  std::latch go{1};
+};
+
+TEST_CASE("a request that drips in is cut at the deadline of the whole", "[http]") {
+  WaitServer fixture({.request_timeout = 300ms});
+  HttpClient client(fixture.port());
+  // Each byte comes well within the timeout; together they would take forever.
+  const auto began = std::chrono::steady_clock::now();
+  std::jthread drip([&](const std::stop_token& stop) {
+    while (!stop.stop_requested() && client.Send("G")) std::this_thread::sleep_for(20ms);
+  });
+  const auto answer = client.Receive();
+  drip.request_stop();
+  REQUIRE(answer);
+  CHECK(answer->status == 408);
+  CHECK(std::chrono::steady_clock::now() - began >= 300ms);
+}
+
+TEST_CASE("a body that does not come is cut at the deadline", "[http]") {
+  WaitServer fixture({.request_timeout = 200ms});
+  HttpClient client(fixture.port());
+  client.Send("POST /wait HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n");
+  client.Send("Content-Length: 10\r\n\r\n12345");
+  CHECK(client.Receive()->status == 408);
+  CHECK(client.ClosedByServer());
+  CHECK(fixture.waiting == 0);
+}
+
+TEST_CASE("the time of a handler is no part of the deadline", "[http]") {
+  WaitServer fixture({.request_timeout = 100ms, .idle_timeout = 100ms});
+  HttpClient client(fixture.port());
+  std::jthread release([&] {
+    Eventually([&] { return fixture.waiting == 1; });
+    std::this_thread::sleep_for(300ms);  // longer than both limits
+    fixture.go.count_down();
+  });
+  CHECK(client.PostJson("/wait", "{}")->status == 200);
+}
+
+TEST_CASE("an idle connection is closed", "[http]") {
+  WaitServer fixture({.idle_timeout = 100ms});
+  HttpClient fresh(fixture.port());
+  CHECK(fresh.ClosedByServer());
+  HttpClient used(fixture.port());
+  CHECK(used.Request("GET", "/open")->status == 200);
+  CHECK(used.ClosedByServer());
+}
+
+TEST_CASE("slow clients do not keep others from being served", "[http]") {
+  WaitServer fixture;
+  std::vector<std::unique_ptr<HttpClient>> slow;
+  for (int i = 0; i < 64; ++i) {
+    slow.push_back(std::make_unique<HttpClient>(fixture.port()));
+    slow.back()->Send("GET /open HT");
+  }
+  CHECK(Ask(fixture, "GET", "/open").status == 200);
+}
+
+TEST_CASE("connections over the limit get 503, until there is room", "[http]") {
+  WaitServer fixture({.max_connections = 2});
+  HttpClient first(fixture.port());
+  auto second = std::make_unique<HttpClient>(fixture.port());
+  REQUIRE(first.Request("GET", "/open")->status == 200);
+  REQUIRE(second->Request("GET", "/open")->status == 200);
+  HttpClient third(fixture.port());
+  const auto refused = third.Receive();
+  REQUIRE(refused);
+  CHECK(refused->status == 503);
+  CHECK(refused->Header("Retry-After") == "1");
+  CHECK(refused->Header("Content-Type") == "application/problem+json");
+  CHECK(first.Request("GET", "/open")->status == 200);
+  second.reset();
+  CHECK(Eventually([&] { return Ask(fixture, "GET", "/open").status == 200; }));
+}
+
+TEST_CASE("running out of file descriptors does not end the server", "[http]") {
+  const CapturedLogs logs;
+  WaitServer fixture;
+  HttpClient before(fixture.port());
+  REQUIRE(before.Request("GET", "/open")->status == 200);
+  auto late = std::make_unique<HttpClient>(fixture.port());  // accepted while there are some
+  REQUIRE(late->Request("GET", "/open")->status == 200);
+  rlimit old{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &old) == 0);
+  late.reset();
+  std::vector<int> taken;
+  rlimit low{128, old.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &low) == 0);
+  for (int fd = 0; (fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) taken.push_back(fd);
+  REQUIRE(!taken.empty());
+  close(taken.back());  // for the client's end
+  taken.pop_back();
+  HttpClient client(fixture.port());
+  client.Send(kGet);
+  CHECK(Eventually(
+      [&] { return logs.text().find("a connection could not be accepted") != std::string::npos; }));
+  CHECK(before.Request("GET", "/open")->status == 200);
+  for (const int fd : taken) close(fd);
+  setrlimit(RLIMIT_NOFILE, &old);
+  CHECK(client.Receive()->status == 200);
+}
+
+TEST_CASE("a listening socket that breaks is opened again", "[http]") {
+  const CapturedLogs logs;
+  WaitServer fixture;
+  for (int fd = 3; fd < 1024; ++fd) {  // the one that listens on the server's port
+    int listening = 0;
+    socklen_t size = sizeof(listening);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0) {
+      continue;
+    }
+    sockaddr_in address{};
+    socklen_t length = sizeof(address);
+    getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
+    if (ntohs(address.sin_port) == fixture.port()) shutdown(fd, SHUT_RD);
+  }
+  REQUIRE(Eventually(
+      [&] { return logs.text().find("the listening socket broke") != std::string::npos; }));
+  CHECK(Eventually([&] {
+    try {
+      return Ask(fixture, "GET", "/open").status == 200;
+    } catch (const std::exception&) {
+      return false;
+    }
+  }));
+}
+
+TEST_CASE("an address that is taken is an error that says so", "[http]") {
+  WaitServer first;
+  Metrics metrics;
+  HttpServer second({.port = first.port()}, {}, metrics);
+  const auto started = second.Start();
+  REQUIRE(!started);
+  CHECK_THAT(started.error().message, ContainsSubstring("port " + std::to_string(first.port())));
+  CHECK_THAT(started.error().message, ContainsSubstring("in use; set server.port"));
+}
+
+TEST_CASE("without tokens only loopback addresses are listened on", "[http]") {
+  Metrics metrics;
+  HttpServer closed({.host = "0.0.0.0", .port = 0}, {}, metrics);
+  const auto started = closed.Start();
+  REQUIRE(!started);
+  CHECK(started.error().code == ErrorCode::kInvalid);
+  CHECK_THAT(started.error().message, ContainsSubstring("server.tokens-file"));
+  CHECK_THAT(started.error().message, ContainsSubstring("server.allow-anonymous"));
+
+  HttpServer anonymous({.host = "0.0.0.0", .port = 0, .allow_anonymous = true}, {}, metrics);
+  CHECK(anonymous.Start());
+  HttpServer named({.host = "localhost", .port = 0}, {}, metrics);
+  CHECK(named.Start());
+  HttpServer unknown({.host = "no such host", .port = 0}, {}, metrics);
+  CHECK_THAT(unknown.Start().error().message, ContainsSubstring("set server.host"));
+}
+
+TEST_CASE("with tokens, everything but open routes wants one", "[http]") {
+  TempDir folder;
+  const auto file = folder.Write("tokens", "# robots\n\nlab-1:s3cret/+=\r\nlab-2:other\n");
+  WaitServer fixture({.tokens_file = file});
+  const auto ask = [&](std::string_view headers, std::string_view path = "/closed") {
+    return Ask(fixture, "GET", path, {}, headers);
+  };
+  CHECK(ask("", "/open").status == 200);
+  CHECK(ask("Authorization: Bearer s3cret/+=\r\n").body == "lab-1");
+  CHECK(ask("authorization: bearer other\r\n").body == "lab-2");
+  for (const std::string_view wrong :
+       {"", "Authorization: Bearer\r\n", "Authorization: Bearer \r\n", "Authorization: other\r\n",
+        "Authorization: Bearer nothing\r\n", "Authorization: Basic other\r\n",
+        "Authorization: Bearer othe\r\n", "Authorization: Bearer other x\r\n",
+        "Authorization: Bearer %6fther\r\n", "Authorization: Bearer # robots\r\n",
+        "Authorization: Bearer other\r\nAuthorization: Bearer other\r\n"}) {
+    CAPTURE(wrong);
+    const auto answer = ask(wrong);
+    CHECK(answer.status == 401);
+    CHECK(answer.Header("WWW-Authenticate") == "Bearer realm=\"control-tower\"");
+    CHECK(answer.Header("Content-Type") == "application/problem+json");
+  }
+  CHECK(ask("", "/nothing").status == 401);
+}
+
+TEST_CASE("the body of a request without a token is never run as the next one", "[http]") {
+  TempDir folder;
+  WaitServer fixture({.tokens_file = folder.Write("tokens", "a:b")});
+  HttpClient client(fixture.port());
+  client.Send("POST /wait HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n");
+  client.Send("Content-Length: " + std::to_string(kGet.size()) + "\r\n\r\n");
+  CHECK(client.Receive()->status == 401);
+  client.Send(kGet);
+  CHECK(client.ClosedByServer());
+}
+
+TEST_CASE("a faulty tokens file is refused by line, without its tokens", "[http]") {
+  TempDir folder;
+  Metrics metrics;
+  const auto refusal = [&](std::string_view text) {
+    HttpServer server({.port = 0, .tokens_file = folder.Write("tokens", text)}, {}, metrics);
+    const auto started = server.Start();
+    return started ? "started" : started.error().message;
+  };
+  CHECK_THAT(refusal("a:b\nhunter2\n"), ContainsSubstring("tokens line 2"));
+  CHECK_THAT(refusal("a:b\nhunter2\n"), !ContainsSubstring("hunter2"));
+  CHECK_THAT(refusal("a:b\na:c\n"), ContainsSubstring("twice"));
+  CHECK_THAT(refusal("a:b\nc:b\n"), ContainsSubstring("twice"));
+  CHECK_THAT(refusal("a:\n"), ContainsSubstring("line 1"));
+  CHECK_THAT(refusal("a:b c\n"), ContainsSubstring("line 1"));
+  CHECK_THAT(refusal("# none\n"), ContainsSubstring("has no token"));
+  HttpServer missing({.port = 0, .tokens_file = folder / "missing"}, {}, metrics);
+  CHECK_THAT(missing.Start().error().message, ContainsSubstring("no such file"));
+}
+
+TEST_CASE("draining finishes what is at hand and refuses what is new", "[http]") {
+  WaitServer fixture;
+  HttpClient idle(fixture.port());
+  REQUIRE(idle.Request("GET", "/open")->status == 200);
+  HttpClient busy(fixture.port());
+  busy.Send("POST /wait HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n");
+  busy.Send("Content-Length: 2\r\n\r\n{}");
+  REQUIRE(Eventually([&] { return fixture.waiting == 1; }));
+
+  auto drained = std::async(std::launch::async, [&] { fixture.server->Drain(60s); });
+  REQUIRE(Eventually([&] { return fixture.server->draining(); }));
+  CHECK(idle.ClosedByServer());
+  const auto open = Ask(fixture, "GET", "/open");
+  CHECK(open.status == 200);
+  CHECK(open.Header("Connection") == "close");
+  const auto closed = Ask(fixture, "GET", "/closed");
+  CHECK(closed.status == 503);
+  CHECK(closed.Header("Retry-After") == "1");
+  CHECK(drained.wait_for(0s) == std::future_status::timeout);
+
+  fixture.go.count_down();
+  const auto answer = busy.Receive();
+  REQUIRE(answer);
+  CHECK(answer->status == 200);
+  CHECK(answer->Header("Connection") == "close");
+  drained.get();
+  fixture.server->Stop();
+  CHECK_THROWS(HttpClient(fixture.port()));
+}
+
+TEST_CASE("draining ends with its grace, and stopping cuts who is left", "[http]") {
+  WaitServer fixture;
+  HttpClient slow(fixture.port());
+  slow.Send("GET /open HT");
+  HttpClient other(fixture.port());
+  REQUIRE(other.Request("GET", "/open")->status == 200);
+  fixture.server->Drain(50ms);
+  fixture.server->Stop();
+  CHECK(slow.ClosedByServer());
+}
+
+}  // namespace
+}  // namespace tower

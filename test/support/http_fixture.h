@@ -1,0 +1,41 @@
+// A server on a free port of its own, with what its rooms need.
+#ifndef TEST_SUPPORT_HTTP_FIXTURE_H_
+#define TEST_SUPPORT_HTTP_FIXTURE_H_
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "core/http.h"
+#include "core/metrics.h"
+#include "test/support/http_client.h"
+
+namespace tower {
+
+struct HttpFixture {
+  explicit HttpFixture(HttpServerOptions given = {}) : options(std::move(given)) {
+    options.port = 0;
+    server = std::make_unique<HttpServer>(options, Logger(), metrics);
+  }
+  // Routes are there: from now on the server answers.
+  void Start() {
+    if (auto started = server->Start(); !started) throw std::runtime_error(started.error().message);
+  }
+  int port() const { return server->port(); }
+
+  HttpServerOptions options;
+  Metrics metrics;
+  std::unique_ptr<HttpServer> server;
+};
+
+// One request on a connection of its own.
+inline HttpAnswer Ask(const HttpFixture& fixture, std::string_view method, std::string_view target,
+                      std::string_view body = {}, std::string_view headers = {}) {
+  HttpClient client(fixture.port());
+  return client.Request(method, target, body, headers).value_or(HttpAnswer{});
+}
+
+}  // namespace tower
+
+#endif  // TEST_SUPPORT_HTTP_FIXTURE_H_
