@@ -57,7 +57,7 @@ void AmqpLink::SetPatient(bool patient) {
   setsockopt(stream_.fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
 }
 
-Status AmqpLink::Flush() {
+Status AmqpLink::Send() {
   while (sent_ < out_.size()) {
     auto n = stream_.Write(out_.data() + sent_, out_.size() - sent_);
     if (!n) {
@@ -79,9 +79,9 @@ Status AmqpLink::Flush() {
   return Ok();
 }
 
-Status AmqpLink::Pump(Deadline deadline, int wake_fd, bool& woken) {
+Status AmqpLink::Round(Deadline deadline, int wake_fd, bool& woken) {
   if (!is_open()) return Error{ErrorCode::kUnavailable, "not connected"};
-  if (Status s = Flush(); !s) return s;
+  if (Status s = Send(); !s) return s;
   if (heartbeat_.count() > 0) deadline = std::min(deadline, last_write_ + heartbeat_ / 2);
   std::array<pollfd, 3> fds = {{{stream_.fd(), stream_.PollEvents(unsent() > 0), 0},
                                 {interrupt_.fd(), POLLIN, 0},
@@ -131,7 +131,7 @@ Status AmqpLink::MindHeartbeats() {
   last_write_ = now;
   if (unsent() > 0) return Ok();  // the broker takes nothing; it would not take this
   AmqpFrames::AppendHeartbeat(out_);
-  return Flush();
+  return Send();
 }
 
 }  // namespace tower

@@ -48,14 +48,22 @@ class AmqpLink {
   std::string& out() { return out_; }  // append whole frames
   std::size_t unsent() const noexcept { return out_.size() - sent_; }
 
-  Status Flush();  // as much as the socket takes now
+  Status Flush() { return Die(Send()); }  // as much as the socket takes now
   // One round: sends, waits for something to happen, receives, minds heartbeats. `woken` tells
   // whether wake_fd (or -1) was readable.
-  Status Pump(Deadline deadline, int wake_fd, bool& woken);
+  Status Pump(Deadline deadline, int wake_fd, bool& woken) {
+    return Die(Round(deadline, wake_fd, woken));
+  }
 
   void Interrupt();  // thread-safe: Open and Pump fail with kStopped until the next Arm
 
  private:
+  Status Die(Status s) {
+    if (!s) Close();
+    return s;
+  }
+  Status Round(Deadline deadline, int wake_fd, bool& woken);
+  Status Send();
   Status Receive();
   Status MindHeartbeats();
 

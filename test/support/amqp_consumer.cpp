@@ -1,0 +1,169 @@
+#include "test/support/amqp_consumer.h"
+
+#if __has_include(<rabbitmq-c/amqp.h>)
+#include <rabbitmq-c/amqp.h>
+#include <rabbitmq-c/tcp_socket.h>
+#else
+#include <amqp.h>
+#include <amqp_tcp_socket.h>
+#endif
+
+#include <stdexcept>
+#include <string_view>
+#include <thread>
+
+#include "core/amqp_url.h"
+
+namespace tower {
+namespace {
+
+constexpr amqp_channel_t kChannel = 1;
+
+amqp_bytes_t Bytes(std::string_view text) { return {text.size(), const_cast<char*>(text.data())}; }
+
+std::string Text(amqp_bytes_t bytes) {
+  return bytes.len == 0 ? std::string() : std::string(static_cast<char*>(bytes.bytes), bytes.len);
+}
+
+void Check(const amqp_rpc_reply_t& reply, const std::string& what) {
+  if (reply.reply_type == AMQP_RESPONSE_NORMAL) return;
+  std::string why = amqp_error_string2(reply.library_error);
+  if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.decoded != nullptr) {
+    why = reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD
+              ? Text(static_cast<amqp_channel_close_t*>(reply.reply.decoded)->reply_text)
+              : Text(static_cast<amqp_connection_close_t*>(reply.reply.decoded)->reply_text);
+  }
+  throw std::runtime_error("consumer: " + what + ": " + why);
+}
+
+ConsumedMessage Convert(const amqp_basic_get_ok_t& got, const amqp_message_t& message) {
+  ConsumedMessage result;
+  result.exchange = Text(got.exchange);
+  result.routing_key = Text(got.routing_key);
+  result.body = Text(message.body);
+  const amqp_basic_properties_t& p = message.properties;
+  result.flags = p._flags;
+  result.content_type = Text(p.content_type);
+  result.message_id = Text(p.message_id);
+  result.type = Text(p.type);
+  result.app_id = Text(p.app_id);
+  result.delivery_mode = p.delivery_mode;
+  result.timestamp = p.timestamp;
+  for (int i = 0; i < p.headers.num_entries; ++i) {
+    const amqp_table_entry_t& entry = p.headers.entries[i];
+    if (Text(entry.key) == "x-delivery-count") continue;  // a quorum queue's own
+    if (entry.value.kind != AMQP_FIELD_KIND_UTF8) {
+      throw std::runtime_error("consumer: the header " + Text(entry.key) + " is no text");
+    }
+    result.headers[Text(entry.key)] = Text(entry.value.value.bytes);
+  }
+  return result;
+}
+
+}  // namespace
+
+struct AmqpConsumer::Connection {
+  amqp_connection_state_t state = amqp_new_connection();
+  ~Connection() { amqp_destroy_connection(state); }
+  void CheckLast(const std::string& what) const { Check(amqp_get_rpc_reply(state), what); }
+};
+
+AmqpConsumer::AmqpConsumer(const std::string& url) : connection_(std::make_unique<Connection>()) {
+  const auto parsed = ParseAmqpUrl(url);
+  if (!parsed) throw std::runtime_error("consumer: " + parsed.error().message);
+  amqp_socket_t* socket = amqp_tcp_socket_new(connection_->state);
+  timeval timeout = {30, 0};
+  amqp_set_rpc_timeout(connection_->state, &timeout);
+  if (socket == nullptr || amqp_socket_open_noblock(socket, parsed->host.c_str(), parsed->port,
+                                                    &timeout) != AMQP_STATUS_OK) {
+    throw std::runtime_error("consumer: cannot connect to " + parsed->Address());
+  }
+  Check(amqp_login(connection_->state, parsed->vhost.c_str(), 0, AMQP_DEFAULT_FRAME_SIZE, 0,
+                   AMQP_SASL_METHOD_PLAIN, parsed->user.c_str(), parsed->password.c_str()),
+        "login");
+  amqp_channel_open(connection_->state, kChannel);
+  connection_->CheckLast("open channel");
+}
+
+AmqpConsumer::~AmqpConsumer() {
+  try {
+    for (const std::string& queue : queues_) DeleteQueue(queue);
+    for (const std::string& exchange : exchanges_) DeleteExchange(exchange);
+    amqp_connection_close(connection_->state, AMQP_REPLY_SUCCESS);
+  } catch (const std::runtime_error&) {
+    // The test has failed already if this matters.
+  }
+}
+
+void AmqpConsumer::MakeExchange(const std::string& name, const std::string& type) {
+  amqp_exchange_declare(connection_->state, kChannel, Bytes(name), Bytes(type), 0, 1, 0, 0,
+                        amqp_empty_table);
+  connection_->CheckLast("declare exchange " + name);
+  exchanges_.push_back(name);
+}
+
+void AmqpConsumer::MakeQueue(const std::string& name, int limit) {
+  amqp_table_entry_t arguments[2] = {};
+  arguments[0].key = Bytes("x-overflow");
+  arguments[0].value.kind = AMQP_FIELD_KIND_UTF8;
+  arguments[0].value.value.bytes = Bytes("reject-publish");
+  arguments[1].key = Bytes("x-max-length");
+  arguments[1].value.kind = AMQP_FIELD_KIND_I32;
+  arguments[1].value.value.i32 = limit;
+  amqp_queue_declare(connection_->state, kChannel, Bytes(name), 0, 1, 0, 0,
+                     limit < 0 ? amqp_empty_table : amqp_table_t{2, arguments});
+  connection_->CheckLast("declare queue " + name);
+  queues_.push_back(name);
+}
+
+void AmqpConsumer::Bind(const std::string& queue, const std::string& exchange,
+                        const std::string& key) {
+  amqp_queue_bind(connection_->state, kChannel, Bytes(queue), Bytes(exchange), Bytes(key),
+                  amqp_empty_table);
+  connection_->CheckLast("bind " + queue + " to " + exchange);
+}
+
+void AmqpConsumer::DeleteExchange(const std::string& name) {
+  amqp_exchange_delete(connection_->state, kChannel, Bytes(name), 0);
+  connection_->CheckLast("delete exchange " + name);
+}
+
+void AmqpConsumer::DeleteQueue(const std::string& name) {
+  amqp_queue_delete(connection_->state, kChannel, Bytes(name), 0, 0);
+  connection_->CheckLast("delete queue " + name);
+}
+
+void AmqpConsumer::Adopt(const std::string& exchange, const std::string& queue) {
+  if (!exchange.empty()) exchanges_.push_back(exchange);
+  if (!queue.empty()) queues_.push_back(queue);
+}
+
+std::optional<ConsumedMessage> AmqpConsumer::Get(const std::string& queue,
+                                                 std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  for (;;) {
+    const amqp_rpc_reply_t reply = amqp_basic_get(connection_->state, kChannel, Bytes(queue), 1);
+    Check(reply, "get from " + queue);
+    if (reply.reply.id == AMQP_BASIC_GET_OK_METHOD) {
+      const auto& got = *static_cast<amqp_basic_get_ok_t*>(reply.reply.decoded);
+      amqp_message_t message;
+      Check(amqp_read_message(connection_->state, kChannel, &message, 0), "read a message");
+      ConsumedMessage result = Convert(got, message);
+      amqp_destroy_message(&message);
+      amqp_maybe_release_buffers(connection_->state);
+      return result;
+    }
+    amqp_maybe_release_buffers(connection_->state);
+    if (std::chrono::steady_clock::now() >= deadline) return std::nullopt;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // between two looks
+  }
+}
+
+std::uint32_t AmqpConsumer::Count(const std::string& queue) {
+  const amqp_queue_declare_ok_t* ok =
+      amqp_queue_declare(connection_->state, kChannel, Bytes(queue), 1, 0, 0, 0, amqp_empty_table);
+  connection_->CheckLast("look at queue " + queue);
+  return ok->message_count;
+}
+
+}  // namespace tower

@@ -1,0 +1,56 @@
+// The other side of the broker, for tests: exchanges, queues, and messages as a consumer sees them.
+// Made from rabbitmq-c's own connection, so that it shares nothing with core/amqp but the codec.
+#ifndef TEST_SUPPORT_AMQP_CONSUMER_H_
+#define TEST_SUPPORT_AMQP_CONSUMER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tower {
+
+struct ConsumedMessage {
+  std::string exchange, routing_key, body;
+  std::uint32_t flags = 0;  // which properties are there, as AMQP counts them
+  std::string content_type, message_id, type, app_id;
+  int delivery_mode = 0;
+  std::uint64_t timestamp = 0;
+  std::map<std::string, std::string> headers;  // text headers; another type throws
+};
+
+// Used by one thread. Everything throws std::runtime_error on a fault. What was made through it is
+// deleted at its end.
+class AmqpConsumer {
+ public:
+  explicit AmqpConsumer(const std::string& url);
+  ~AmqpConsumer();
+  AmqpConsumer(const AmqpConsumer&) = delete;
+  AmqpConsumer& operator=(const AmqpConsumer&) = delete;
+
+  void MakeExchange(const std::string& name, const std::string& type = "topic");
+  // A durable queue; with `limit`, refuses (basic.nack) what comes when it holds so many messages.
+  void MakeQueue(const std::string& name, int limit = -1);
+  void Bind(const std::string& queue, const std::string& exchange, const std::string& key);
+  void DeleteExchange(const std::string& name);
+  void DeleteQueue(const std::string& name);
+  // Deleted at the end too, though made by someone else.
+  void Adopt(const std::string& exchange, const std::string& queue);
+
+  // The oldest message, taken off the queue; nothing when none comes in time.
+  std::optional<ConsumedMessage> Get(const std::string& queue,
+                                     std::chrono::milliseconds timeout = std::chrono::seconds(30));
+  std::uint32_t Count(const std::string& queue);  // messages that are ready
+
+ private:
+  struct Connection;
+  std::unique_ptr<Connection> connection_;
+  std::vector<std::string> exchanges_, queues_;
+};
+
+}  // namespace tower
+
+#endif  // TEST_SUPPORT_AMQP_CONSUMER_H_
