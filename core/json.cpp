@@ -16,7 +16,7 @@
 namespace tower {
 namespace {
 
-constexpr std::size_t kKeptEntries = 1 << 16;  // of memory between two texts
+constexpr std::size_t kKeptEntries = 1 << 14;  // of each list, by Trim
 constexpr std::size_t kFewNames = 12;          // compared pair by pair
 
 // The text as RapidJSON's parser sees it, in its in-situ mode: it would unescape a string over
@@ -127,8 +127,6 @@ struct JsonTape::Scratch {
   Faults faults;
 
   void Clear() {
-    if (names.capacity() > kKeptEntries) names = {};
-    if (unescaped.capacity() > kKeptEntries) unescaped = {};
     frames.clear();
     names.clear();
     unescaped.clear();
@@ -140,12 +138,17 @@ class JsonTape::Handler {
   using Name = Scratch::Name;
 
  public:
-  Handler(JsonTape& tape, const Stream& stream, const JsonLimits& limits)
-      : text_(tape.text_),
+  using Each = std::function<bool(const JsonValue&)>;
+
+  Handler(JsonTape& tape, const Stream& stream, const JsonLimits& limits, const Each& each)
+      : tape_(tape),
+        text_(tape.text_),
         nodes_(tape.nodes_),
         scratch_(*tape.scratch_),
         stream_(stream),
-        limits_(limits) {}
+        limits_(limits),
+        each_(each),
+        by_item_(each != nullptr) {}
 
   bool Null() { return Literal(JsonType::kNull, 4); }
   bool Bool(bool value) {
@@ -170,7 +173,7 @@ class JsonTape::Handler {
       node->escaped = escaped;
     }
     if (escaped) CheckSurrogates(begin + 1, end - 1);
-    return true;
+    return Finish();
   }
 
   bool Key(const char* content, rapidjson::SizeType unescaped_size, bool) {
@@ -193,14 +196,10 @@ class JsonTape::Handler {
   bool StartObject() { return Open(JsonType::kObject); }
   bool EndObject(rapidjson::SizeType) {
     CheckNames();
-    Close();
-    return true;
+    return Close();
   }
   bool StartArray() { return Open(JsonType::kArray); }
-  bool EndArray(rapidjson::SizeType) {
-    Close();
-    return true;
-  }
+  bool EndArray(rapidjson::SizeType) { return Close(); }
 
  private:
   std::uint32_t Here() const { return static_cast<std::uint32_t>(stream_.Tell()); }
@@ -224,7 +223,7 @@ class JsonTape::Handler {
 
   bool Literal(JsonType type, std::uint32_t size) {
     if (Node* const node = Begin(type, Here() - size)) node->end = Here();
-    return true;
+    return Finish();
   }
 
   bool Open(JsonType type) {
@@ -242,7 +241,7 @@ class JsonTape::Handler {
     return true;
   }
 
-  void Close() {
+  bool Close() {
     const Scratch::Frame& frame = scratch_.frames.back();
     if (frame.recorded) {
       nodes_[frame.node].end = Here();
@@ -251,6 +250,15 @@ class JsonTape::Handler {
     scratch_.names.resize(frame.first_name);
     scratch_.unescaped.resize(frame.first_unescaped);
     scratch_.frames.pop_back();
+    return Finish();
+  }
+
+  // At the end of each value; false ends the reading.
+  bool Finish() {
+    if (!by_item_ || scratch_.frames.size() != 1 || scratch_.frames.front().object) return true;
+    const bool more = each_(JsonValue(&tape_, 1));
+    nodes_.resize(1);
+    return more;
   }
 
   std::string_view Text(const Name& name) const {
@@ -311,11 +319,14 @@ class JsonTape::Handler {
     AddFault(scratch_.faults, {std::move(pointer), "this member is there twice", name.offset});
   }
 
+  const JsonTape& tape_;
   const std::string_view text_;
   std::vector<Node>& nodes_;
   Scratch& scratch_;
   const Stream& stream_;
   const JsonLimits limits_;
+  const Each& each_;
+  const bool by_item_;
   // The name read last.
   std::uint32_t name_begin_ = 0;
   std::uint32_t name_end_ = 0;
@@ -325,9 +336,20 @@ class JsonTape::Handler {
 JsonTape::JsonTape() : scratch_(std::make_unique<Scratch>()) {}
 JsonTape::~JsonTape() = default;
 
+void JsonTape::Trim() {
+  if (nodes_.capacity() > kKeptEntries) std::vector<Node>().swap(nodes_);
+  if (scratch_->names.capacity() > kKeptEntries) std::vector<Scratch::Name>().swap(scratch_->names);
+  if (scratch_->unescaped.capacity() > kKeptEntries) std::string().swap(scratch_->unescaped);
+}
+
 tl::expected<JsonValue, Faults> JsonTape::Read(std::string_view text, const JsonLimits& limits) {
+  return ReadItems(text, limits, nullptr);
+}
+
+tl::expected<JsonValue, Faults> JsonTape::ReadItems(
+    std::string_view text, const JsonLimits& limits,
+    const std::function<bool(const JsonValue&)>& each) {
   text_ = text;
-  if (nodes_.capacity() > kKeptEntries) nodes_ = {};
   nodes_.clear();
   scratch_->Clear();
   if (auto fault = CheckBytes(text)) return tl::unexpected(Faults{*std::move(fault)});
@@ -336,7 +358,7 @@ tl::expected<JsonValue, Faults> JsonTape::Read(std::string_view text, const Json
   Faults& faults = scratch_->faults;
   try {
     Stream stream(text);
-    Handler handler(*this, stream, limits);
+    Handler handler(*this, stream, limits, each);
     rapidjson::Reader reader;
     const auto parsed = reader.Parse<kFlags>(stream, handler);
     if (parsed.IsError() && parsed.Code() != rapidjson::kParseErrorTermination)

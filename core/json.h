@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -116,6 +117,17 @@ class JsonTape {
   // same name in one object, nesting beyond the limit, 4 GiB and more. The cost is linear, or n log
   // n in the members of one object. Throws nothing but std::bad_alloc.
   tl::expected<JsonValue, Faults> Read(std::string_view text, const JsonLimits& limits = {});
+
+  // The same, for an array of any length: hands each item of the root to `each` once it is read,
+  // and forgets it when that returns. A text can turn out to be faulty after that. Where `each`
+  // returns false, reading ends there without a fault. A root that is no array is recorded as
+  // usual.
+  tl::expected<JsonValue, Faults> ReadItems(std::string_view text, const JsonLimits& limits,
+                                            const std::function<bool(const JsonValue&)>& each);
+
+  // Gives back the memory that only a large text needed, about 30 bytes for each value recorded.
+  // Ends the values of the last text.
+  void Trim();
 
  private:
   friend class JsonValue;

@@ -12,10 +12,20 @@ constexpr std::size_t kRuledDepth = 3;
 constexpr std::size_t kMaxPlateSide = 128;
 constexpr std::string_view kWhiteSpace = " \t\r\n";
 
-JsonTape& Tape() {
-  thread_local JsonTape tape;
-  return tape;
-}
+// The thread's tape, trimmed after use.
+class Tape {
+ public:
+  Tape() = default;
+  ~Tape() { tape_.Trim(); }
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+  JsonTape* operator->() const noexcept { return &tape_; }
+
+ private:
+  static thread_local JsonTape tape_;
+};
+
+thread_local JsonTape Tape::tape_;
 
 // A whole number as it is usually written, without a fraction or an exponent.
 std::optional<std::size_t> PlateSide(const JsonValue& value) {
@@ -30,9 +40,8 @@ std::optional<std::size_t> PlateSide(const JsonValue& value) {
   return side;
 }
 
-Fault TooMany(std::string prefix, std::size_t offset) {
-  return {std::move(prefix), "more than " + std::to_string(kMaxBatch) + " triggers in one batch",
-          offset};
+Fault TooMany(std::size_t offset) {
+  return {"", "more than " + std::to_string(kMaxBatch) + " triggers in one batch", offset};
 }
 
 }  // namespace
@@ -223,7 +232,8 @@ class TriggerParser {
 };
 
 tl::expected<Trigger, Faults> Trigger::Parse(std::string_view json) {
-  const auto root = Tape().Read(json, {.record = kRuledDepth});
+  const Tape tape;
+  const auto root = tape->Read(json, {.record = kRuledDepth});
   if (!root) return tl::unexpected(root.error());
   Faults faults;
   Trigger trigger = TriggerParser(faults, std::nullopt).Check(*root);
@@ -252,17 +262,21 @@ tl::expected<std::vector<Trigger>, Faults> ParseTriggers(std::string_view json) 
       return triggers;
     });
   }
-  // The array itself does not count: a trigger is right or wrong in a batch as it is alone.
-  const auto root = Tape().Read(json, {.depth = kMaxJsonDepth + 1, .record = kRuledDepth + 1});
-  if (!root) return tl::unexpected(root.error());
-  const std::size_t count = root->size();
-  if (count == 0) return tl::unexpected(Faults{{"", "an array without a trigger", first}});
-  if (count > kMaxBatch) return tl::unexpected(Faults{TooMany("", first)});
   std::vector<Trigger> triggers;
-  triggers.reserve(count);
   Faults faults;
-  for (const JsonValue& item : *root)
-    triggers.push_back(TriggerParser(faults, triggers.size()).Check(item));
+  bool too_many = false;
+  const auto check = [&](const JsonValue& item) {
+    too_many = triggers.size() == kMaxBatch;
+    if (!too_many) triggers.push_back(TriggerParser(faults, triggers.size()).Check(item));
+    return !too_many;
+  };
+  // The array itself does not count: a trigger is right or wrong in a batch as it is alone.
+  const Tape tape;
+  const auto root =
+      tape->ReadItems(json, {.depth = kMaxJsonDepth + 1, .record = kRuledDepth + 1}, check);
+  if (!root) return tl::unexpected(root.error());
+  if (too_many) return tl::unexpected(Faults{TooMany(first)});
+  if (triggers.empty()) return tl::unexpected(Faults{{"", "an array without a trigger", first}});
   if (!faults.empty()) return tl::unexpected(std::move(faults));
   return triggers;
 }
@@ -272,21 +286,26 @@ tl::expected<std::vector<Trigger>, Faults> ParseTriggerLines(std::string_view nd
   triggers.reserve(std::min(
       kMaxBatch, static_cast<std::size_t>(std::count(ndjson.begin(), ndjson.end(), '\n')) + 1));
   Faults faults;
+  const Tape tape;
   for (std::size_t begin = 0; begin < ndjson.size();) {
     const std::size_t end = std::min(ndjson.find('\n', begin), ndjson.size());
     const std::string_view line = ndjson.substr(begin, end - begin);
     const std::size_t line_begin = std::exchange(begin, end + 1);
     if (line.find_first_not_of(kWhiteSpace) == std::string_view::npos) continue;
-    if (triggers.size() == kMaxBatch) return tl::unexpected(Faults{TooMany("", line_begin)});
+    if (triggers.size() == kMaxBatch) return tl::unexpected(Faults{TooMany(line_begin)});
 
     Faults line_faults;
     const std::size_t index = triggers.size();
-    if (const auto root = Tape().Read(line, {.record = kRuledDepth})) {
+    if (const auto root = tape->Read(line, {.record = kRuledDepth})) {
       triggers.push_back(TriggerParser(line_faults, index).Check(*root));
     } else {
       triggers.emplace_back();
       line_faults = root.error();
-      for (Fault& fault : line_faults) fault.pointer.insert(0, "/" + std::to_string(index));
+      for (Fault& fault : line_faults) {
+        std::string pointer = "/" + std::to_string(index);
+        if (pointer.size() + fault.pointer.size() <= kMaxPointerBytes) pointer += fault.pointer;
+        fault.pointer = std::move(pointer);
+      }
     }
     for (Fault& fault : line_faults) {
       fault.offset += line_begin;

@@ -299,6 +299,36 @@ TEST_CASE("what lies below the recorded depth is checked all the same", "[json]"
   CHECK(tape.Read(R"({"a":{"b":{"c":1}}})", {.record = 0})->size() == 0);
 }
 
+TEST_CASE("the items of an array can be had one by one", "[json]") {
+  JsonTape tape;
+  std::vector<std::string> items;
+  std::size_t stop_after = 100;
+  const auto read = [&](std::string_view text) {
+    items.clear();
+    return tape.ReadItems(text, {}, [&](const JsonValue& item) {
+      std::string seen(item.text());
+      for (const JsonValue& member : item) seen += " " + member.Name();
+      items.push_back(seen);
+      return items.size() < stop_after;
+    });
+  };
+  const auto root = read(R"([ 1,"\n",[2,[3]], {"a":[{}],"b":2} , [] ])");
+  REQUIRE(root);
+  CHECK(root->type() == JsonType::kArray);
+  CHECK(root->size() == 0);
+  CHECK(root->text().size() == 41);
+  CHECK(items ==
+        std::vector<std::string>{"1", R"("\n")", "[2,[3]]  ", R"({"a":[{}],"b":2} a b)", "[]"});
+  CHECK(read(R"([{"a":1},{"a":1,"a":2}])").error().front().pointer == "/1/a");
+  CHECK_FALSE(read("[1,2"));
+  CHECK(items.size() == 2);
+  stop_after = 1;
+  CHECK(read("[1,2"));
+  CHECK(items.size() == 1);
+  CHECK(read(R"({"a":[1,2]})")->Find("a")->size() == 2);
+  CHECK(items.empty());
+}
+
 TEST_CASE("a tape can be used again after a fault", "[json]") {
   JsonTape tape;
   CHECK_FALSE(tape.Read(R"({"a":1,"a":[)"));

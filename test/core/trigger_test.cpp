@@ -164,7 +164,7 @@ TEST_CASE("a spec is an object, and an array exactly with a plate", "[trigger]")
 
 TEST_CASE("a plate has rows and columns from 1 to 128, written as integers", "[trigger]") {
   for (const auto* side : {"0", "-1", "129", "1000", "1.0", "1e0", "1E1", "\"1\"", "null", "[]",
-                           "-0", "99999999999"}) {
+                           "-0", "99999999999", "18446744073709551617"}) {
     CAPTURE(side);
     CHECK(PointersOf(With("\"plate\":{\"columns\":1,\"rows\":"s + side + "}", "[{}]")) ==
           Pointers{"/plate/rows"});
