@@ -4,8 +4,8 @@
 //   bare-server      prints port=N and serves until it is killed
 #include <httplib.h>
 
+#include <cstddef>
 #include <cstdio>
-#include <limits>
 #include <string>
 
 #include "core/trigger.h"
@@ -13,6 +13,7 @@
 
 namespace {
 
+constexpr std::size_t kRequests = 1'000'000;  // on one connection
 constexpr int kThreads = 64;  // more than connections: each connection keeps a thread
 
 void PostTrigger(const httplib::Request& request, httplib::Response& response) {
@@ -34,7 +35,7 @@ int main() {
   httplib::Server server;
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   server.set_tcp_nodelay(true);
-  server.set_keep_alive_max_count(std::numeric_limits<std::size_t>::max());
+  server.set_keep_alive_max_count(kRequests);
   server.Post("/triggers", PostTrigger);
   const int port = server.bind_to_any_port("127.0.0.1");
   if (port < 0) {

@@ -44,6 +44,7 @@ stop_tower() {
 # Sets bare_pid and bare_port.
 start_bare_server() {
   local waited=0
+  : >"$dir/bare-server.log"
   "$bin/bare-server" >"$dir/bare-server.log" 2>&1 &
   bare_pid=$!
   until bare_port=$(sed -n 's/^port=//p' "$dir/bare-server.log") && [ -n "$bare_port" ]; do
@@ -148,7 +149,7 @@ row() {  # WHAT DECIMALS NAME [BASELINE_NAME]
 ratio_row() {  # WHAT NAME TARGET
   local middle mark='reaches the target'
   middle=$(median "$2")
-  [ "$(calc "$middle >= $3" 0)" = 1 ] || mark='BELOW THE TARGET'
+  [ "$(calc "($middle >= $3)" 0)" = 1 ] || mark='BELOW THE TARGET'
   printf '  %-42s %13s   target %s: %s; rounds:%s\n' "$1" "$(calc "$middle" 2)" "$3" "$mark" \
     "$(printf ' %.2f' ${figures[$2]})"
 }

@@ -39,13 +39,13 @@ machine() {
   local model
   model=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)
   echo "$(date -u +%F), $cores cores, ${model:-$(uname -m)}, RabbitMQ $(dpkg-query --show --showformat='${Version}' \
-    rabbitmq-server 2>/dev/null || echo of unknown version), control-tower $("$tower" --version | head -n 1)"
+    rabbitmq-server 2>/dev/null || echo of unknown version), $("$tower" --version | head -n 1)"
 }
 
 report() {
   local case
   echo "$(machine)"
-  echo "$rounds rounds, each control-tower then the baseline; medians, and for ratios every round"
+  echo "rounds: $rounds, in each control-tower and then the baseline; medians, and for ratios every round"
   for case in $cases; do "${case}_report"; done
   [ "$disturbed" -eq 0 ] || printf '\nThe machine was busy with something else before %d runs.\n' "$disturbed"
 }
