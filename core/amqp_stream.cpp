@@ -165,6 +165,8 @@ Result<std::size_t> AmqpStream::TlsResult(int result, const char* what, bool& wa
       return std::size_t{0};
     case SSL_ERROR_ZERO_RETURN:
       return Error{ErrorCode::kUnavailable, "the broker closed the connection"};
+    case SSL_ERROR_SYSCALL:
+      return Error{ErrorCode::kUnavailable, std::string(what) + ": " + ErrnoText(errno)};
     default:
       return Error{ErrorCode::kUnavailable, std::string(what) + ": " + OpenSslText()};
   }
@@ -186,6 +188,7 @@ Result<std::size_t> AmqpStream::Read(char* data, std::size_t size) {
 }
 
 Result<std::size_t> AmqpStream::Write(const char* data, std::size_t size) {
+  if (size == 0) return size;  // OpenSSL takes an empty write for a fault
   if (ssl_ != nullptr) {
     ERR_clear_error();
     return TlsResult(SSL_write(ssl_, data, static_cast<int>(std::min<std::size_t>(size, INT_MAX))),
