@@ -152,11 +152,9 @@ int RunCheck(const CommandLine& line, Setup& setup, const CheckHooks& hooks, std
   return kExitStopped;
 }
 
-}  // namespace
-
-CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
-                 WatcherKinds kinds, const CheckHooks& hooks, std::ostream& out,
-                 std::ostream& err) {
+CliResult Dispatch(const std::vector<std::string>& arguments, const Environment& environment,
+                   WatcherKinds kinds, const CheckHooks& hooks, std::ostream& out,
+                   std::ostream& err) {
   auto setup = std::make_unique<Setup>();
   Complaints complaints;
   const auto line = Read(*setup, arguments, environment, kinds, complaints);
@@ -181,6 +179,19 @@ CliResult RunCli(const std::vector<std::string>& arguments, const Environment& e
     return {RunCheck(line, *setup, hooks, out, err), nullptr};
   }
   return {kExitStopped, std::move(setup)};
+}
+
+}  // namespace
+
+CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
+                 WatcherKinds kinds, const CheckHooks& hooks, std::ostream& out,
+                 std::ostream& err) {
+  auto result = Dispatch(arguments, environment, kinds, hooks, out, err);
+  if (!out.flush()) {
+    err << "control-tower: standard output can't be written\n";
+    return {kExitFailed, nullptr};
+  }
+  return result;
 }
 
 }  // namespace tower

@@ -1,5 +1,8 @@
 #include "app/tower.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -29,6 +32,22 @@ milliseconds Until(steady_clock::time_point deadline) {
   return std::max(left, milliseconds(0));
 }
 
+// The rule of HttpServer::Start, as far as it can be known without resolving a name.
+Status CheckHost(const HttpServerOptions& http) {
+  in6_addr address{};
+  const bool ipv4 = inet_pton(AF_INET, http.host.c_str(), &address) == 1;
+  const bool ipv6 = inet_pton(AF_INET6, http.host.c_str(), &address) == 1;
+  const bool loopback =
+      (ipv4 && http.host.starts_with("127.")) || (ipv6 && IN6_IS_ADDR_LOOPBACK(&address));
+  if ((!ipv4 && !ipv6) || loopback || !http.tokens_file.empty() || http.allow_anonymous) {
+    return Ok();
+  }
+  return Error{ErrorCode::kInvalid,
+               "server.host: others could reach " + http.host +
+                   "; set server.tokens-file, or server.host to a loopback address, or "
+                   "server.allow-anonymous if everyone may send triggers"};
+}
+
 Status CheckQueueFolder(const std::string& path) {
   const auto folder = std::filesystem::path(path).parent_path();
   std::error_code ignored;
@@ -47,6 +66,7 @@ std::vector<Error> ValidateSettings(const Settings& settings) {
   };
   if (settings.broker == "amqp") note(CheckAmqpOptions(settings.amqp));
   note(CheckQueueFolder(settings.queue.path));
+  note(CheckHost(settings.http));
   if (!settings.http.tokens_file.empty()) {
     const auto tokens = HttpTokens::Load(settings.http.tokens_file);
     if (!tokens) note(Annotate("server.tokens-file", tokens.error()));

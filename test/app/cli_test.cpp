@@ -352,6 +352,14 @@ TEST_CASE("plugins lists what is linked in, or one plugin's options", "[cli]") {
   CHECK_THAT(Refused({"plugins", "--markdown"}), ContainsSubstring("needs the name"));
 }
 
+TEST_CASE("an answer that can't be written is a failure", "[cli]") {
+  std::ostringstream out;
+  std::ostringstream err;
+  out.setstate(std::ios::badbit);
+  CHECK(RunCli({"--version"}, {}, {}, {}, out, err).exit_code == 1);
+  CHECK_THAT(err.str(), ContainsSubstring("standard output"));
+}
+
 TEST_CASE("version names the build and, when verbose, what is linked in", "[cli]") {
   CHECK_THAT(Run({"--version"}).out, StartsWith("control-tower "));
   CHECK_THAT(Run({"--version", "--verbose"}).out, ContainsSubstring("SQLite"));
