@@ -35,7 +35,13 @@ Status WatcherQueue::Put(std::span<const Trigger> triggers, const Event& event) 
   options.source = source_;
   options.key = event.key;
   options.checkpoints = checkpoints;
-  auto receipt = queue_.Put(triggers, options, stop_);
+  auto stop = stop_;
+  if (triggers.empty() && stop.stop_requested()) {
+    // The last words of a watcher: let them through, but do not wait for them.
+    stop = {};
+    options.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+  }
+  auto receipt = queue_.Put(triggers, options, stop);
   if (!receipt) return receipt.error();
   if (!receipt->repeated) accepted_.Add(triggers.size());
   on_success_();

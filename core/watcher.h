@@ -51,10 +51,11 @@ class WatcherQueue {
                std::function<void()> on_success);
 
   // Returns once the triggers and the checkpoint are on disk: from then on they will be published.
-  // Waits while the queue is full. An empty span stores the checkpoint alone. kStopped: stop was
-  // requested first, nothing was stored; return it from Run. kConflict and kInvalid: these triggers
-  // can't be put (a uuid known with other content, larger than the whole queue); the next ones can.
-  // Any other error: return it from Run, and be ready to do the event again.
+  // Waits while the queue is full. kStopped: stop was requested first, nothing was stored; return
+  // it from Run. An empty span stores the checkpoint alone, after a requested stop too. kConflict
+  // and kInvalid: these triggers can't be put (a uuid known with other content, larger than the
+  // whole queue); the next ones can. Any other error: return it from Run, and be ready to do the
+  // event again.
   Status Put(std::span<const Trigger> triggers, const Event& event = {});
   Status Put(const Trigger& trigger, const Event& event = {}) {
     return Put(std::span(&trigger, 1), event);

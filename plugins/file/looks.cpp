@@ -177,17 +177,17 @@ void Session::OnFound(std::size_t index, std::vector<Found> found) {
       std::chrono::duration_cast<std::chrono::nanoseconds>(now - settings_.settle).count();
   for (const auto& [relative, version] : found) {
     const Key key{index, relative};
-    if (queued_.count(key) > 0 || settling_.count(key) > 0) continue;
     const auto* known = ledger_.Find(watched.source.PathOf(relative));
-    if (known != nullptr && known->version == version) {
-      Queue(key, version);  // handled before; to be moved or deleted
-    } else if (watched.changing.count(relative) > 0) {
-      Settle(key, version, std::max(settings_.settle, settings_.rescan_interval));
-    } else if (watched.polled || version.mtime_ns > settled_before) {
-      // The clock of another machine says nothing about age.
-      Settle(key, version, settings_.settle);
-    } else {
+    const bool changing = watched.changing.count(relative) > 0;
+    // The clock of another machine says nothing about age.
+    const bool old = !watched.polled && !changing && version.mtime_ns <= settled_before;
+    // What was handled before is to be moved or deleted.
+    if (old || (known != nullptr && known->version == version)) {
+      Unsettle(key);
       Queue(key, version);
+    } else if (settling_.count(key) == 0) {
+      const auto time = std::max(settings_.settle, settings_.rescan_interval);
+      Settle(key, version, changing ? time : settings_.settle);
     }
   }
 }
@@ -202,6 +202,7 @@ void Session::EndScan(std::size_t index) {
   const auto& root = watched.source.root();
   ledger_.ForgetGone(root, watched.look, [&](const std::string& path, const Handled& handled) {
     const auto relative = path.substr(root == "/" ? 1 : root.size() + 1);
+    if (!watched.source.Reaches(relative)) return false;
     if (scan->MayBeUnmounted(relative, handled.device)) return false;
     const auto info = Inspect(watched.root.get(), relative);
     return !info && info.error().code == ErrorCode::kNotFound;

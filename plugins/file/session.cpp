@@ -26,6 +26,13 @@ Session::Session(WatcherContext& tower, const Settings& settings, Ledger ledger)
 }
 
 Status Session::Run(const std::stop_token& stop) {
+  auto ended = Loop(stop);
+  // What can't be written now is found out again.
+  if (stop.stop_requested()) static_cast<void>(intake_.Flush());
+  return ended;
+}
+
+Status Session::Loop(const std::stop_token& stop) {
   const Fd stop_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!stop_fd) return FileError("eventfd", errno);
   const std::stop_callback wake(stop, [&stop_fd] { eventfd_write(stop_fd.get(), 1); });

@@ -66,6 +66,8 @@ class Session {
     Clock::time_point due;           // when that will be over
   };
 
+  Status Loop(const std::stop_token& stop);
+
   // Looks.
   Status BeginLooks();
   Status Open(std::size_t index);

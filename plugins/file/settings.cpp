@@ -6,9 +6,8 @@ namespace {
 Status CheckFolder(const std::string& option, const std::string& folder) {
   const bool absolute = !folder.empty() && folder[0] == '/';
   if (absolute && folder.size() > 1) return Ok();
-  if (!absolute && folder.find('/') == std::string::npos && folder != "." && folder != "..") {
-    return Ok();
-  }
+  const bool name = !folder.empty() && folder.find('/') == std::string::npos;
+  if (name && folder != "." && folder != "..") return Ok();
   return Error{ErrorCode::kInvalid,
                option + " must be the name of a folder, or an absolute path: " + folder};
 }

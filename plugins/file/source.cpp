@@ -106,6 +106,18 @@ bool Source::WantsFolder(std::string_view folder, std::string_view name) const {
   return settings_->recursive && !name.empty() && name[0] != '.';
 }
 
+bool Source::Reaches(const std::string& relative) const {
+  const auto [folder, name] = SplitPath(relative);
+  if (!OnlyName().empty() && !folder.empty()) return false;
+  if (!WantsFile(folder, name)) return false;
+  for (auto above = folder; !above.empty();) {
+    const auto [parent, last] = SplitPath(above);
+    if (!WantsFolder(parent, last)) return false;
+    above = parent;
+  }
+  return true;
+}
+
 Scan::Scan(const Source& source, std::string start, Callbacks callbacks)
     : source_(source),
       start_(std::move(start)),

@@ -38,6 +38,8 @@ class Source {
 
   bool WantsFile(std::string_view folder, std::string_view name) const;
   bool WantsFolder(std::string_view folder, std::string_view name) const;
+  // Whether a look would come to this file. False for what is below a path that is no folder now.
+  bool Reaches(const std::string& relative) const;
 
  private:
   const Settings* settings_;

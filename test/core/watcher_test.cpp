@@ -111,6 +111,15 @@ TEST_CASE("a put after a requested stop stores nothing", "[watcher]") {
   CHECK(door.successes == 0);
 }
 
+TEST_CASE("a checkpoint alone is stored after a requested stop too", "[watcher]") {
+  Door door;
+  door.stop.request_stop();
+  auto queue = door.Open();
+  const std::vector<Remember> changes = {{"cursor", "42"}};
+  REQUIRE(queue.Put(std::span<const Trigger>(), {.key = {}, .remember = changes}));
+  CHECK(queue.Recall("cursor").value() == "42");
+}
+
 TEST_CASE("sleep ends with the time, or at once with the stop", "[watcher]") {
   std::stop_source stop;
   CHECK(WatcherContext::Sleep(1ms, stop.get_token()));

@@ -103,6 +103,7 @@ class WatcherHarness {
 
   void Start() {
     ended_ = false;
+    successes_ = 0;
     thread_ = std::jthread([this](std::stop_token stop) {
       WatcherContext context{
           .name = name_,
@@ -125,12 +126,10 @@ class WatcherHarness {
   // What Run returned, once ended().
   const Status& result() const { return result_; }
 
-  // How often the watcher has reported success so far, by puts and otherwise.
+  // How often the watcher has reported success since Start, by puts and otherwise.
   int successes() const { return successes_; }
-  // Waits for `count` more of them.
   bool WaitForSuccesses(int count) const {
-    const int before = successes_;
-    return Eventually([&] { return successes_ >= before + count; });
+    return Eventually([&] { return successes_ >= count; });
   }
 
   // Holds the watcher's thread at its next success, until Release.
