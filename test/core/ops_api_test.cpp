@@ -1,0 +1,116 @@
+#include "core/ops_api.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "core/build_info.h"
+#include "test/support/http_fixture.h"
+#include "test/support/temp_dir.h"
+
+namespace tower {
+namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+
+struct OpsServer : HttpFixture {
+  explicit OpsServer(HttpServerOptions given = {}) : HttpFixture(std::move(given)) {
+    AddOpsApi(*server,
+              {.readiness = [this] { return CheckReadiness(queue, publisher, watchers); },
+               .watchers = [this] { return watchers; }},
+              metrics);
+    Start();
+  }
+  ~OpsServer() { server->Stop(); }
+
+  // Set before requests.
+  QueueStats queue;
+  PublisherState publisher{.connected = true, .blocked = false, .address = {}, .last_error = {}};
+  std::vector<WatcherStatus> watchers = {{.name = "inbox",
+                                          .plugin = "file",
+                                          .state = WatcherState::kRunning,
+                                          .last_error = {},
+                                          .restarts = 0}};
+};
+
+TEST_CASE("ready when queue, broker and watchers are", "[ops_api]") {
+  OpsServer fixture;
+  const auto ready = Ask(fixture, "GET", "/readyz");
+  CHECK(ready.status == 200);
+  CHECK(ready.body == "ok\n");
+  CHECK(Ask(fixture, "GET", "/readyz?verbose").body ==
+        "queue: ok\nbroker: ok\nwatcher inbox: ok\nhttp: ok\n");
+  CHECK(Ask(fixture, "HEAD", "/healthz").status == 200);
+}
+
+TEST_CASE("not ready says why, and is alive all the same", "[ops_api]") {
+  OpsServer fixture;
+  std::string why;
+  SECTION("queue") {
+    fixture.queue.health = Error{ErrorCode::kUnavailable, "write tower.db: no space left"};
+    why = "queue: write tower.db: no space left";
+  }
+  SECTION("broker away") {
+    fixture.publisher = {.connected = false, .address = {}, .last_error = "connection refused"};
+    why = "broker: not connected: connection refused";
+  }
+  SECTION("broker blocked") {
+    fixture.publisher.blocked = true;
+    why = "broker: blocked by an alarm of the broker";
+  }
+  SECTION("watcher") {
+    fixture.watchers[0].state = WatcherState::kFailed;
+    fixture.watchers[0].last_error = "open /in: permission denied";
+    why = "watcher inbox: failed: open /in: permission denied";
+  }
+  for (const auto* path : {"/readyz", "/healthz", "/readyz?verbose"}) {
+    const auto answer = Ask(fixture, "GET", path);
+    CHECK(answer.status == 503);
+    CHECK_THAT(answer.body, ContainsSubstring(why));
+  }
+  CHECK(Ask(fixture, "GET", "/readyz").Header("Content-Type") == "application/problem+json");
+  CHECK(Ask(fixture, "GET", "/livez").body == "ok\n");
+}
+
+TEST_CASE("while draining, ready turns 503 and alive stays", "[ops_api]") {
+  OpsServer fixture;
+  fixture.server->Drain(0ms);
+  CHECK_THAT(Ask(fixture, "GET", "/readyz").body, ContainsSubstring("http: control-tower is stop"));
+  CHECK(Ask(fixture, "GET", "/livez").status == 200);
+}
+
+TEST_CASE("version, watchers and metrics", "[ops_api]") {
+  OpsServer fixture;
+  fixture.watchers.push_back({.name = "plates",
+                              .plugin = "riffyn",
+                              .state = WatcherState::kBackingOff,
+                              .last_error = "say \"when\"",
+                              .restarts = 3});
+  const auto version = Ask(fixture, "GET", "/version").body;
+  CHECK_THAT(version, ContainsSubstring("{\"version\":\"" + std::string(GetBuildInfo().version)));
+  CHECK_THAT(version, ContainsSubstring(R"({"name":"cpp-httplib","version":")"));
+  CHECK(Ask(fixture, "GET", "/watchers").body ==
+        R"({"watchers":[{"name":"inbox","plugin":"file","state":"running","restarts":0},)"
+        R"({"name":"plates","plugin":"riffyn","state":"backing off","restarts":3,)"
+        R"("lastError":"say \"when\""}]})"
+        "\n");
+  fixture.metrics.GetCounter("test_total", "A test.").Add(2);
+  const auto metrics = Ask(fixture, "GET", "/metrics");
+  CHECK(metrics.Header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8");
+  CHECK_THAT(metrics.body, ContainsSubstring("\ncontrol_tower_test_total 2\n"));
+}
+
+TEST_CASE("health and version need no token, all else does", "[ops_api]") {
+  TempDir folder;
+  OpsServer fixture({.tokens_file = folder.Write("tokens", "a:b")});
+  for (const auto* path : {"/livez", "/readyz", "/healthz", "/version"}) {
+    CHECK(Ask(fixture, "GET", path).status == 200);
+  }
+  for (const auto* path : {"/metrics", "/watchers"}) {
+    CHECK(Ask(fixture, "GET", path).status == 401);
+    CHECK(Ask(fixture, "GET", path, {}, "Authorization: Bearer b\r\n").status == 200);
+  }
+}
+
+}  // namespace
+}  // namespace tower
