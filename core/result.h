@@ -51,8 +51,8 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
  public:
   using Base::Base;
   Result() = default;
-  Result(Error error)
-      : Base(tl::unexpect, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)  // NOLINT(google-explicit-constructor)
+      : Base(tl::unexpect, std::move(error)) {}
 };
 
 using Status = Result<void>;
