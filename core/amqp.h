@@ -55,6 +55,15 @@ class AmqpListener {
   virtual void OnUnblocked() = 0;
 };
 
+// A message that comes back, until its last byte was read.
+struct AmqpReturned {
+  int code = 0;
+  std::string reason;
+  std::string message_id;
+  bool headed = false;     // its header was read
+  std::uint64_t left = 0;  // bytes of its body
+};
+
 // Used by one thread, except Interrupt. After any error but kInvalid of Publish the connection is
 // dead; Open starts anew.
 class AmqpConnection final : private AmqpFrameHandler {
@@ -92,14 +101,6 @@ class AmqpConnection final : private AmqpFrameHandler {
 
  private:
   using OnReply = std::function<Status(const void*)>;
-  struct Returned {  // a message that comes back, until its last byte was read
-    int code = 0;
-    std::string reason;
-    std::string message_id;
-    bool headed = false;
-    std::uint64_t left = 0;
-  };
-
   Status Login(const AmqpUrl& url, Deadline deadline);
   Status SendStartOk(const AmqpUrl& url, const amqp_connection_start_t_& start);
   Status Tune(const amqp_connection_tune_t_& tune);
@@ -129,7 +130,7 @@ class AmqpConnection final : private AmqpFrameHandler {
   bool heard_ = false;         // the listener was told something since Wait began
   std::uint32_t awaited_ = 0;  // the method that Await waits for
   OnReply on_reply_;
-  std::optional<Returned> returned_;
+  std::optional<AmqpReturned> returned_;
   int close_code_ = 0;
   std::string close_text_;
 };
