@@ -104,7 +104,7 @@ Result<Receipt> TriggerQueue::Impl::Put(std::span<const Trigger> batch, const Pu
         writer_wake_.notify_one();
       }
     }
-    request.done.Wait();
+    request.Wait();
     if (request.result || request.result.error().code != ErrorCode::kFull) {
       return std::move(request.result);
     }

@@ -76,6 +76,20 @@ PutRequest::PutRequest(std::span<const Trigger> batch, const PutOptions& put_opt
   }
 }
 
+void PutRequest::Wait() noexcept {
+  done.Wait();
+  if (first_ != nullptr) first_->done.Set();
+  if (second_ != nullptr) second_->done.Set();
+}
+
+void PutRequest::WakeAll(std::span<PutRequest* const> requests) noexcept {
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (2 * i + 1 < requests.size()) requests[i]->first_ = requests[2 * i + 1];
+    if (2 * i + 2 < requests.size()) requests[i]->second_ = requests[2 * i + 2];
+  }
+  if (!requests.empty()) requests.front()->done.Set();
+}
+
 Status StoreRequest(QueueStore& store, PutRequest& request, std::int64_t now_ms) {
   Receipt receipt;
   receipt.uuids.reserve(request.rows.size());

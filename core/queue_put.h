@@ -22,6 +22,14 @@ struct PutRequest {
   std::int64_t bytes = 0;    // of all rows, as SizeOf counts
   Result<Receipt> result;
   OnceEvent done;
+  // Waits for `done`, then wakes those that the writer told this one to wake: it wakes one of a
+  // round, which wakes two, which wake four. So the next round begins sooner.
+  void Wait() noexcept;
+  static void WakeAll(std::span<PutRequest* const> requests) noexcept;
+
+ private:
+  PutRequest* first_ = nullptr;
+  PutRequest* second_ = nullptr;
 };
 
 // Stores the request within the store's open transaction, unless it is known already, and fills in

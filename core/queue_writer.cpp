@@ -133,10 +133,10 @@ void TriggerQueue::Impl::Publish(std::vector<PutRequest*>& requests, const Statu
     NoteHealth(outcome);
     room_.notify_all();
   }
-  for (auto* request : requests) {
-    if (!outcome) request->result = outcome.error();
-    request->done.Set();  // the request is gone from here on
+  if (!outcome) {
+    for (auto* request : requests) request->result = outcome.error();
   }
+  PutRequest::WakeAll(requests);  // they are gone from here on
 }
 
 void TriggerQueue::Impl::HandOver(std::vector<PutRequest*>& requests) {
