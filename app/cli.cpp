@@ -159,7 +159,7 @@ CliResult Dispatch(const std::vector<std::string>& arguments, const Environment&
   Complaints complaints;
   const auto line = Read(*setup, arguments, environment, kinds, complaints);
   if (line.help) {
-    out << HelpText(*setup, kinds);
+    out << (line.markdown ? OptionsMarkdown(setup->core) : HelpText(*setup, kinds));
     return {};
   }
   if (line.version) {

@@ -83,12 +83,12 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
   app.add_flag("-h,--help", out.help);
   app.add_flag("--version", out.version);
   app.add_flag("--verbose", out.verbose);
+  app.add_flag("--markdown", out.markdown);
   auto* check = app.add_subcommand("check")->fallthrough();
   check->add_flag("--connect", out.connect);
   auto* plugins = app.add_subcommand("plugins")->fallthrough();
   plugins->add_option("name", out.plugin);
   plugins->add_flag("--json", out.json);
-  plugins->add_flag("--markdown", out.markdown);
 
   std::vector<std::pair<const Option*, CLI::Option*>> flags;
   for (const auto* option : options) flags.emplace_back(option, AddOption(app, *option));

@@ -19,7 +19,7 @@ struct CommandLine {
   bool verbose = false;
   bool connect = false;   // of check
   bool json = false;      // of plugins
-  bool markdown = false;  // of plugins
+  bool markdown = false;  // of plugins and help
   std::string plugin;     // of plugins: one of them; empty for all
   Givens options;
 };

@@ -97,6 +97,7 @@ usage: control-tower [OPTIONS]                       run
                                                      list the plugins, or the options of one
        control-tower --version [--verbose]           this build, and the libraries in it
        control-tower --help [--plugin NAME]          this text, with the options of that watcher
+       control-tower --help --markdown               the core's options, as the table in README.md
 
 examples:
   control-tower --broker stdout --plugin inbox=file --plugin.inbox.path inbox
@@ -153,10 +154,9 @@ std::string PluginText(const WatcherKind& kind) {
          std::string(kind.name()) + ", and its options with it.\n" + GroupsText(sample.options);
 }
 
-std::string PluginMarkdown(const WatcherKind& kind) {
-  const Sample sample(kind);
+std::string OptionsMarkdown(const OptionSet& options) {
   std::string out = "| option | variable | default | meaning |\n|---|---|---|---|\n";
-  for (const auto& option : sample.options.all()) {
+  for (const auto& option : options.all()) {
     const auto value = option.default_text().empty() || option.required()
                            ? DefaultOf(option)
                            : "`" + option.default_text() + "`";
@@ -164,6 +164,10 @@ std::string PluginMarkdown(const WatcherKind& kind) {
            Sentence(option) + " |\n";
   }
   return out;
+}
+
+std::string PluginMarkdown(const WatcherKind& kind) {
+  return OptionsMarkdown(Sample(kind).options);
 }
 
 std::string PluginsJson(WatcherKinds kinds) {

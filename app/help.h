@@ -25,6 +25,9 @@ std::string PluginsJson(WatcherKinds kinds);
 std::string PluginText(const WatcherKind& kind);
 std::string PluginMarkdown(const WatcherKind& kind);
 
+// Options as a table in a README.
+std::string OptionsMarkdown(const OptionSet& options);
+
 // What is shown when a configuration is refused.
 std::string ComplaintsText(const Complaints& complaints);
 
