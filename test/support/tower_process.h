@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <optional>
 #include <sstream>
@@ -42,13 +43,17 @@ class TowerProcess {
  public:
   using Variables = std::vector<std::pair<std::string, std::string>>;
 
-  // Its standard output and error go to files in `folder`. `program`: TOWER_BINARY.
+  // Its standard output and error go to files in `folder`. Of this process's environment it sees
+  // only what the sanitizers read.
   TowerProcess(const TempDir& folder, std::vector<std::string> arguments,
                const Variables& variables = {})
       : out_(folder / "stdout"), err_(folder / "stderr") {
     arguments.insert(arguments.begin(), RequiredVariable("TOWER_BINARY"));
     std::vector<std::string> environment;
     for (const auto& [name, value] : variables) environment.push_back(name + "=" + value);
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+      if (std::strstr(*variable, "SAN_OPTIONS=") != nullptr) environment.emplace_back(*variable);
+    }
     std::vector<char*> argv;
     std::vector<char*> envp;
     for (auto& argument : arguments) argv.push_back(argument.data());
