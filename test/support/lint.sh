@@ -31,7 +31,7 @@ format() {
 tidy() {
   sources 'core/*.cpp' 'plugins/*.cpp' 'app/*.cpp' |
     xargs -r -n 1 -P "$(nproc)" clang-tidy -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option 2>&1 |
-    grep -vE '^[0-9]+ warnings? (generated|treated as error)' | awk '!seen[$0]++'
+    grep -vE '^[0-9]+ warnings?.* (generated|treated as error)' | awk '!seen[$0]++'
   [ "${PIPESTATUS[1]}" -eq 0 ]
 }
 
