@@ -154,7 +154,7 @@ Status QueueStore::OpenDatabase() {
   const auto pages = static_cast<std::int64_t>(options_.max_bytes) * 2 / kPageSize + 16384;
   const std::string settings =
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=FAST;"
-      "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=2000;"
+      "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=4000;"
       "PRAGMA max_page_count=" +
       std::to_string(pages);
   if (auto set = database.Execute(settings.c_str()); !set) return set;
