@@ -36,12 +36,16 @@ class Probe final : public Watcher {
   std::string key;
 };
 
-// Its one option has the variable of Probe's api-key when the watchers are x and x-api.
+// `key` has the variable of Probe's api-key when the watchers are x and x-api.
 class Other final : public Watcher {
  public:
-  static void Declare(OptionSet& options, Other& self) { options.Add("key", &self.key, "Key."); }
+  static void Declare(OptionSet& options, Other& self) {
+    options.Add("key", &self.key, "Key.");
+    options.Add("key-file", &self.key_file, "File with a key.");
+  }
   Status Run(WatcherContext&, std::stop_token) override { return Ok(); }
   std::string key;
+  std::string key_file;
 };
 
 constinit WatcherKind probe_kind{"probe", "Looks at things.", &internal::NewWatcherOf<Probe>};
@@ -166,10 +170,12 @@ TEST_CASE("a variable with _FILE reads a file, without its last newline", "[cli]
              ContainsSubstring("plugin.probe.api-key: read /no/such: no such file"));
 }
 
-TEST_CASE("the tokens file is not taken for the file form of an option", "[cli]") {
-  const auto ran = Run({}, {{{"SERVER_TOKENS_FILE", "/no/such/tokens"}}});
+TEST_CASE("an option whose name ends in -file is not the file form of another", "[cli]") {
+  const auto ran = Run({"--plugin=other"}, {{{"PLUGIN_OTHER_KEY_FILE", "/no/such/key"}}});
   REQUIRE(ran.setup);
-  CHECK(ran.settings().http.tokens_file == "/no/such/tokens");
+  const auto& other = dynamic_cast<const Other&>(*ran.setup->watchers[0].watcher);
+  CHECK(other.key_file == "/no/such/key");
+  CHECK(other.key.empty());
 }
 
 TEST_CASE("all faults of all sources are named together", "[cli]") {
