@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <exception>
 #include <iostream>
 #include <stdexcept>
 
@@ -46,8 +45,8 @@ int Run(Setup& setup) {
 
 int main(int argc, char** argv) try {
   ::signal(SIGPIPE, SIG_IGN);
-  mallopt(M_ARENA_MAX, 4);              // or a hundred threads would keep a heap each
-  mallopt(M_TRIM_THRESHOLD, 16 << 20);  // not given back and asked for again with every batch
+  mallopt(M_ARENA_MAX, 4);  // or a hundred threads would keep a heap each
+  mallopt(M_TRIM_THRESHOLD, 16 << 20);
   const auto kinds = tower::WatcherKind::All();
   if (!kinds) throw std::runtime_error(kinds.error().message);
   const auto todo =
