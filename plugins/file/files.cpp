@@ -50,20 +50,6 @@ FileInfo InfoOf(const struct stat& status) {
   return info;
 }
 
-// Renames unless the new name is taken (EEXIST). Returns an errno value, 0 on success.
-int RenameNew(int from, const std::string& name, int to, const std::string& new_name) {
-  if (renameat2(from, name.c_str(), to, new_name.c_str(), RENAME_NOREPLACE) == 0) return 0;
-  if (errno != EINVAL && errno != ENOSYS) return errno;
-  // NFS and others have no such flag: take the name with an empty file, then replace that one.
-  const Fd placeholder(
-      openat(to, new_name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!placeholder) return errno;
-  if (renameat(from, name.c_str(), to, new_name.c_str()) == 0) return 0;
-  const int failed = errno;
-  unlinkat(to, new_name.c_str(), 0);
-  return failed;
-}
-
 // The nth name to try: order.json, order.1722222222123456789.json, order.1722222222123456789-1.json
 std::string NameToTry(const std::string& wanted, const Version& version, int attempt) {
   const auto dot = wanted.rfind('.');
@@ -176,6 +162,23 @@ Result<std::string> ReadAll(int fd, std::uint64_t limit) {
   }
   content.resize(size);
   return content;
+}
+
+int RenameNew(int from, const std::string& name, int to, const std::string& new_name) {
+  if (renameat2(from, name.c_str(), to, new_name.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  return RenameNewByPlaceholder(from, name, to, new_name);
+}
+
+// Takes the name with an empty file, then replaces that one.
+int RenameNewByPlaceholder(int from, const std::string& name, int to, const std::string& new_name) {
+  const Fd placeholder(
+      openat(to, new_name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!placeholder) return errno;
+  if (renameat(from, name.c_str(), to, new_name.c_str()) == 0) return 0;
+  const int failed = errno;
+  unlinkat(to, new_name.c_str(), 0);
+  return failed;
 }
 
 Result<std::string> MoveInto(int from, const std::string& name, int to, const std::string& wanted,

@@ -73,6 +73,11 @@ Result<std::string> ReadAll(int fd, std::uint64_t limit);
 Result<std::string> MoveInto(int from, const std::string& name, int to, const std::string& wanted,
                              const Version& version);
 
+// Renames unless the new name is taken (EEXIST). Returns an errno value, 0 on success.
+int RenameNew(int from, const std::string& name, int to, const std::string& new_name);
+// The same for file systems on which renameat2(2) can't do that, such as NFS.
+int RenameNewByPlaceholder(int from, const std::string& name, int to, const std::string& new_name);
+
 // Deletes `name`, unless it changed after `version` (kConflict).
 Status Delete(int folder, const std::string& name, const Version& version);
 

@@ -59,10 +59,10 @@ Result<Intake::Verdict> Intake::Take(const Place& place, const std::optional<Ver
     return Verdict::kDone;
   }
   if (expected && info->version != *expected) return Verdict::kUnstable;
+  // After an event even an unchanged version is read: the clock of a file system is coarse.
   const Handled* known = ledger_.Find(place.path);
-  if (expected && known != nullptr && known->version == info->version) {
-    return Dispose(place, *known);
-  }
+  const bool unchanged = known != nullptr && known->version == info->version;
+  if (unchanged && (expected || known->digest.empty())) return Dispose(place, *known);
   if (info->version.size == 0 && !expected) return Verdict::kUnstable;
   Handled handled{.version = info->version, .device = info->device, .digest = {}};
   if (info->version.size > settings_.max_size.bytes) {

@@ -167,7 +167,7 @@ void Session::OnFound(std::size_t index, std::vector<Found> found) {
   std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
     return std::tie(a.version.mtime_ns, a.relative) < std::tie(b.version.mtime_ns, b.relative);
   });
-  constexpr std::size_t kMany = 1000;
+  constexpr std::size_t kMany = 100;
   auto& watched = sources_[index];
   if (found.size() >= kMany) {
     tower_.log.Info("many files found", {{"path", watched.source.path()}, {"files", found.size()}});

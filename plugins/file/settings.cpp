@@ -53,8 +53,8 @@ void Settings::Declare(OptionSet& options) {
               "path on the same file system. Never watched.");
   options
       .Add("on-failure", &on_failure,
-           "What becomes of a file that was refused: `keep`, or `move` to `failed-dir`.")
-      .OneOf({"keep", "move"});
+           "What becomes of a file that was refused: `move` to `failed-dir`, or `keep`.")
+      .OneOf({"move", "keep"});
   options.Add("failed-dir", &failed_dir, "Where refused files are moved to, like `done-dir`.");
   options.Check([this] { return CheckFolder("done-dir", done_dir); });
   options.Check([this] { return CheckFolder("failed-dir", failed_dir); });

@@ -21,7 +21,7 @@ struct Settings {
   ByteSize max_size{16ULL << 20U};
   std::string after = "keep";
   std::string done_dir = "done";
-  std::string on_failure = "keep";
+  std::string on_failure = "move";
   std::string failed_dir = "failed";
 
   void Declare(OptionSet& options);

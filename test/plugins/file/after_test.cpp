@@ -165,9 +165,9 @@ TEST_CASE("a bad file is moved to the folder for failures, when asked for", "[fi
   CHECK(inbox.Has("sentinel1.json"));
 }
 
-TEST_CASE("a good file is moved and a bad one kept, or the other way round", "[file]") {
+TEST_CASE("a good file is moved and a bad one kept, when asked for", "[file]") {
   Inbox inbox;
-  REQUIRE(inbox.Watch({{"after", {"move"}}}).WaitForSuccesses(1));
+  REQUIRE(inbox.Watch({{"after", {"move"}}, {"on-failure", {"keep"}}}).WaitForSuccesses(1));
   inbox.WriteText("bad.json", "{1");
   inbox.Drop("good.json", "Good");
   CHECK(inbox.queue.TakeProtocols(1) == Strings{"Good"});
@@ -264,7 +264,7 @@ TEST_CASE("options that make no sense are refused", "[file]") {
 
 TEST_CASE("many files at the start are all taken", "[file]") {
   Inbox inbox;
-  constexpr int kFiles = 1000;
+  constexpr int kFiles = 300;
   for (int i = 0; i < kFiles; ++i)
     inbox.Write(std::to_string(i) + ".json", "P" + std::to_string(i));
   inbox.Watch({{"after", {"delete"}}});

@@ -77,8 +77,10 @@ class Inbox {
     return *watcher;
   }
   WatcherHarness& Make(WatcherHarness::Options options = {}) {
-    WatcherHarness::Options all = {
-        {"path", {path()}}, {"settle", {"1ms"}}, {"rescan-interval", {"1h"}}};
+    WatcherHarness::Options all = {{"path", {path()}},
+                                   {"settle", {"1ms"}},
+                                   {"rescan-interval", {"1h"}},
+                                   {"on-failure", {"keep"}}};
     for (auto& option : options) all.push_back(std::move(option));
     watcher.reset();
     watcher = std::make_unique<WatcherHarness>(queue, "file", all);

@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <cerrno>
 #include <set>
 
 #include "plugins/file/files.h"
@@ -94,6 +95,21 @@ TEST_CASE("a file that changed since is neither moved nor deleted", "[file]") {
   CHECK(Delete(folder->get(), "a", Inspect(folder->get(), "a")->version));
   CHECK_FALSE(std::filesystem::exists(dir / "a"));
   CHECK(std::filesystem::is_empty(dir / "done"));
+}
+
+TEST_CASE("a rename never overwrites, where the kernel can't promise that too", "[file]") {
+  TempDir dir;
+  const auto folder = OpenFolder(dir.path().string());
+  const auto rename_new = GENERATE(&RenameNew, &RenameNewByPlaceholder);
+  dir.Write("a", "A");
+  dir.Write("b", "B");
+  CHECK(rename_new(folder->get(), "a", folder->get(), "b") == EEXIST);
+  CHECK(rename_new(folder->get(), "missing", folder->get(), "c") == ENOENT);
+  CHECK_FALSE(std::filesystem::exists(dir / "c"));
+  CHECK(rename_new(folder->get(), "a", folder->get(), "c") == 0);
+  CHECK(ReadFile(dir / "c") == "A");
+  CHECK(ReadFile(dir / "b") == "B");
+  CHECK_FALSE(std::filesystem::exists(dir / "a"));
 }
 
 TEST_CASE("what was handled is written and read back", "[file]") {

@@ -129,6 +129,10 @@ TEST_CASE("a file over max-size is refused unread", "[file]") {
   CHECK(inbox.NothingMore());
   CHECK(watcher.rejected.value() == 1);
   CHECK_THAT(inbox.logs.text(), ContainsSubstring("larger than max-size"));
+  const int fd = open((inbox / "large.json").c_str(), O_WRONLY | O_CLOEXEC);
+  close(fd);
+  CHECK(inbox.NothingMore());
+  CHECK(watcher.rejected.value() == 1);
 }
 
 TEST_CASE("an empty file is given time, then refused", "[file]") {
