@@ -72,8 +72,9 @@ void Publisher::Impl::SetState(bool connected, std::string error) {
 void Publisher::Impl::Run() {
   while (!stopped_.load()) {
     if (connected_) {
-      Turn();
-      if (draining_.load() && Done()) break;
+      const bool draining = draining_.load();  // before the queue is asked for the last time
+      Turn(draining);
+      if (draining && Done()) break;
     } else if (draining_.load()) {
       break;
     } else {

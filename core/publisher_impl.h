@@ -42,7 +42,7 @@ class Publisher::Impl {
   bool Done() const;
 
   // One round while connected: send, wait, hear, settle.
-  void Turn();
+  void Turn(bool draining);
   Status Fill();
   bool HasRoom() const;
   bool TakeMore();

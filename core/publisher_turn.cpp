@@ -22,12 +22,12 @@ bool BySeq(const Outgoing& a, const Outgoing& b) { return a.trigger.seq < b.trig
 
 }  // namespace
 
-void Publisher::Impl::Turn() {
+void Publisher::Impl::Turn(bool draining) {
   now_ = steady_clock::now();
   more_ = drained_ = false;
   ReleaseRefused();
   Status s = Fill();
-  if (s) {
+  if (s && !(draining && Done())) {
     events_.clear();
     s = broker_->Wait(WaitTime(), wakeup_.fd(), events_);
     wakeup_.Clear();

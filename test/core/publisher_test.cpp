@@ -206,9 +206,9 @@ TEST_CASE("a refused trigger survives a lost connection", "[publisher]") {
   house.Put(2);
   house.publisher->Start();
   REQUIRE(house.broker.AwaitPublished(2));
+  house.broker.ConfirmAll(true);
   house.broker.Refuse(1);
   house.broker.Disconnect("gone");
-  house.broker.ConfirmAll(true);
   REQUIRE(house.Drained());
 }
 
@@ -240,6 +240,7 @@ TEST_CASE("the one trigger that closes the channel is found and given up, no oth
   REQUIRE(house.broker.AwaitPublished(10));
   house.broker.Reset(406, "message too large");
   // Now one by one, whatever else is queued.
+  REQUIRE(house.broker.AwaitPublished(11));
   house.Put(1, 10);
   for (std::size_t n = 0; n < 6; ++n) {
     REQUIRE(house.broker.AwaitPublished(11 + n));
@@ -248,8 +249,8 @@ TEST_CASE("the one trigger that closes the channel is found and given up, no oth
     house.broker.Confirm(n + 1);
   }
   REQUIRE(house.broker.AwaitPublished(17));
-  house.broker.Reset(406, "message too large");
   house.broker.ConfirmAll(true);
+  house.broker.Reset(406, "message too large");
   REQUIRE(house.Drained());
   for (std::size_t n = 0; n < 10; ++n) {
     if (n != 6) CHECK(house.Becomes(uuids[n], TriggerState::kPublished));
@@ -283,8 +284,8 @@ TEST_CASE("a channel closed for another reason blames no trigger", "[publisher]"
   house.broker.Reset(404, "no exchange 'x'");
   REQUIRE(house.broker.AwaitConnects(2));  // which declares the exchange again
   REQUIRE(house.broker.AwaitPublished(2));
-  house.broker.Reset(404, "no exchange 'x'");
   house.broker.ConfirmAll(true);
+  house.broker.Reset(404, "no exchange 'x'");
   REQUIRE(house.Drained());
   CHECK(house.queue->Stats().undeliverable == 0);
   CHECK(house.logs.text().find("no exchange 'x'") != std::string::npos);
