@@ -245,7 +245,11 @@ TEST_CASE("a folder may be given twice, and each file is taken once", "[file]") 
 TEST_CASE("a folder that is deleted and made again is watched again", "[file]") {
   Inbox inbox;
   const std::string mode = GENERATE("auto", "poll");
-  auto& watcher = inbox.Watch({{"mode", {mode}}, {"poll-interval", {"10ms"}}});
+  // With a second path: were there none to watch, if only for a moment, Run would end.
+  const auto other = inbox.dir / "other";
+  std::filesystem::create_directory(other);
+  auto& watcher =
+      inbox.Watch({{"path", {inbox.path(), other}}, {"mode", {mode}}, {"poll-interval", {"10ms"}}});
   REQUIRE(watcher.WaitForSuccesses(1));
   inbox.Drop("a.json", "A");
   CHECK(inbox.queue.TakeProtocols(1) == Strings{"A"});
