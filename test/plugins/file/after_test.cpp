@@ -151,6 +151,18 @@ TEST_CASE("a file that comes again is taken again where files are moved away", "
   }
 }
 
+TEST_CASE("a file that comes again is taken again even where the first one could not be moved",
+          "[file]") {
+  Inbox inbox;
+  inbox.WriteText("done", "in the way");
+  inbox.Watch({{"after", {"move"}}});
+  for (int i = 0; i < 3; ++i) {
+    inbox.Drop("a.json", "A");
+    CHECK(inbox.queue.TakeProtocols(1) == Strings{"A"});
+  }
+  CHECK(inbox.NothingMore());
+}
+
 TEST_CASE("a bad file is moved to the folder for failures, when asked for", "[file]") {
   Inbox inbox;
   auto& watcher = inbox.Watch({{"on-failure", {"move"}}, {"failed-dir", {"bad"}}});

@@ -145,6 +145,17 @@ TEST_CASE("an empty file is given time, then refused", "[file]") {
   CHECK(inbox.queue.TakeProtocols(1) == Strings{"A"});
 }
 
+TEST_CASE("an empty file may be one whose writer comes back", "[file]") {
+  Inbox inbox;
+  auto& watcher = inbox.Watch({{"settle", {"1h"}}});
+  REQUIRE(watcher.WaitForSuccesses(1));
+  inbox.WriteText("a.json", "");
+  CHECK(inbox.NothingMore());
+  inbox.Write("a.json", "A");
+  CHECK(inbox.queue.TakeProtocols(1) == Strings{"A"});
+  CHECK(watcher.rejected.value() == 0);
+}
+
 TEST_CASE("a uuid that is known with other content refuses the file, not the watcher", "[file]") {
   Inbox inbox;
   auto& watcher = inbox.Watch();
