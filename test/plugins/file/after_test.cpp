@@ -98,7 +98,7 @@ TEST_CASE("a file is deleted after its triggers are in the queue", "[file]") {
     CHECK(inbox.queue.TakeProtocols(1) == Strings{"Same"});
     CHECK(inbox.Loses("same.json"));
   }
-  CHECK(std::filesystem::is_empty(inbox.path()));
+  CHECK(Eventually([&] { return std::filesystem::is_empty(inbox.path()); }));
   CHECK(Eventually([&] { return CheckpointsOf(inbox) == 0; }));
 }
 
