@@ -2,13 +2,13 @@
 
 #include <pthread.h>
 
-#include <algorithm>
 #include <exception>
 #include <mutex>
-#include <random>
 #include <stop_token>
 #include <thread>
 #include <utility>
+
+#include "core/backoff.h"
 
 namespace tower {
 namespace {
@@ -23,27 +23,6 @@ double UnixSeconds() {
 void NameThisThread(const std::string& name) {
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
 }
-
-// Between half of a time that doubles with each failure and all of it, so that what failed together
-// does not come back together.
-class Backoff {
- public:
-  Backoff(std::chrono::milliseconds lowest, std::chrono::milliseconds highest)
-      : lowest_(lowest), highest_(highest), next_(std::min(lowest, highest)) {}
-
-  void Reset() { next_ = std::min(lowest_, highest_); }
-  std::chrono::milliseconds Next() {
-    const auto full = next_;
-    next_ = next_ > highest_ / 2 ? highest_ : next_ * 2;
-    return std::chrono::milliseconds(
-        std::uniform_int_distribution<std::int64_t>(full.count() / 2, full.count())(random_));
-  }
-
- private:
-  const std::chrono::milliseconds lowest_, highest_;
-  std::chrono::milliseconds next_;
-  std::mt19937_64 random_{std::random_device{}()};
-};
 
 struct Supervised {
   Supervised(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher_to_run,
