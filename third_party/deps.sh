@@ -9,7 +9,8 @@ packages_for() {
     # dpkg-dev unpacks Debian's source packages where upstream can't be reached (fetch.sh).
     build)
       echo g++ binutils cmake ninja-build git ca-certificates dpkg-dev debian-archive-keyring libssl-dev librabbitmq-dev \
-        libsqlite3-dev zlib1g-dev rapidjson-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libexpected-dev
+        libsqlite3-dev zlib1g-dev libzstd-dev rapidjson-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev \
+        libexpected-dev
       ;;
     run) docker_engine || echo rabbitmq-server amqp-tools ;;
     test) echo rabbitmq-server ;;
