@@ -1,8 +1,9 @@
-// cpp-httplib is the server: it parses requests, dispatches, reads bodies and writes answers.
-// Before it stands a guard for what its releases leave open: http_listener (accept errors, the cap
-// on connections), http_connection (deadlines of whole requests), http_head and http_chunks
-// (framing). Of its classes, only Server's process_request and hooks, and Stream, are used, which
-// are the same in 0.41.0 and 0.53.1.
+// cpp-httplib decodes targets and queries, dispatches and writes answers. The rest of the server is
+// ours: http_listener (accept errors, the cap on connections), http_loop (connections and their
+// deadlines), http_reader, http_head and http_chunks (framing, read strictly). cpp-httplib is shown
+// the request line alone: what its releases do with headers and bodies differs. Of its classes,
+// only Server's process_request and hooks, and Stream, are used, which are the same in 0.41.0 and
+// 0.53.1.
 #include "core/http.h"
 
 #include <httplib.h>
@@ -11,9 +12,9 @@
 #include <exception>
 #include <new>
 
-#include "core/http_connection.h"
 #include "core/http_head.h"
 #include "core/http_listener.h"
+#include "core/http_loop.h"
 #include "core/http_routes.h"
 #include "core/http_tokens.h"
 
@@ -21,43 +22,30 @@ namespace tower {
 namespace {
 
 constexpr std::string_view kTooLarge = "the body is larger than server.max-body";
-constexpr std::size_t kKeptBody = 65536;  // memory that a connection keeps for its next body
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-// One request and its answer, on the stack of the thread that serves the connection.
-struct Exchange {
-  HttpConnection& connection;
-  const HttpPeer& peer;
-  HttpHead head = {};
-  std::optional<HttpRefusal> refusal = {};  // of the guard
-  HttpPattern* pattern = nullptr;
-  const HttpRoute* route = nullptr;  // set when the request may be handled
-  HttpRequest request = {};
-  std::string body = {};
-  int status = 0;
-  bool close = false;   // after the answer
-  bool unread = false;  // the client may still be sending
-};
-
-// What cpp-httplib reads a request from and writes the answer to.
+// What cpp-httplib reads the request line from and writes the answer to.
 class ExchangeStream final : public httplib::Stream {
  public:
-  explicit ExchangeStream(const Exchange& exchange) : exchange_(exchange) {}
-
-  // A refused request is not shown to cpp-httplib; it still answers it.
-  void Begin() { refused_ = exchange_.refusal ? "GET / HTTP/1.1\r\n\r\n" : ""; }
+  // A refused request is not shown; it still gets its answer.
+  explicit ExchangeStream(HttpExchange& exchange)
+      : exchange_(exchange),
+        line_(exchange.reader.refusal() ? "GET / HTTP/1.1" : exchange.reader.request_line()) {}
 
   bool is_readable() const override { return false; }
   bool wait_readable() const override { return true; }
   bool wait_writable() const override { return true; }
   ssize_t read(char* to, std::size_t size) override {
-    if (!exchange_.refusal) return exchange_.connection.Read(to, size);
-    size = std::min(size, refused_.size());
-    std::copy_n(refused_.data(), size, to);
-    refused_.remove_prefix(size);
-    return static_cast<ssize_t>(size);
+    const auto copied = line_.copy(to, size);
+    line_.remove_prefix(copied);
+    const auto more = std::min(size - copied, end_.size());
+    std::copy_n(end_.data(), more, to + copied);
+    end_.remove_prefix(more);
+    return static_cast<ssize_t>(copied + more);
   }
   ssize_t write(const char* bytes, std::size_t size) override {
-    return exchange_.connection.Write({bytes, size}) ? static_cast<ssize_t>(size) : -1;
+    exchange_.answer.append(bytes, size);
+    return static_cast<ssize_t>(size);
   }
   void get_remote_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
   void get_local_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
@@ -65,8 +53,9 @@ class ExchangeStream final : public httplib::Stream {
   time_t duration() const override { return 0; }
 
  private:
-  const Exchange& exchange_;
-  std::string_view refused_;
+  HttpExchange& exchange_;
+  std::string_view line_;
+  std::string_view end_ = "\r\n\r\n";
 };
 
 // RFC 9112, section 3.2.2: `GET http://host/path` means /path.
@@ -102,7 +91,7 @@ void Render(HttpResponse from, httplib::Response& to) {
 
 }  // namespace
 
-class HttpServer::Impl final : private httplib::Server {
+class HttpServer::Impl final : private httplib::Server, public HttpService {
  public:
   Impl(HttpServerOptions options, Logger log, Metrics& metrics)
       : options_(std::move(options)), log_(std::move(log)), routes_(metrics) {
@@ -114,21 +103,25 @@ class HttpServer::Impl final : private httplib::Server {
   HttpListener* listener() noexcept { return listener_.get(); }
 
  private:
-  using Reader = httplib::ContentReader;
+  // HttpService.
+  void Answer(HttpExchange& exchange) override;
+  void Replace(HttpExchange& exchange, HttpResponse&& response) override;
+  void Count(HttpExchange& exchange, HttpExchange::Clock::time_point now) noexcept override;
 
   void SetHooks();
-  void Serve(HttpPeer& peer) noexcept;
-  bool Process(Exchange& exchange, ExchangeStream& stream);
+  void Process(HttpExchange& exchange);
+  std::optional<HttpResponse> Respond(HttpExchange& exchange, const httplib::Request& from);
 
   // Each is an answer where the request must not go further.
-  std::optional<HttpResponse> Admit(Exchange& exchange, const httplib::Request& from) const;
+  std::optional<HttpResponse> Admit(HttpExchange& exchange, const httplib::Request& from);
   std::optional<HttpResponse> CheckToken(const HttpHead& head, HttpRequest& request) const;
   std::optional<HttpResponse> CheckBody(const HttpHead& head, const HttpRoute& route,
                                         HttpRequest& request) const;
-  HttpResponse Run(const Exchange& exchange) const;
-  HttpResponse ReadAndRun(Exchange& exchange, const Reader& reader) const;
+  HttpResponse Run(HttpExchange& exchange) const;
 
-  static thread_local Exchange* current_;  // of this thread
+  // Of this thread.
+  static thread_local HttpExchange* current_;
+  static thread_local HttpResponse* replacement_;
 
   const HttpServerOptions options_;
   const Logger log_;
@@ -137,7 +130,8 @@ class HttpServer::Impl final : private httplib::Server {
   std::unique_ptr<HttpListener> listener_;  // last: its threads use all of the above
 };
 
-thread_local Exchange* HttpServer::Impl::current_ = nullptr;
+thread_local HttpExchange* HttpServer::Impl::current_ = nullptr;
+thread_local HttpResponse* HttpServer::Impl::replacement_ = nullptr;
 
 Status HttpServer::Impl::Start() {
   if (!options_.tokens_file.empty()) {
@@ -145,126 +139,111 @@ Status HttpServer::Impl::Start() {
     if (!tokens) return tokens.error();
     tokens_ = std::move(*tokens);
   }
-  listener_ = std::make_unique<HttpListener>(
-      HttpListener::Options{options_.host, static_cast<int>(options_.port),
-                            static_cast<std::size_t>(options_.max_connections),
-                            !tokens_ && !options_.allow_anonymous},
-      [this](HttpPeer& peer) { Serve(peer); }, log_);
+  HttpListener::Options options;
+  options.host = options_.host;
+  options.port = static_cast<int>(options_.port);
+  options.max_connections = static_cast<std::size_t>(options_.max_connections);
+  options.loopback_only = !tokens_ && !options_.allow_anonymous;
+  options.loop = {options_.idle_timeout, options_.request_timeout, options_.max_body};
+  listener_ = std::make_unique<HttpListener>(std::move(options), *this, log_);
   return listener_->Start();
 }
 
 void HttpServer::Impl::SetHooks() {
-  set_payload_max_length(options_.max_body + kKeptBody);  // ReadAndRun knows the limit itself
-  // Before the client is told to go on with its body: 100, or the status of the answer.
-  set_expect_100_continue_handler([this](const httplib::Request& from, httplib::Response& to) {
-    auto refused = Admit(*current_, from);
-    if (!refused) return 100;
-    Render(std::move(*refused), to);
-    return to.status;
-  });
   set_pre_routing_handler([this](const httplib::Request& from, httplib::Response& to) {
     auto& exchange = *current_;
-    if (exchange.route == nullptr) {
-      if (auto refused = Admit(exchange, from)) {
-        Render(std::move(*refused), to);
-        return HandlerResponse::Handled;
-      }
-    }
-    if (!exchange.route->options.content_types.empty()) return HandlerResponse::Unhandled;
-    Render(Run(exchange), to);
+    auto response =
+        replacement_ != nullptr ? std::optional(std::move(*replacement_)) : Respond(exchange, from);
+    exchange.interim = !response;
+    Render(std::move(response).value_or(HttpResponse{}), to);
     return HandlerResponse::Handled;
   });
-  const auto handle = [this](const httplib::Request&, httplib::Response& to, const Reader& reader) {
-    Render(ReadAndRun(*current_, reader), to);
-  };
-  Post(".*", handle);  // what comes here was routed by Admit
-  Put(".*", handle);
-  Patch(".*", handle);
-  Delete(".*", handle);
   set_error_handler([](const httplib::Request&, httplib::Response& to) {
     if (!to.body.empty()) return;
     Render(Problem(to.status, "the request could not be read"), to);
-    current_->close = current_->unread = true;
+    current_->close = true;
   });
   set_post_routing_handler([this](const httplib::Request&, httplib::Response& to) {
     auto& exchange = *current_;
     exchange.status = to.status;
-    if (exchange.refusal || !exchange.connection.EndBody()) exchange.unread = true;
-    if (exchange.unread || !exchange.head.keep_alive || listener_->draining())
+    const auto& reader = exchange.reader;
+    if (reader.refusal() || !reader.complete() || !reader.head().keep_alive ||
+        listener_->draining()) {
       exchange.close = true;
+    }
     to.headers.erase("Keep-Alive");
     to.headers.erase("Accept-Ranges");
     to.headers.erase("Connection");
     if (exchange.close) to.headers.emplace("Connection", "close");
-    if (!to.has_header("Content-Length")) {  // so after a WebSocket handshake that leads nowhere
+    if (!to.has_header("Content-Length")) {
       to.headers.emplace("Content-Length", std::to_string(to.body.size()));
     }
   });
 }
 
-void HttpServer::Impl::Serve(HttpPeer& peer) noexcept {
-  try {
-    HttpConnection connection(peer.fd, options_.idle_timeout, options_.request_timeout, peer.busy);
-    Exchange exchange{connection, peer};
-    ExchangeStream stream(exchange);
-    if (peer.over_limit) {
-      exchange.refusal = HttpRefusal{503, "there are server.max-connections connections already"};
-      if (Process(exchange, stream)) connection.Linger();
-      return;
-    }
-    while (connection.ReadHead(exchange.head, exchange.refusal)) {
-      if (!Process(exchange, stream)) return;
-      if (exchange.unread) connection.Linger();
-      if (exchange.close) return;
-      connection.Finish();
-      peer.busy.store(false);  // before the look at draining: Drain looks the other way round
-      if (listener_->draining()) return;
-    }
-  } catch (const std::exception& error) {
-    log_.Error("a connection was given up", {{"exception", error.what()}});
-  }
-}
-
-// False: the answer could not be sent.
-bool HttpServer::Impl::Process(Exchange& exchange, ExchangeStream& stream) {
-  static const std::string kNoAddress;
+void HttpServer::Impl::Answer(HttpExchange& exchange) {
   exchange.pattern = &routes_.unmatched();
-  exchange.route = nullptr;
-  exchange.status = 500;
-  exchange.close = exchange.unread = false;
-  stream.Begin();
-  current_ = &exchange;
-  bool ignored = false;  // Exchange::close says it
-  const bool sent = process_request(stream, kNoAddress, 0, kNoAddress, 0, false, ignored,
-                                    [](httplib::Request& request) { request.ranges.clear(); });
-  current_ = nullptr;
-  const auto began = exchange.connection.began();
-  const auto end = HttpConnection::Clock::now();
-  const auto took = began == HttpConnection::Clock::time_point{} ? end - end : end - began;
-  exchange.pattern->Count(exchange.refusal ? "other" : exchange.head.method, exchange.status,
-                          std::chrono::duration<double>(took).count());
-  return sent;
+  Process(exchange);
+  if (!exchange.interim) return;
+  const auto& head = exchange.reader.head();
+  const bool asks = head.Count("Expect") > 0 && exchange.reader.request_line().ends_with("1.1");
+  exchange.answer = asks ? kContinue : "";
 }
 
-std::optional<HttpResponse> HttpServer::Impl::Admit(Exchange& exchange,
-                                                    const httplib::Request& from) const {
-  if (exchange.refusal) {
-    const auto& [status, detail] = *exchange.refusal;
-    return status == 503 ? Retryable(detail) : Problem(status, detail);
+void HttpServer::Impl::Replace(HttpExchange& exchange, HttpResponse&& response) {
+  replacement_ = &response;
+  Process(exchange);
+  replacement_ = nullptr;
+}
+
+void HttpServer::Impl::Process(HttpExchange& exchange) {
+  static const std::string kNoAddress;
+  ExchangeStream stream(exchange);
+  current_ = &exchange;
+  bool ignored = false;  // HttpExchange::close says it
+  process_request(stream, kNoAddress, 0, kNoAddress, 0, false, ignored, nullptr);
+  current_ = nullptr;
+}
+
+void HttpServer::Impl::Count(HttpExchange& exchange, HttpExchange::Clock::time_point now) noexcept {
+  const auto took =
+      exchange.began == HttpExchange::Clock::time_point{} ? now - now : now - exchange.began;
+  exchange.pattern->Count(exchange.reader.refusal() ? "other" : exchange.reader.head().method,
+                          exchange.status, std::chrono::duration<double>(took).count());
+}
+
+// Nothing: the request may be handled, but its body is still to come.
+std::optional<HttpResponse> HttpServer::Impl::Respond(HttpExchange& exchange,
+                                                      const httplib::Request& from) {
+  if (auto refused = Admit(exchange, from)) return refused;
+  const bool wants_body = !exchange.route->options.content_types.empty();
+  if (wants_body && !exchange.reader.complete()) return std::nullopt;
+  if (wants_body) exchange.request.body = exchange.reader.body();
+  return Run(exchange);
+}
+
+std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange,
+                                                    const httplib::Request& from) {
+  exchange.route = nullptr;
+  exchange.pattern = &routes_.unmatched();
+  if (const auto& refusal = exchange.reader.refusal()) {
+    return refusal->status == 503 ? Retryable(refusal->detail)
+                                  : Problem(refusal->status, refusal->detail);
   }
+  const auto& head = exchange.reader.head();
   auto& request = exchange.request;
   request = HttpRequest{};
-  request.head_ = &exchange.head;
+  request.exchange_ = &exchange;
   request.path = PathOf(from.path);
-  request.peer = exchange.peer.address;
-  request.method = exchange.head.method == "HEAD" ? "GET" : exchange.head.method;
+  request.peer = exchange.peer;
+  request.method = head.method == "HEAD" ? "GET" : head.method;
   request.query.assign(from.params.begin(), from.params.end());
 
   auto* pattern = routes_.Find(request.path, request.param);
   if (pattern != nullptr) exchange.pattern = pattern;
   const auto* route = pattern != nullptr ? pattern->Find(request.method) : nullptr;
   if (route == nullptr || !route->options.open) {
-    if (auto refused = CheckToken(exchange.head, request)) return refused;
+    if (auto refused = CheckToken(head, request)) return refused;
   }
   if (pattern == nullptr) return Problem(404, "there is nothing at this path");
   if (route == nullptr) {
@@ -274,7 +253,7 @@ std::optional<HttpResponse> HttpServer::Impl::Admit(Exchange& exchange,
   }
   if (!route->options.open && listener_->draining()) return Retryable("control-tower is stopping");
   if (!route->options.content_types.empty()) {
-    if (auto refused = CheckBody(exchange.head, *route, request)) return refused;
+    if (auto refused = CheckBody(head, *route, request)) return refused;
   }
   exchange.route = route;
   return std::nullopt;
@@ -313,30 +292,15 @@ std::optional<HttpResponse> HttpServer::Impl::CheckBody(const HttpHead& head,
   return std::nullopt;
 }
 
-HttpResponse HttpServer::Impl::ReadAndRun(Exchange& exchange, const Reader& reader) const {
-  auto& body = exchange.body;
-  body.clear();
-  if (body.capacity() > kKeptBody) body.shrink_to_fit();
-  bool too_large = false;
-  const bool complete = reader([&](const char* bytes, std::size_t size) {
-    too_large = size > options_.max_body - body.size();
-    if (!too_large) body.append(bytes, size);
-    return !too_large;
-  });
-  if (too_large) return Problem(413, kTooLarge);
-  if (exchange.connection.late()) return Problem(408, "the body did not arrive in time");
-  if (!complete) return Problem(400, "the body did not arrive as its headers say");
-  exchange.request.body = body;
-  return Run(exchange);
-}
-
-HttpResponse HttpServer::Impl::Run(const Exchange& exchange) const {
+HttpResponse HttpServer::Impl::Run(HttpExchange& exchange) const {
   try {
     return exchange.route->handler(exchange.request);
   } catch (const std::bad_alloc&) {
+    exchange.deferred = false;
     log_.Error("out of memory while answering", {{"route", exchange.pattern->text()}});
     return Retryable("out of memory");
   } catch (const std::exception& error) {
+    exchange.deferred = false;
     log_.Error("a request failed",
                {{"route", exchange.pattern->text()}, {"exception", error.what()}});
     return Problem(500, "something went wrong here; the log says what");
@@ -371,10 +335,17 @@ void HttpServer::Stop() {
 }
 
 std::optional<std::string_view> HttpRequest::Header(std::string_view name) const {
-  return head_->Find(name);
+  return exchange_->reader.head().Find(name);
 }
 
-std::size_t HttpRequest::HeaderCount(std::string_view name) const { return head_->Count(name); }
+std::size_t HttpRequest::HeaderCount(std::string_view name) const {
+  return exchange_->reader.head().Count(name);
+}
+
+HttpLater HttpRequest::Defer() const {
+  exchange_->deferred = true;
+  return exchange_->later;
+}
 
 bool HttpRequest::HasQuery(std::string_view name) const {
   return std::any_of(query.begin(), query.end(),

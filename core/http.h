@@ -25,7 +25,36 @@
 
 namespace tower {
 
-struct HttpHead;
+struct HttpExchange;
+struct HttpMailbox;
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// Lets an answer go that was held back. To be called once, by any thread; may outlive the server.
+class HttpLater {
+ public:
+  void Send() const;                      // the answer that the handler returned
+  void Send(HttpResponse instead) const;  // another one
+
+ private:
+  friend class HttpLoop;
+  friend struct HttpExchange;
+  friend struct HttpMailbox;
+  struct Ticket {
+    std::uint64_t connection = 0, turn = 0;
+  };
+  HttpLater() = default;
+  HttpLater(std::shared_ptr<HttpMailbox> mailbox, Ticket ticket)
+      : mailbox_(std::move(mailbox)), ticket_(ticket) {}
+  void Post(std::optional<HttpResponse> instead) const;
+  std::shared_ptr<HttpMailbox> mailbox_;
+  Ticket ticket_;
+};
 
 // A request, as a handler sees it. Views stay good until the handler returns.
 class HttpRequest {
@@ -44,16 +73,13 @@ class HttpRequest {
   std::size_t HeaderCount(std::string_view name) const;
   bool HasQuery(std::string_view name) const;
 
+  // For a handler that would have to wait: the answer that it returns is held back until HttpLater
+  // is told, which may be before it returns.
+  HttpLater Defer() const;
+
  private:
   friend class HttpServer;
-  const HttpHead* head_ = nullptr;
-};
-
-struct HttpResponse {
-  int status = 200;
-  std::string content_type = "application/json";
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;
+  HttpExchange* exchange_ = nullptr;
 };
 
 // An answer of application/problem+json; the title is the status in words. With `faults`, `errors`
@@ -88,8 +114,8 @@ class HttpServer {
   ~HttpServer();  // Stop()
 
   // Before Start. `pattern` is a path in which one segment may be {name}. A route for GET answers
-  // HEAD too. The handler runs on a connection's thread, several at a time; what it throws becomes
-  // a plain 500.
+  // HEAD too. Handlers run on a few threads that serve all connections, several at a time: one must
+  // not wait, but Defer its answer. What it throws becomes a plain 500.
   void Route(std::string_view method, std::string_view pattern, Handler handler,
              HttpRouteOptions options = {});
 

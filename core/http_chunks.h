@@ -1,6 +1,5 @@
-// The framing of a chunked body (RFC 9112, section 7.1), checked byte by byte as it passes on to
-// cpp-httplib, which decodes it: 0.41.0 takes `0x3` and `-3` for sizes. Also tells where the body
-// ends.
+// The framing of a chunked body (RFC 9112, section 7.1), byte by byte. cpp-httplib is not asked:
+// 0.41.0 takes `0x3` and `-3` for sizes.
 #ifndef CORE_HTTP_CHUNKS_H_
 #define CORE_HTTP_CHUNKS_H_
 
@@ -17,6 +16,8 @@ class HttpChunks {
   std::uint64_t Next() const noexcept;
   // False: this is not a chunked body. `bytes` has at most Next() bytes.
   bool Accept(std::string_view bytes) noexcept;
+  // What comes next is of the body itself, not of its framing.
+  bool in_data() const noexcept { return state_ == State::kData; }
   bool done() const noexcept { return state_ == State::kDone; }
 
  private:

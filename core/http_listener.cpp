@@ -20,9 +20,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kBacklog = 1024;              // the kernel cuts it to net.core.somaxconn
-constexpr std::size_t kRefusers = 8;        // threads that tell clients over the limit so
-constexpr auto kIdleWorker = 10s;           // then a thread without a connection ends
+constexpr int kBacklog = 1024;  // the kernel cuts it to net.core.somaxconn
+constexpr std::size_t kMaxLoops = 4;
+constexpr std::size_t kRefused = 64;        // connections over the limit that are told so
 constexpr auto kPauseAfterError = 100ms;    // out of descriptors or memory
 constexpr auto kPauseBeforeReopening = 1s;  // the listening socket broke
 constexpr rlim_t kOtherFiles = 128;         // descriptors that are no connections
@@ -90,8 +90,8 @@ void AllowFiles(std::size_t connections, const Logger& log) {
 
 }  // namespace
 
-HttpListener::HttpListener(Options options, std::function<void(HttpPeer&)> serve, Logger log)
-    : options_(std::move(options)), serve_(std::move(serve)), log_(std::move(log)) {}
+HttpListener::HttpListener(Options options, HttpService& service, Logger log)
+    : options_(std::move(options)), service_(service), log_(std::move(log)) {}
 
 HttpListener::~HttpListener() { Stop(); }
 
@@ -100,7 +100,17 @@ Status HttpListener::Start() {
   if (auto opened = Open(); !opened) return opened;
   port_ = PortOf(listen_fd_);
   AllowFiles(options_.max_connections, log_);
-  accept_thread_ = std::thread([this] { AcceptLoop(); });
+  try {
+    const auto count = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxLoops);
+    while (loops_.size() < count) {
+      loops_.push_back(std::make_unique<HttpLoop>(options_.loop, service_, open_, log_));
+    }
+    accept_thread_ = std::thread([this] { AcceptLoop(); });
+  } catch (const std::system_error& error) {
+    close(listen_fd_);
+    listen_fd_ = -1;
+    return Error{ErrorCode::kUnavailable, std::string("start the HTTP server: ") + error.what()};
+  }
   return Ok();
 }
 
@@ -144,7 +154,6 @@ void HttpListener::AcceptLoop() {
     poll(ready, 2, -1);
     if (stopping_.load()) break;
     if (ready[0].revents != 0 && !AcceptOne() && !Reopen()) break;
-    JoinFinished();
   }
   if (listen_fd_ >= 0) close(listen_fd_);
 }
@@ -153,14 +162,12 @@ void HttpListener::AcceptLoop() {
 bool HttpListener::AcceptOne() {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
-  const int fd = accept4(listen_fd_, reinterpret_cast<sockaddr*>(&address), &size, SOCK_CLOEXEC);
+  const int fd = accept4(listen_fd_, reinterpret_cast<sockaddr*>(&address), &size,
+                         SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd >= 0) {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    auto peer = std::make_unique<HttpPeer>();
-    peer->fd = fd;
-    peer->address = TextOf(address);
-    Dispatch(std::move(peer));
+    Dispatch(fd, TextOf(address));
     return true;
   }
   switch (errno) {
@@ -193,84 +200,21 @@ bool HttpListener::Reopen() {
   }
 }
 
-void HttpListener::Dispatch(std::unique_ptr<HttpPeer> peer) {
-  const std::lock_guard lock(mutex_);
-  peer->over_limit = peers_.size() >= options_.max_connections;
-  if (peers_.size() >= options_.max_connections + kRefusers) {
-    close(peer->fd);
+void HttpListener::Dispatch(int fd, std::string address) {
+  const auto open = open_.load();
+  if (open >= options_.max_connections + kRefused) {
+    close(fd);
     return;
   }
-  peers_.push_back(std::move(peer));
-  const auto added = std::prev(peers_.end());
-  waiting_.push_back(added);
-  if (idle_ >= waiting_.size()) {
-    work_.notify_one();
-  } else if (!AddWorker()) {
-    waiting_.pop_back();
-    Close(added);
-  }
-}
-
-// Requires mutex_. False when the system has no more threads.
-bool HttpListener::AddWorker() {
-  workers_.emplace_back();
-  const auto self = std::prev(workers_.end());
-  try {
-    *self = std::thread([this, self] { Work(self); });
-    return true;
-  } catch (const std::system_error& error) {
-    workers_.erase(self);
-    log_.Warn("a connection was refused: no more threads", {{"error", error.what()}});
-    return false;
-  }
-}
-
-void HttpListener::Work(std::list<std::thread>::iterator self) {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    ++idle_;
-    const bool found =
-        work_.wait_for(lock, kIdleWorker, [this] { return stopping_.load() || !waiting_.empty(); });
-    --idle_;
-    if (!found) break;
-    if (waiting_.empty()) return;  // Stop joins it
-    const auto peer = waiting_.front();
-    waiting_.pop_front();
-    lock.unlock();
-    serve_(**peer);
-    lock.lock();
-    Close(peer);
-  }
-  if (!stopping_.load()) finished_.splice(finished_.end(), workers_, self);
-}
-
-// Requires mutex_: Stop and Drain must never shut down a descriptor that is someone else's by now.
-void HttpListener::Close(Peers::iterator peer) {
-  close((*peer)->fd);
-  const bool earlier = (*peer)->earlier;
-  peers_.erase(peer);
-  if (earlier && --earlier_ == 0) drained_.notify_all();
-}
-
-void HttpListener::JoinFinished() {
-  std::list<std::thread> finished;
-  {
-    const std::lock_guard lock(mutex_);
-    finished.swap(finished_);
-  }
-  for (auto& thread : finished) thread.join();
+  auto& loop = *loops_[next_loop_++ % loops_.size()];
+  loop.Add(fd, std::move(address), open >= options_.max_connections);
 }
 
 void HttpListener::Drain(std::chrono::milliseconds grace) {
-  std::unique_lock lock(mutex_);
   if (!draining_.exchange(true)) {
-    for (const auto& peer : peers_) {
-      peer->earlier = true;
-      if (!peer->busy.load()) shutdown(peer->fd, SHUT_RD);
-    }
-    earlier_ = peers_.size();
+    for (const auto& loop : loops_) loop->Drain(drain_);
   }
-  drained_.wait_for(lock, grace, [this] { return earlier_ == 0; });
+  drain_.Await(grace);
 }
 
 void HttpListener::Stop() {
@@ -278,15 +222,7 @@ void HttpListener::Stop() {
   draining_.store(true);
   wakeup_.Signal();
   if (accept_thread_.joinable()) accept_thread_.join();
-  std::list<std::thread> workers;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& peer : peers_) shutdown(peer->fd, SHUT_RDWR);
-    workers.splice(workers.end(), workers_);
-    workers.splice(workers.end(), finished_);
-  }
-  work_.notify_all();
-  for (auto& thread : workers) thread.join();
+  loops_.clear();
 }
 
 }  // namespace tower

@@ -18,6 +18,13 @@ constexpr std::size_t kReadBytes = 4 << 20;
 constexpr auto kSettleDelay = std::chrono::milliseconds(50);
 constexpr auto kRetryDelay = std::chrono::seconds(1);
 
+Error Full() {
+  return {ErrorCode::kFull,
+          "the queue is full (queue.max-bytes); it empties as the broker takes messages"};
+}
+
+Error Closed() { return {ErrorCode::kStopped, "the queue is closed"}; }
+
 }  // namespace
 
 std::string_view ToString(TriggerState state) noexcept {
@@ -66,17 +73,31 @@ bool TriggerQueue::Impl::HasRoom(std::int64_t bytes) const {
   return backlog_.bytes() + pending_bytes_ + bytes <= static_cast<std::int64_t>(options_.max_bytes);
 }
 
+Status TriggerQueue::Impl::CheckSize(const PutRequest& request) const {
+  if (request.bytes <= static_cast<std::int64_t>(options_.max_bytes)) return Ok();
+  return Error{ErrorCode::kInvalid,
+               "the batch is larger than the whole queue may be (queue.max-bytes)"};
+}
+
+// Requires mutex_.
+void TriggerQueue::Impl::Enqueue(PutRequest& request) {
+  pending_.push_back(&request);
+  pending_bytes_ += request.bytes;
+  if (!writer_idle_) return;
+  writer_idle_ = false;
+  writer_wake_.notify_one();
+}
+
 Status TriggerQueue::Impl::WaitForRoom(std::unique_lock<std::mutex>& lock,
                                        const PutRequest& request, const std::stop_token& stop) {
   const auto done = [&] { return closing_ || HasRoom(request.bytes); };
   while (true) {
     if (stop.stop_requested()) return Error{ErrorCode::kStopped, "stop requested"};
-    if (closing_) return Error{ErrorCode::kStopped, "the queue is closed"};
+    if (closing_) return Closed();
     if (HasRoom(request.bytes)) return Ok();
     const auto deadline = request.options.deadline;
     if (deadline && SteadyClock::now() >= *deadline) {
-      return Error{ErrorCode::kFull,
-                   "the queue is full (queue.max-bytes); it empties as the broker takes messages"};
+      return Full();
     }
     if (deadline) {
       room_.wait_until(lock, stop, *deadline, done);
@@ -89,20 +110,12 @@ Status TriggerQueue::Impl::WaitForRoom(std::unique_lock<std::mutex>& lock,
 Result<Receipt> TriggerQueue::Impl::Put(std::span<const Trigger> batch, const PutOptions& options,
                                         const std::stop_token& stop) {
   while (true) {
-    PutRequest request(batch, options);
-    if (request.bytes > static_cast<std::int64_t>(options_.max_bytes)) {
-      return Error{ErrorCode::kInvalid,
-                   "the batch is larger than the whole queue may be (queue.max-bytes)"};
-    }
+    WaitingPut request(batch, options);
+    if (auto fits = CheckSize(request); !fits) return fits.error();
     {
       std::unique_lock lock(mutex_);
       if (auto room = WaitForRoom(lock, request, stop); !room) return room.error();
-      pending_.push_back(&request);
-      pending_bytes_ += request.bytes;
-      if (writer_idle_) {
-        writer_idle_ = false;
-        writer_wake_.notify_one();
-      }
+      Enqueue(request);
     }
     request.Wait();
     if (request.result || request.result.error().code != ErrorCode::kFull) {
@@ -115,6 +128,28 @@ Result<Receipt> TriggerQueue::Impl::Put(std::span<const Trigger> batch, const Pu
     room_.wait_until(lock, stop, retry, [&] { return closing_; });
     if (stop.stop_requested()) return Error{ErrorCode::kStopped, "stop requested"};
   }
+}
+
+std::vector<Uuid> TriggerQueue::Impl::Submit(std::span<const Trigger> batch,
+                                             const PutOptions& options, PutDone done) {
+  auto request = SubmittedPut::Make(batch, options, std::move(done));
+  auto uuids = request->uuids();
+  auto accepted = CheckSize(*request);
+  if (accepted) {
+    const std::lock_guard lock(mutex_);
+    if (closing_) {
+      accepted = Closed();
+    } else if (!HasRoom(request->bytes)) {
+      accepted = Full();
+    } else {
+      Enqueue(*request.release());
+    }
+  }
+  if (request != nullptr) {
+    request->result = accepted.error();
+    request.release()->Finish();
+  }
+  return uuids;
 }
 
 // --- The consumer --------------------------------------------------------------------------------
@@ -236,6 +271,10 @@ Result<std::unique_ptr<TriggerQueue>> TriggerQueue::Open(const QueueOptions& opt
 Result<Receipt> TriggerQueue::Put(std::span<const Trigger> batch, const PutOptions& options,
                                   std::stop_token stop) {
   return impl_->Put(batch, options, stop);
+}
+std::vector<Uuid> TriggerQueue::Submit(std::span<const Trigger> batch, const PutOptions& options,
+                                       PutDone done) {
+  return impl_->Submit(batch, options, std::move(done));
 }
 Result<std::vector<AcceptedTrigger>> TriggerQueue::Take(
     std::size_t limit, std::stop_token stop,

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -55,6 +56,9 @@ struct Receipt {
   bool repeated = false;    // all of it was on disk already, by key or by uuid; nothing was stored
 };
 
+// Hears what Put would have returned.
+using PutDone = std::function<void(Result<Receipt>)>;
+
 // What became of one trigger at the broker.
 struct Outcome {
   std::int64_t seq = 0;
@@ -101,6 +105,13 @@ class TriggerQueue {
   // the whole queue may be).
   Result<Receipt> Put(std::span<const Trigger> batch, const PutOptions& options,
                       std::stop_token stop = {});
+
+  // The same for a caller that must not wait. Returns the uuids that the triggers get, unless they
+  // turn out to be known by key; keeps nothing of its arguments. `done` is called exactly once: by
+  // the writer's thread, or by this call where the batch is refused at once (a full queue is kFull
+  // at once, `deadline` is of no meaning). It must be quick, must not throw, and must not call the
+  // queue.
+  std::vector<Uuid> Submit(std::span<const Trigger> batch, const PutOptions& options, PutDone done);
 
   // Up to `limit` triggers past the read position, in order; waits until there is one. Empty when
   // stop was requested or the deadline passed. The read position is in memory: a restart begins at

@@ -27,6 +27,7 @@ class TriggerQueue::Impl {
 
   Result<Receipt> Put(std::span<const Trigger> batch, const PutOptions& options,
                       const std::stop_token& stop);
+  std::vector<Uuid> Submit(std::span<const Trigger> batch, const PutOptions& options, PutDone done);
   Result<std::vector<AcceptedTrigger>> Take(
       std::size_t limit, const std::stop_token& stop,
       std::optional<std::chrono::steady_clock::time_point> deadline);
@@ -45,6 +46,8 @@ class TriggerQueue::Impl {
   Status WaitForRoom(std::unique_lock<std::mutex>& lock, const PutRequest& request,
                      const std::stop_token& stop);
   bool HasRoom(std::int64_t bytes) const;
+  Status CheckSize(const PutRequest& request) const;
+  void Enqueue(PutRequest& request);
   // The writer.
   void Write();
   bool WaitForWork(std::unique_lock<std::mutex>& lock);

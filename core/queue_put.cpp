@@ -76,18 +76,42 @@ PutRequest::PutRequest(std::span<const Trigger> batch, const PutOptions& put_opt
   }
 }
 
-void PutRequest::Wait() noexcept {
-  done.Wait();
-  if (first_ != nullptr) first_->done.Set();
-  if (second_ != nullptr) second_->done.Set();
+SubmittedPut::SubmittedPut(std::span<const Trigger> batch, const PutOptions& put_options,
+                           PutDone done)
+    : PutRequest(batch, put_options),
+      done_(std::move(done)),
+      checkpoints_(put_options.checkpoints.begin(), put_options.checkpoints.end()) {
+  text_.reserve(options.source.size() + options.key.size() + options.fingerprint.size() +
+                options.traceparent.size() + options.tracestate.size());
+  for (auto* view : {&options.source, &options.key, &options.fingerprint, &options.traceparent,
+                     &options.tracestate}) {
+    Own(*view);
+  }
+  options.checkpoints = checkpoints_;
 }
 
-void PutRequest::WakeAll(std::span<PutRequest* const> requests) noexcept {
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (2 * i + 1 < requests.size()) requests[i]->first_ = requests[2 * i + 1];
-    if (2 * i + 2 < requests.size()) requests[i]->second_ = requests[2 * i + 2];
-  }
-  if (!requests.empty()) requests.front()->done.Set();
+std::unique_ptr<SubmittedPut> SubmittedPut::Make(std::span<const Trigger> batch,
+                                                 const PutOptions& put_options, PutDone done) {
+  return std::unique_ptr<SubmittedPut>(new SubmittedPut(batch, put_options, std::move(done)));
+}
+
+// text_ has room: what was appended before does not move.
+void SubmittedPut::Own(std::string_view& view) {
+  const auto at = text_.size();
+  text_ += view;
+  view = std::string_view(text_).substr(at);
+}
+
+std::vector<Uuid> SubmittedPut::uuids() const {
+  std::vector<Uuid> all;
+  all.reserve(rows.size());
+  for (const auto& row : rows) all.push_back(row.trigger.uuid);
+  return all;
+}
+
+void SubmittedPut::Finish() noexcept {
+  const std::unique_ptr<SubmittedPut> self(this);
+  done_(std::move(result));
 }
 
 Status StoreRequest(QueueStore& store, PutRequest& request, std::int64_t now_ms) {

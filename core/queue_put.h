@@ -1,9 +1,11 @@
-// One call of Put, as the queue's writer sees it.
+// One call of Put or Submit, as the queue's writer sees it.
 #ifndef CORE_QUEUE_PUT_H_
 #define CORE_QUEUE_PUT_H_
 
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/once_event.h"
@@ -11,25 +13,49 @@
 
 namespace tower {
 
-// Lives on the stack of the caller of Put, who waits for `done`.
-struct PutRequest {
+class PutRequest {
+ public:
   PutRequest(std::span<const Trigger> batch, const PutOptions& put_options);
+  virtual ~PutRequest() = default;
+  PutRequest(const PutRequest&) = delete;
+  PutRequest& operator=(const PutRequest&) = delete;
 
-  const PutOptions& options;
+  // Tells the caller that `result` is there. The request may be gone when it returns.
+  virtual void Finish() noexcept = 0;
+
+  PutOptions options;
   std::vector<QueueRow> rows;
   std::vector<bool> chosen;  // whether the sender gave the uuid
   std::vector<bool> known;   // whether the trigger was on disk before
   std::int64_t bytes = 0;    // of all rows, as SizeOf counts
   Result<Receipt> result;
-  OnceEvent done;
-  // Waits for `done`, then wakes those that the writer told this one to wake: it wakes one of a
-  // round, which wakes two, which wake four. So the next round begins sooner.
-  void Wait() noexcept;
-  static void WakeAll(std::span<PutRequest* const> requests) noexcept;
+};
+
+// Lives on the stack of a caller that waits.
+class WaitingPut final : public PutRequest {
+ public:
+  using PutRequest::PutRequest;
+  void Finish() noexcept override { done_.Set(); }
+  void Wait() noexcept { done_.Wait(); }
 
  private:
-  PutRequest* first_ = nullptr;
-  PutRequest* second_ = nullptr;
+  OnceEvent done_;
+};
+
+// Owns all that it refers to, and deletes itself once `done` was called.
+class SubmittedPut final : public PutRequest {
+ public:
+  static std::unique_ptr<SubmittedPut> Make(std::span<const Trigger> batch,
+                                            const PutOptions& put_options, PutDone done);
+  void Finish() noexcept override;
+  std::vector<Uuid> uuids() const;
+
+ private:
+  SubmittedPut(std::span<const Trigger> batch, const PutOptions& put_options, PutDone done);
+  void Own(std::string_view& view);
+  PutDone done_;
+  std::string text_;  // what the views of `options` are of
+  std::vector<CheckpointChange> checkpoints_;
 };
 
 // Stores the request within the store's open transaction, unless it is known already, and fills in

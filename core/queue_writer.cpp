@@ -136,7 +136,7 @@ void TriggerQueue::Impl::Publish(std::vector<PutRequest*>& requests, const Statu
   if (!outcome) {
     for (auto* request : requests) request->result = outcome.error();
   }
-  PutRequest::WakeAll(requests);  // they are gone from here on
+  for (auto* request : requests) request->Finish();  // they are gone from here on
 }
 
 void TriggerQueue::Impl::HandOver(std::vector<PutRequest*>& requests) {

@@ -22,7 +22,6 @@ namespace {
 constexpr std::string_view kSource = "http";
 constexpr std::string_view kNdjson = "application/x-ndjson";
 constexpr std::size_t kMaxKey = 255;
-constexpr std::chrono::milliseconds kWaitForRoom{500};  // then the client is told to come again
 
 // 2024-05-01T09:30:00.000Z (RFC 3339).
 std::string TimeText(std::chrono::sys_time<std::chrono::milliseconds> time) {
@@ -65,7 +64,28 @@ bool IsArray(std::string_view json) {
   return first != std::string_view::npos && json[first] == '[';
 }
 
-class TriggerApi {
+// 202, for one trigger or for a batch.
+HttpResponse Accepted(std::span<const Uuid> uuids, bool batch) {
+  HttpResponse response;
+  response.status = 202;
+  auto& body = response.body;
+  if (!batch) {
+    const auto uuid = uuids.front().ToString();
+    body = "{\"uuid\":\"" + uuid + "\",\"status\":\"queued\"}\n";
+    response.headers.emplace_back("Location", "/triggers/" + uuid);
+    return response;
+  }
+  body.reserve(uuids.size() * (Uuid::kTextSize + 3) + 64);
+  body = "{\"uuids\":[";
+  for (const auto& uuid : uuids) {
+    if (body.back() != '[') body += ',';
+    body += '"' + uuid.ToString() + '"';
+  }
+  body += "],\"status\":\"queued\"}\n";
+  return response;
+}
+
+class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
  public:
   TriggerApi(TriggerQueue& queue, Metrics& metrics)
       : queue_(queue),
@@ -86,7 +106,7 @@ class TriggerApi {
                               {{"source", std::string(kSource)}, {"reason", std::string(reason)}});
   }
   HttpResponse PostBatch(const HttpRequest& request);
-  Result<Receipt> Put(const HttpRequest& request, std::span<const Trigger> triggers);
+  HttpResponse Put(const HttpRequest& request, std::span<const Trigger> triggers, bool batch);
   HttpResponse Invalid(const Faults& faults);
   HttpResponse Refused(const Error& error, std::size_t triggers);
 
@@ -123,7 +143,9 @@ HttpResponse TriggerApi::Refused(const Error& error, std::size_t triggers) {
   }
 }
 
-Result<Receipt> TriggerApi::Put(const HttpRequest& request, std::span<const Trigger> triggers) {
+// The answer goes out once the triggers are on disk.
+HttpResponse TriggerApi::Put(const HttpRequest& request, std::span<const Trigger> triggers,
+                             bool batch) {
   std::string key;
   std::string fingerprint;
   PutOptions options{.source = kSource, .key = {}, .fingerprint = {}};
@@ -140,10 +162,18 @@ Result<Receipt> TriggerApi::Put(const HttpRequest& request, std::span<const Trig
     const auto state = request.Header("tracestate");
     if (state && IsTracestate(*state)) options.tracestate = *state;
   }
-  options.deadline = std::chrono::steady_clock::now() + kWaitForRoom;
-  auto receipt = queue_.Put(triggers, options);
-  if (receipt && !receipt->repeated) accepted_.Add(triggers.size());
-  return receipt;
+  auto done = [api = shared_from_this(), later = request.Defer(), batch,
+               count = triggers.size()](const Result<Receipt>& receipt) {
+    if (!receipt) {
+      later.Send(api->Refused(receipt.error(), count));
+    } else if (receipt->repeated) {
+      later.Send(Accepted(receipt->uuids, batch));
+    } else {
+      api->accepted_.Add(count);
+      later.Send();
+    }
+  };
+  return Accepted(queue_.Submit(triggers, options, std::move(done)), batch);
 }
 
 HttpResponse TriggerApi::Post(const HttpRequest& request) {
@@ -159,32 +189,14 @@ HttpResponse TriggerApi::Post(const HttpRequest& request) {
   if (request.content_type == kNdjson || IsArray(request.body)) return PostBatch(request);
   const auto trigger = Trigger::Parse(request.body);
   if (!trigger) return Invalid(trigger.error());
-  const auto receipt = Put(request, std::span(&*trigger, 1));
-  if (!receipt) return Refused(receipt.error(), 1);
-  const auto uuid = receipt->uuids.front().ToString();
-  HttpResponse response;
-  response.status = 202;
-  response.body = "{\"uuid\":\"" + uuid + "\",\"status\":\"queued\"}\n";
-  response.headers.emplace_back("Location", "/triggers/" + uuid);
-  return response;
+  return Put(request, std::span(&*trigger, 1), false);
 }
 
 HttpResponse TriggerApi::PostBatch(const HttpRequest& request) {
   const auto triggers = request.content_type == kNdjson ? ParseTriggerLines(request.body)
                                                         : ParseTriggers(request.body);
   if (!triggers) return Invalid(triggers.error());
-  const auto receipt = Put(request, *triggers);
-  if (!receipt) return Refused(receipt.error(), triggers->size());
-  HttpResponse response;
-  response.status = 202;
-  response.body = "{\"uuids\":[";
-  response.body.reserve(response.body.size() + receipt->uuids.size() * (Uuid::kTextSize + 3) + 32);
-  for (const auto& uuid : receipt->uuids) {
-    if (response.body.back() != '[') response.body += ',';
-    response.body += '"' + uuid.ToString() + '"';
-  }
-  response.body += "],\"status\":\"queued\"}\n";
-  return response;
+  return Put(request, *triggers, true);
 }
 
 HttpResponse TriggerApi::Get(const HttpRequest& request) const {

@@ -6,7 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <future>
-#include <latch>
+#include <optional>
 #include <thread>
 
 #include "core/http.h"
@@ -22,7 +22,7 @@ using Catch::Matchers::ContainsSubstring;
 
 constexpr std::string_view kGet = "GET /open HTTP/1.1\r\nHost: t\r\n\r\n";
 
-// /open and /closed answer at once; POST /wait answers when `go` is counted down.
+// /open and /closed answer at once; POST /wait after Release.
 struct WaitServer : HttpFixture {
   explicit WaitServer(HttpServerOptions given = {}) : HttpFixture(std::move(given)) {
     server->Route("GET", "/open", [](const HttpRequest&) { return HttpResponse{}; },
@@ -33,16 +33,17 @@ struct WaitServer : HttpFixture {
       return response;
     });
     server->Route("POST", "/wait",
-                  [this](const HttpRequest&) {
+                  [this](const HttpRequest& request) {
+                    held.emplace(request.Defer());
                     ++waiting;
-                    go.wait();
                     return HttpResponse{};
                   },
                   {.content_types = {"application/json"}});
     Start();
   }
+  void Release() { held->Send(); }
   std::atomic<int> waiting = 0;
-  std::latch go{1};
+  std::optional<HttpLater> held;  // of one request; once `waiting` counts it
 };
 
 TEST_CASE("a request that drips in is cut at the deadline of the whole", "[http]") {
@@ -76,7 +77,7 @@ TEST_CASE("the time of a handler is no part of the deadline", "[http]") {
   std::jthread release([&] {
     Eventually([&] { return fixture.waiting == 1; });
     std::this_thread::sleep_for(300ms);  // longer than both limits
-    fixture.go.count_down();
+    fixture.Release();
   });
   CHECK(client.PostJson("/wait", "{}")->status == 200);
 }
@@ -276,7 +277,7 @@ TEST_CASE("draining finishes what is at hand and refuses what is new", "[http]")
   CHECK(closed.Header("Retry-After") == "1");
   CHECK(drained.wait_for(0s) == std::future_status::timeout);
 
-  fixture.go.count_down();
+  fixture.Release();
   const auto answer = busy.Receive();
   REQUIRE(answer);
   CHECK(answer->status == 200);
@@ -284,6 +285,55 @@ TEST_CASE("draining finishes what is at hand and refuses what is new", "[http]")
   drained.get();
   fixture.server->Stop();
   CHECK_THROWS(HttpClient(fixture.port()));
+}
+
+TEST_CASE("an answer that was held back may be told at any time", "[http]") {
+  HttpFixture fixture;
+  std::optional<HttpLater> held;
+  std::atomic<int> waiting = 0;
+  fixture.server->Route("GET", "/at-once", [](const HttpRequest& request) {
+    request.Defer().Send();  // before the answer is there
+    return HttpResponse{.body = "planned"};
+  });
+  fixture.server->Route("GET", "/replaced", [](const HttpRequest& request) {
+    request.Defer().Send(Problem(503, "the disk is full"));
+    return HttpResponse{.body = "planned"};
+  });
+  fixture.server->Route("GET", "/thrown", [](const HttpRequest& request) -> HttpResponse {
+    request.Defer().Send();
+    throw std::runtime_error("no");
+  });
+  fixture.server->Route("GET", "/late", [&](const HttpRequest& request) {
+    held.emplace(request.Defer());
+    ++waiting;
+    return HttpResponse{.body = "planned"};
+  });
+  fixture.Start();
+  HttpClient client(fixture.port());
+  for (int i = 0; i < 3; ++i) {  // on one connection: none may take the answer of another
+    CHECK(client.Request("GET", "/at-once")->body == "planned");
+    CHECK(client.Request("GET", "/thrown")->status == 500);
+    const auto replaced = client.Request("GET", "/replaced");
+    CHECK(replaced->status == 503);
+    CHECK_THAT(replaced->body, ContainsSubstring("the disk is full"));
+  }
+  client.Send("GET /late HTTP/1.1\r\nHost: t\r\n\r\nGET /at-once HTTP/1.1\r\nHost: t\r\n\r\n");
+  REQUIRE(Eventually([&] { return waiting == 1; }));
+  held->Send(HttpResponse{.status = 202, .body = "late"});
+  CHECK(client.Receive()->body == "late");
+  CHECK(client.Receive()->body == "planned");
+  // A client that is gone, then a server that is gone.
+  {
+    HttpClient gone(fixture.port());
+    gone.Send("GET /late HTTP/1.1\r\nHost: t\r\n\r\n");
+    REQUIRE(Eventually([&] { return waiting == 2; }));
+  }
+  held->Send();
+  client.Send("GET /late HTTP/1.1\r\nHost: t\r\n\r\n");
+  REQUIRE(Eventually([&] { return waiting == 3; }));
+  fixture.server.reset();
+  held->Send();
+  CHECK(client.ClosedByServer());
 }
 
 TEST_CASE("draining ends with its grace, and stopping cuts who is left", "[http]") {

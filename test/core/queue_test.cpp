@@ -9,7 +9,9 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <map>
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -360,6 +362,61 @@ TEST_CASE("a consumer that lags reads from the file without gap or repeat", "[qu
     f.Settle(taken);
   }
   CHECK(f.queue->Stats().depth == 0);
+}
+
+TEST_CASE("what was submitted is told once it is on disk", "[queue]") {
+  Fixture fixture;
+  fixture.Open();
+  std::promise<Result<Receipt>> first;
+  std::vector<Uuid> uuids;
+  {
+    // Nothing of these is needed once the call has returned.
+    const auto triggers = std::vector{MakeTrigger(1), MakeTrigger(2)};
+    const std::string source = "a source that is long enough to be on the heap";
+    const std::string key = "a key that is long enough to be on the heap as well";
+    const std::vector<CheckpointChange> changes = {{"mark", "17"}};
+    uuids = fixture.queue->Submit(triggers, {.source = source, .key = key, .checkpoints = changes},
+                                  [&](Result<Receipt> receipt) { first.set_value(receipt); });
+  }
+  const auto receipt = first.get_future().get();
+  REQUIRE(receipt);
+  CHECK(receipt->uuids == uuids);
+  CHECK_FALSE(receipt->repeated);
+  const auto taken = fixture.Take();
+  REQUIRE(taken.size() == 2);
+  CHECK(taken[1].uuid == uuids[1]);
+  CHECK(fixture.queue->Checkpoint(taken[0].source, "mark").value() == "17");
+
+  const auto again = std::vector{MakeTrigger(1), MakeTrigger(2)};
+  std::promise<Result<Receipt>> second;
+  fixture.queue->Submit(
+      again,
+      {.source = taken[0].source, .key = "a key that is long enough to be on the heap as well"},
+      [&](Result<Receipt> repeated) { second.set_value(repeated); });
+  const auto repeated = second.get_future().get();
+  REQUIRE(repeated);
+  CHECK(repeated->repeated);
+  CHECK(repeated->uuids == uuids);
+}
+
+TEST_CASE("a submission that can't be taken is refused at once", "[queue]") {
+  Fixture fixture;
+  fixture.options.max_bytes = 3000;
+  fixture.Open();
+  const auto submit = [&](std::size_t padding) {
+    const auto trigger = MakeTrigger(1, {}, padding);
+    auto outcome = std::make_shared<std::promise<Result<Receipt>>>();
+    auto future = outcome->get_future();
+    fixture.queue->Submit(std::span(&trigger, 1), {.source = "test"},
+                          [outcome](Result<Receipt> receipt) { outcome->set_value(receipt); });
+    return future.get();
+  };
+  CHECK(submit(2000));
+  CHECK(submit(2000).error().code == ErrorCode::kFull);
+  CHECK(submit(4000).error().code == ErrorCode::kInvalid);
+  CHECK(submit(10));
+  fixture.queue->Close();
+  CHECK(submit(10).error().code == ErrorCode::kStopped);
 }
 
 TEST_CASE("a waiting consumer is woken by a commit", "[queue]") {

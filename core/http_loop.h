@@ -1,0 +1,174 @@
+// A thread that serves many connections of the HTTP server: epoll(7), no call that waits, and the
+// clock. A request as a whole has a deadline from its first byte, so a client that drips bytes is
+// cut like one that sends none; the time until its answer is known is no part of it.
+#ifndef CORE_HTTP_LOOP_H_
+#define CORE_HTTP_LOOP_H_
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/http.h"
+#include "core/http_reader.h"
+#include "core/log.h"
+#include "core/wakeup.h"
+
+namespace tower {
+
+class HttpPattern;
+struct HttpMailbox;
+struct HttpRoute;
+
+// One request and its answer.
+struct HttpExchange {
+  explicit HttpExchange(std::uint64_t max_body) : reader(max_body) {}
+  using Clock = std::chrono::steady_clock;
+
+  HttpReader reader;
+  std::string peer;           // the client's address, without port
+  Clock::time_point began{};  // when its first byte had come
+
+  // What the service answers.
+  std::string answer;     // bytes to send
+  bool interim = false;   // they are not the answer itself: the body is still to come
+  bool close = false;     // after the answer
+  bool deferred = false;  // the answer is held back until it is told
+  HttpLater later;        // for HttpRequest::Defer; its turn counts the requests
+
+  // Of the service.
+  HttpPattern* pattern = nullptr;
+  const HttpRoute* route = nullptr;  // set when the request may be handled
+  HttpRequest request;
+  int status = 0;
+};
+
+// What the loop asks for answers. Called by several threads, each with exchanges of its own; must
+// not wait.
+class HttpService {
+ public:
+  virtual ~HttpService() = default;
+  // The request is complete, refused, or its head is there and its body not yet. In the last case
+  // there may be no answer yet.
+  virtual void Answer(HttpExchange& exchange) = 0;
+  // Another answer in the place of the one that was held back.
+  virtual void Replace(HttpExchange& exchange, HttpResponse&& response) = 0;
+  // The answer is on its way.
+  virtual void Count(HttpExchange& exchange, HttpExchange::Clock::time_point now) noexcept = 0;
+};
+
+// Counts the connections that are to end before the server may.
+class HttpDrain {
+ public:
+  void Add(std::size_t count);
+  void Done(std::size_t count = 1);
+  // False: they were not all done within `time`.
+  bool Await(std::chrono::milliseconds time);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable done_;
+  std::size_t count_ = 0;
+};
+
+class HttpLoop {
+ public:
+  struct Options {
+    std::chrono::milliseconds idle, request;  // as in HttpServerOptions
+    std::uint64_t max_body = 0;
+  };
+  // `open` counts the connections of all loops.
+  HttpLoop(Options options, HttpService& service, std::atomic<std::size_t>& open, Logger log);
+  ~HttpLoop();  // cuts every connection; joins the thread
+  HttpLoop(const HttpLoop&) = delete;
+  HttpLoop& operator=(const HttpLoop&) = delete;
+
+  // Of one connection over the limit only the refusal is said. Takes the socket, a non-blocking
+  // one. Thread-safe.
+  void Add(int fd, std::string address, bool over_limit);
+  // From now on connections end with their answer; those without a request end at once. Tells
+  // `drain` of each that was there. Thread-safe.
+  void Drain(HttpDrain& drain);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  enum class State { kReading, kDeferred, kWriting, kLingering };
+  struct Connection {
+    Connection(std::uint64_t max_body, int socket) : exchange(max_body), fd(socket) {}
+    HttpExchange exchange;
+    const int fd;
+    std::uint64_t id = 0;
+    State state = State::kReading;
+    bool readable = false;      // as far as is known
+    bool hung_up = false;       // the client sends no more
+    bool earlier = false;       // it was there when Drain was called
+    std::size_t sent = 0;       // of exchange.answer
+    std::size_t discarded = 0;  // bytes, while lingering
+    std::string rest;           // received behind the request at hand
+    Clock::time_point deadline = Clock::time_point::max();
+  };
+  using Connections = std::unordered_map<std::uint64_t, std::unique_ptr<Connection>>;
+  using Ticket = HttpLater::Ticket;
+  struct NewConnection {
+    int fd;
+    std::string address;
+    bool over_limit;
+  };
+  friend struct HttpMailbox;
+
+  void Run();
+  void Wait();
+  bool OpenMail();  // false: stop
+  void Accept(NewConnection&& added);
+  void Finish(const Ticket& ticket, std::optional<HttpResponse>&& instead);
+  void BeginDrain(HttpDrain& drain);
+  void CheckDeadlines();
+
+  // Does all that can be done for a connection now.
+  void Drive(std::uint64_t id);
+  // Each false: nothing more can be done for the connection now, or it is gone.
+  bool Step(Connection& connection);
+  std::size_t Read(Connection& connection);
+  bool Receive(Connection& connection);
+  bool Consume(Connection& connection, std::string_view bytes);
+  bool Send(Connection& connection);
+  bool Discard(Connection& connection);
+
+  bool Respond(Connection& connection);
+  void BeginSending(Connection& connection);
+  bool EndAnswer(Connection& connection);
+  void SetDeadline(Connection& connection, Clock::time_point deadline);
+  void Close(Connection& connection);
+
+  const Options options_;
+  HttpService& service_;
+  std::atomic<std::size_t>& open_;
+  const Logger log_;
+  const std::shared_ptr<HttpMailbox> mailbox_;
+
+  // Used only by the thread.
+  const int epoll_;
+  const std::unique_ptr<char[]> scratch_;
+  Connections connections_;
+  std::uint64_t next_id_ = 1;
+  bool may_wait_ = false;
+  std::vector<std::uint64_t> again_;  // connections that have had their turn and want another
+  Clock::time_point next_deadline_ = Clock::time_point::max();
+  HttpDrain* drain_ = nullptr;
+
+  std::thread thread_;
+};
+
+}  // namespace tower
+
+#endif  // CORE_HTTP_LOOP_H_

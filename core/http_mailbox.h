@@ -1,0 +1,42 @@
+// What other threads have for a loop of the HTTP server.
+#ifndef CORE_HTTP_MAILBOX_H_
+#define CORE_HTTP_MAILBOX_H_
+
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/http_loop.h"
+#include "core/wakeup.h"
+
+namespace tower {
+
+// Thread-safe. Outlives the loop where an answer is still held back.
+struct HttpMailbox {
+  struct Letters {
+    std::vector<HttpLoop::NewConnection> added;
+    std::vector<std::pair<HttpLater::Ticket, std::optional<HttpResponse>>> finished;
+    HttpDrain* drain = nullptr;
+    bool stop = false;
+    bool empty() const { return added.empty() && finished.empty() && drain == nullptr && !stop; }
+  };
+
+  template <typename Write>
+  void Post(Write write) {
+    const std::lock_guard lock(mutex);
+    write(letters);
+    if (!asleep) return;
+    asleep = false;
+    wakeup.Signal();
+  }
+
+  std::mutex mutex;
+  Letters letters;
+  bool asleep = false;  // the loop waits, and has to be woken
+  Wakeup wakeup;
+};
+
+}  // namespace tower
+
+#endif  // CORE_HTTP_MAILBOX_H_
