@@ -104,7 +104,10 @@ Status AmqpBroker::Topology() {
 Error AmqpBroker::TopologyError(std::string_view what, const std::string& name,
                                 const Error& error) const {
   std::string advice;
-  switch (connection_.close_code()) {
+  auto code = connection_.close_code();
+  // RabbitMQ 4.0 says it with another code than 3.x.
+  if (error.message.find("unknown exchange type") != std::string::npos) code = kCommandInvalid;
+  switch (code) {
     case kNotFound:
       advice = options_.declare ? "create what is missing" : "create it, or set amqp.declare=true";
       break;

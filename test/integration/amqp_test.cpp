@@ -220,12 +220,17 @@ TEST_CASE("an exchange that vanishes resets the channel, and tags start anew", "
   REQUIRE(site.Await(Kind::kConfirmed, 1));
 }
 
+// Node-wide; RabbitMQ 4.0 reads it from a persistent term that 3.x does not have.
+void SetMaxMessageSize(int bytes) {
+  const auto size = std::to_string(bytes);
+  Ctl("eval 'application:set_env(rabbit, max_message_size, " + size +
+      "), persistent_term:put(max_message_size, " + size + ").'");
+}
+
 TEST_CASE("a body over the broker's limit resets the channel and is the only one given up",
           "[amqp]") {
-  const std::string before = Ctl("eval 'application:get_env(rabbit, max_message_size).'");
-  const AtEnd restore{
-      [] { Ctl("eval 'application:set_env(rabbit, max_message_size, 134217728).'"); }};
-  Ctl("eval 'application:set_env(rabbit, max_message_size, 2000).'");
+  const AtEnd restore{[] { SetMaxMessageSize(16 << 20); }};  // the default of 4.0
+  SetMaxMessageSize(2000);
   Site site("oversize");
   Metrics metrics;
   auto queue = TriggerQueue::Open({.path = ":memory:"}, Logger(), metrics);
