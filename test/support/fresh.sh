@@ -95,8 +95,9 @@ use_make_run() {
   done
   sed -n '/control-tower starts now/,/its arrival/p' "$root/run.log"
 
-  in_root bash -c 'cd /src && cp test/support/example.json build/inbox/ && test/support/post.sh test/support/example.json' |
-    tee "$root/post.log" | head -n 1
+  in_root bash -c 'cd /src && cp test/support/example.json build/inbox/ && test/support/post.sh test/support/example.json' \
+    >"$root/post.log"
+  head -n 1 "$root/post.log"
   grep -q '^HTTP/1.1 202' "$root/post.log" || die "the POST was not answered with 202, see $root/post.log"
   for ((try = 0; ; try++)); do
     in_root bash -c 'cd /src && test/support/rabbitmq.sh build/rabbitmq ctl -q list_queues name messages' >"$root/queues.log"
