@@ -156,8 +156,18 @@ std::vector<Uuid> TriggerQueue::Impl::Submit(std::span<const Trigger> batch,
 
 Result<std::vector<AcceptedTrigger>> TriggerQueue::Impl::TryTake(std::size_t limit) {
   std::unique_lock lock(mutex_);
+  while (backlog_.has_redeliveries()) {
+    const auto after = backlog_.redelivery_read();
+    const auto upto = backlog_.last_redelivery();
+    lock.unlock();
+    auto rows = reader_->Redeliveries(after, upto, limit, kReadBytes);
+    if (!rows) return ExplainQueueError(options_.path, rows.error());
+    lock.lock();
+    auto again = backlog_.NoteRedeliveries(std::move(*rows));
+    if (!again.empty()) return again;
+  }
   auto taken = backlog_.Take(limit);
-  while (taken.empty() && backlog_.ready()) {
+  while (taken.empty() && backlog_.has_rows()) {
     const auto after = backlog_.read_seq();
     const auto upto = backlog_.last_seq();
     lock.unlock();
@@ -168,7 +178,7 @@ Result<std::vector<AcceptedTrigger>> TriggerQueue::Impl::TryTake(std::size_t lim
     }
     lock.lock();
     taken = backlog_.NoteRead(std::move(*rows));
-    if (backlog_.Settle({}, 0, new_undeliverable_)) NoteSettled();
+    if (backlog_.Settle({}, 0, new_undeliverable_, new_redeliveries_)) NoteSettled();
   }
   return taken;
 }
@@ -211,7 +221,23 @@ void TriggerQueue::Impl::NoteSettled() {
 void TriggerQueue::Impl::Settle(std::span<const Outcome> outcomes) {
   const auto now_ms = NowMs();
   const std::lock_guard lock(mutex_);
-  if (backlog_.Settle(outcomes, now_ms, new_undeliverable_)) NoteSettled();
+  if (backlog_.Settle(outcomes, now_ms, new_undeliverable_, new_redeliveries_)) NoteSettled();
+}
+
+void TriggerQueue::Impl::Redeliver(std::optional<Uuid> uuid, const TriggerFilter& filter,
+                                   RedeliverDone done) {
+  auto request = std::make_unique<RedeliverRequest>();
+  request->uuid = uuid;
+  request->filter = filter;
+  request->done = std::move(done);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closing_) {
+      redeliver_requests_.push_back(std::move(request));
+      if (writer_idle_) writer_wake_.notify_one();
+    }
+  }
+  if (request != nullptr) request->done(Closed());
 }
 
 QueueStats TriggerQueue::Impl::Stats() {
@@ -289,6 +315,16 @@ void TriggerQueue::CancelWakeup() { impl_->CancelWakeup(); }
 void TriggerQueue::Settle(std::span<const Outcome> outcomes) { impl_->Settle(outcomes); }
 Result<TriggerRecord> TriggerQueue::Find(const Uuid& uuid) const {
   return impl_->reader().Find(uuid);
+}
+Result<TriggerPage> TriggerQueue::List(const TriggerFilter& filter, std::size_t limit,
+                                       std::int64_t before) const {
+  return impl_->reader().List(filter, limit, before);
+}
+void TriggerQueue::Redeliver(const Uuid& uuid, RedeliverDone done) {
+  impl_->Redeliver(uuid, {}, std::move(done));
+}
+void TriggerQueue::RedeliverAll(const TriggerFilter& filter, RedeliverDone done) {
+  impl_->Redeliver(std::nullopt, filter, std::move(done));
 }
 Result<std::optional<std::string>> TriggerQueue::Checkpoint(std::string_view source,
                                                             std::string_view key) const {

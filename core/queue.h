@@ -77,8 +77,22 @@ struct TriggerRecord {
   std::optional<std::chrono::sys_time<std::chrono::milliseconds>> settled_at;  // of the other two
 };
 
+// Which triggers: all that fit every member that is set.
+struct TriggerFilter {
+  std::optional<TriggerState> state = std::nullopt;
+  std::string api_version = {}, protocol = {}, source = {};  // empty: any
+};
+
+struct TriggerPage {
+  std::vector<TriggerRecord> records;  // newest first
+  std::int64_t next = 0;               // `before` for the next page; 0 when this is the last one
+};
+
+// Hears how many triggers are to be delivered again.
+using RedeliverDone = std::function<void(Result<std::int64_t>)>;
+
 struct QueueStats {
-  std::int64_t depth = 0;               // accepted, not yet settled
+  std::int64_t depth = 0;               // accepted or to be redelivered, not yet settled
   std::int64_t undeliverable = 0;       // listed
   std::uint64_t bytes = 0;              // depth and undeliverable, as counted against max_bytes
   std::chrono::milliseconds oldest{0};  // age of the oldest unsettled trigger; 0 when there is none
@@ -133,6 +147,19 @@ class TriggerQueue {
 
   // kNotFound past retention.
   Result<TriggerRecord> Find(const Uuid& uuid) const;
+
+  // Those that are kept and fit, at most `limit`, of those older than `before` (0: of all). Looks
+  // at a few thousand triggers and no more, so a page may be short, or empty, and not the last one.
+  Result<TriggerPage> List(const TriggerFilter& filter, std::size_t limit,
+                           std::int64_t before) const;
+
+  // Has a trigger published again, whatever became of it: it is queued again, no longer listed, and
+  // taken ahead of those in the log. One that is queued stays as it is and counts as 0. kNotFound
+  // past retention. `done` is called exactly once, as Submit does, when this is on disk.
+  void Redeliver(const Uuid& uuid, RedeliverDone done);
+  // The same for all settled triggers that fit, in steps that let puts pass between them; what
+  // settles meanwhile may be among them.
+  void RedeliverAll(const TriggerFilter& filter, RedeliverDone done);
 
   // A source's checkpoint, by key; all of them, sorted by key.
   Result<std::optional<std::string>> Checkpoint(std::string_view source,

@@ -23,7 +23,31 @@ Backlog::Backlog(const QueueEnds& ends)
       undeliverable_(ends.undeliverable),
       undeliverable_bytes_(ends.undeliverable_bytes),
       read_seq_(ends.cursor),
-      lagging_(ends.cursor < ends.last_seq) {}
+      lagging_(ends.cursor < ends.last_seq),
+      redeliveries_(ends.redeliveries),
+      redelivery_bytes_(ends.redelivery_bytes),
+      last_redelivery_(ends.last_redelivery) {}
+
+void Backlog::AddRedeliveries(const RedeliveryTotals& totals, std::int64_t last_number) {
+  redeliveries_ += totals.count;
+  redelivery_bytes_ += totals.bytes;
+  undeliverable_ -= totals.listed;
+  undeliverable_bytes_ -= totals.listed_bytes;
+  last_redelivery_ = last_number;
+}
+
+std::vector<AcceptedTrigger> Backlog::NoteRedeliveries(
+    std::vector<QueueReader::Redelivery>&& rows) {
+  std::vector<AcceptedTrigger> taken;
+  taken.reserve(rows.size());
+  if (rows.empty()) redelivery_read_ = last_redelivery_;  // numbers have gaps
+  for (auto& row : rows) {
+    redelivery_read_ = row.number;
+    redelivering_[row.trigger.seq] = row.bytes;
+    taken.push_back(std::move(row.trigger));
+  }
+  return taken;
+}
 
 void Backlog::Add(QueueRow&& row) {
   lagging_ = lagging_ || handover_.size() >= kHandoverRows || handover_bytes_ > kHandoverBytes;
@@ -83,9 +107,23 @@ bool Backlog::AdvanceCursor() {
 }
 
 bool Backlog::Settle(std::span<const Outcome> outcomes, std::int64_t now_ms,
-                     std::vector<Undeliverable>& undeliverable) {
+                     std::vector<Undeliverable>& undeliverable,
+                     std::vector<SettledRedelivery>& redeliveries) {
   bool listed = false;
   for (const auto& outcome : outcomes) {
+    if (const auto again = redelivering_.find(outcome.seq); again != redelivering_.end()) {
+      const auto bytes = again->second;
+      redeliveries.push_back({{outcome.seq, outcome.reason, now_ms, bytes}, outcome.published});
+      redelivering_.erase(again);
+      redeliveries_ -= 1;
+      redelivery_bytes_ -= bytes;
+      if (!outcome.published) {
+        undeliverable_ += 1;
+        undeliverable_bytes_ += bytes;
+      }
+      listed = true;
+      continue;
+    }
     const auto entry =
         std::lower_bound(in_flight_.begin(), in_flight_.end(), outcome.seq,
                          [](const InFlight& each, std::int64_t seq) { return each.seq < seq; });

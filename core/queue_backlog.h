@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -23,7 +24,9 @@ class Backlog {
   // The log ends here now; after the rows of the same commit were added.
   void SetEnd(std::int64_t last_seq, std::int64_t last_position);
 
-  bool ready() const noexcept { return read_seq_ < last_seq_; }
+  bool ready() const noexcept { return has_rows() || has_redeliveries(); }
+  // There are rows of the log to be taken.
+  bool has_rows() const noexcept { return read_seq_ < last_seq_; }
   // The next rows in memory, at most `limit`. Empty while ready() means: read the file after
   // read_seq(), and NoteRead.
   std::vector<AcceptedTrigger> Take(std::size_t limit);
@@ -31,20 +34,29 @@ class Backlog {
   // published.
   std::vector<AcceptedTrigger> NoteRead(std::vector<QueueRow>&& rows);
 
+  // Redeliveries are in the file alone: those with redelivery_read() < number <= last_redelivery()
+  // are to be read, and noted.
+  void AddRedeliveries(const RedeliveryTotals& totals, std::int64_t last_number);
+  bool has_redeliveries() const noexcept { return redelivery_read_ < last_redelivery_; }
+  std::int64_t redelivery_read() const noexcept { return redelivery_read_; }
+  std::int64_t last_redelivery() const noexcept { return last_redelivery_; }
+  std::vector<AcceptedTrigger> NoteRedeliveries(std::vector<QueueReader::Redelivery>&& rows);
+
   // Moves the cursor over the settled prefix. Appends what is to be listed undeliverable. True when
   // there is anything to store.
   bool Settle(std::span<const Outcome> outcomes, std::int64_t now_ms,
-              std::vector<Undeliverable>& undeliverable);
+              std::vector<Undeliverable>& undeliverable,
+              std::vector<SettledRedelivery>& redeliveries);
 
   std::int64_t last_seq() const noexcept { return last_seq_; }
   std::int64_t read_seq() const noexcept { return read_seq_; }
   std::int64_t cursor() const noexcept { return cursor_; }
   std::int64_t cursor_position() const noexcept { return cursor_position_; }
   std::int64_t undeliverable() const noexcept { return undeliverable_; }
-  std::int64_t depth() const noexcept { return last_seq_ - cursor_; }
+  std::int64_t depth() const noexcept { return last_seq_ - cursor_ + redeliveries_; }
   // Bytes of all that is not history.
   std::int64_t bytes() const noexcept {
-    return last_position_ - cursor_position_ + undeliverable_bytes_;
+    return last_position_ - cursor_position_ + undeliverable_bytes_ + redelivery_bytes_;
   }
   // When the oldest unsettled trigger was accepted, in ms since 1970; 0 when that is not known in
   // memory.
@@ -66,6 +78,9 @@ class Backlog {
   std::deque<QueueRow> handover_;
   std::int64_t handover_bytes_ = 0;
   std::deque<InFlight> in_flight_;
+  std::int64_t redeliveries_, redelivery_bytes_;  // not yet settled
+  std::int64_t last_redelivery_, redelivery_read_ = 0;
+  std::map<std::int64_t, std::int64_t> redelivering_;  // seq -> bytes, of those taken
 };
 
 }  // namespace tower

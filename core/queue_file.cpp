@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
@@ -12,7 +13,7 @@
 namespace tower {
 namespace {
 
-constexpr std::int64_t kFormatVersion = 1;
+constexpr std::int64_t kFormatVersion = 2;
 constexpr std::int64_t kApplicationId = 0x43747772;  // "Ctwr", in the file's header at offset 68
 constexpr auto kCheckBudget = std::chrono::milliseconds(200);
 constexpr std::int64_t kPageSize = 4096;
@@ -40,6 +41,13 @@ CREATE TABLE checkpoints(
   source INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID;
 PRAGMA application_id = 1131706226;
 PRAGMA user_version = 1;
+COMMIT;
+)sql";
+
+constexpr const char* kVersion2 = R"sql(
+BEGIN IMMEDIATE;
+CREATE TABLE redeliveries(number INTEGER PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, bytes INTEGER NOT NULL);
+PRAGMA user_version = 2;
 COMMIT;
 )sql";
 static_assert(kApplicationId == 1131706226);
@@ -71,10 +79,14 @@ Status CheckFormat(Database& database) {
   if (!version) return version.error();
   auto tables = database.QueryInt("SELECT count(*) FROM sqlite_master");
   if (!tables) return tables.error();
-  if (**tables == 0 && **application == 0) return database.Execute(kSchema);
+  if (**tables == 0 && **application == 0) {
+    if (auto made = database.Execute(kSchema); !made) return made;
+    return database.Execute(kVersion2);
+  }
   if (**application != kApplicationId) {
     return Error{ErrorCode::kInvalid, "it is a database of another program"};
   }
+  if (**version == 1) return database.Execute(kVersion2);
   if (**version != kFormatVersion) {
     return Error{ErrorCode::kInvalid, "it has format version " + std::to_string(**version) +
                                           ", this control-tower reads version " +
@@ -194,6 +206,15 @@ Status QueueStore::ReadEnds() {
   ends.undeliverable = listed->Int(0);
   ends.undeliverable_bytes = listed->Int(1);
   listed->Reset();
+  auto again = shared_->database.Prepare(
+      "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(number), 0) FROM redeliveries");
+  if (!again) return again.error();
+  if (found = again->Step(); !found) return found.error();
+  ends.redeliveries = again->Int(0);
+  ends.redelivery_bytes = again->Int(1);
+  // Numbers go on rising while the file is open, also past those that are done.
+  ends.last_redelivery = std::max(again->Int(2), ends_.last_redelivery);
+  again->Reset();
   if (ends.trimmed > ends.cursor || ends.cursor > ends.last_seq) {
     return Error{ErrorCode::kPermanent, "the cursor lies outside of the log"};
   }

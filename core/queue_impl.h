@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "core/queue.h"
 #include "core/queue_backlog.h"
 #include "core/queue_put.h"
+#include "core/queue_redeliver.h"
 #include "core/queue_store.h"
 
 namespace tower {
@@ -35,6 +37,7 @@ class TriggerQueue::Impl {
   bool WakeWhenReady(Wakeup& wakeup);
   void CancelWakeup();
   void Settle(std::span<const Outcome> outcomes);
+  void Redeliver(std::optional<Uuid> uuid, const TriggerFilter& filter, RedeliverDone done);
   QueueStats Stats();
   void Close();
   QueueReader& reader() { return *reader_; }
@@ -57,6 +60,7 @@ class TriggerQueue::Impl {
   Status TrimHistory();
   void Publish(std::vector<PutRequest*>& requests, const Status& outcome, bool settle);
   void HandOver(std::vector<PutRequest*>& requests);
+  void FinishRedelivery(const Status& outcome);
   void NoteHealth(const Status& outcome);
   void NoteSettled();
 
@@ -71,7 +75,9 @@ class TriggerQueue::Impl {
   struct {
     std::int64_t cursor = 0, position = 0;
     std::vector<Undeliverable> undeliverable;
+    std::vector<SettledRedelivery> redeliveries;
   } settling_;
+  std::deque<std::unique_ptr<RedeliverRequest>> redelivering_;  // the first one is at work
 
   // Thread-safe. Closed before the store, so that the last connection folds the write-ahead log
   // into the file.
@@ -89,6 +95,8 @@ class TriggerQueue::Impl {
   bool settle_dirty_ = false;
   std::chrono::steady_clock::time_point settle_due_;
   std::vector<Undeliverable> new_undeliverable_;
+  std::vector<SettledRedelivery> new_redeliveries_;
+  std::vector<std::unique_ptr<RedeliverRequest>> redeliver_requests_;
 
   std::jthread writer_;
 };

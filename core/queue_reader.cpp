@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "core/queue_store.h"
 
@@ -33,6 +34,8 @@ QueueRow ReadRow(const Statement& row) {
   return read;
 }
 
+constexpr std::int64_t kListScan = 4096;
+
 }  // namespace
 
 Result<std::unique_ptr<QueueReader>> QueueReader::Open(const QueueOptions& options,
@@ -57,9 +60,22 @@ Status QueueReader::Prepare() {
     std::string sql;
   } all[] = {
       {&rows_, "SELECT " + columns +
-                   ", u.seq FROM triggers t JOIN sources s ON s.id = t.source"
+                   ", coalesce(u.seq, r.seq) FROM triggers t JOIN sources s ON s.id = t.source"
                    " LEFT JOIN undeliverable u ON u.seq = t.seq"
+                   " LEFT JOIN redeliveries r ON r.seq = t.seq"
                    " WHERE t.seq > ? AND t.seq <= ? ORDER BY t.seq LIMIT ?"},
+      {&redeliveries_, "SELECT " + columns +
+                           ", r.number, r.bytes FROM redeliveries r"
+                           " JOIN triggers t ON t.seq = r.seq JOIN sources s ON s.id = t.source"
+                           " WHERE r.number > ? AND r.number <= ? ORDER BY r.number LIMIT ?"},
+      {&list_, "SELECT " + columns +
+                   " FROM triggers t JOIN sources s ON s.id = t.source"
+                   " WHERE t.seq < ? ORDER BY t.seq DESC LIMIT ?"},
+      {&list_listed_, "SELECT " + columns +
+                          " FROM undeliverable u JOIN triggers t ON t.seq = u.seq"
+                          " JOIN sources s ON s.id = t.source"
+                          " WHERE u.seq < ? ORDER BY u.seq DESC LIMIT ?"},
+      {&queued_again_, "SELECT 1 FROM redeliveries WHERE seq = ?"},
       {&find_,
        "SELECT " + columns + " FROM triggers t JOIN sources s ON s.id = t.source WHERE t.uuid = ?"},
       {&cursor_, "SELECT cursor FROM state"},
@@ -114,8 +130,59 @@ Result<TriggerRecord> QueueReader::Find(const Uuid& uuid) {
   return record;
 }
 
+Result<std::vector<QueueReader::Redelivery>> QueueReader::Redeliveries(std::int64_t after,
+                                                                       std::int64_t upto,
+                                                                       std::size_t limit,
+                                                                       std::size_t max_bytes) {
+  const std::lock_guard lock(shared_->mutex);
+  StatementScope scope(redeliveries_);
+  redeliveries_.Bind(after, upto, static_cast<std::int64_t>(limit));
+  std::vector<Redelivery> rows;
+  std::size_t bytes = 0;
+  while (bytes < max_bytes) {
+    auto found = redeliveries_.Step();
+    if (!found) return found.error();
+    if (!*found) break;
+    rows.push_back({redeliveries_.Int(10), redeliveries_.Int(11), ReadRow(redeliveries_).trigger});
+    bytes += rows.back().trigger.body.size();
+  }
+  return rows;
+}
+
+Result<TriggerPage> QueueReader::List(const TriggerFilter& filter, std::size_t limit,
+                                      std::int64_t before) {
+  const std::lock_guard lock(shared_->mutex);
+  auto& list = filter.state == TriggerState::kUndeliverable ? list_listed_ : list_;
+  StatementScope scope(list);
+  list.Bind(before > 0 ? before : std::numeric_limits<std::int64_t>::max(), kListScan + 1);
+  TriggerPage page;
+  std::int64_t last = 0;
+  for (std::int64_t scanned = 0;; ++scanned) {
+    auto found = list.Step();
+    if (!found) return found.error();
+    if (!*found) return page;
+    if (scanned == kListScan || page.records.size() == limit) {
+      page.next = last;  // there is more
+      return page;
+    }
+    last = list.Int(0);
+    if (!Fits(filter.state.value_or(TriggerState::kQueued), list.Bytes(5), list.Bytes(6),
+              list.Bytes(2), filter)) {
+      continue;
+    }
+    TriggerRecord record;
+    record.trigger = ReadRow(list).trigger;
+    if (auto filled = FillState(record); !filled) return filled.error();
+    if (!filter.state || record.state == *filter.state) page.records.push_back(std::move(record));
+  }
+}
+
 Status QueueReader::FillState(TriggerRecord& record) {
   const std::int64_t seq = record.trigger.seq;
+  StatementScope again_scope(queued_again_);
+  auto again = queued_again_.Bind(seq).Step();
+  if (!again) return again.error();
+  if (*again) return Ok();
   StatementScope listed_scope(undeliverable_);
   auto listed = undeliverable_.Bind(seq).Step();
   if (!listed) return listed.error();

@@ -26,6 +26,18 @@ std::int64_t SizeOf(const AcceptedTrigger& trigger) noexcept {
 }
 
 Status QueueStore::Prepare() {
+  // Its bytes are what SizeOf counts.
+  const std::string columns =
+      "SELECT t.seq, " + std::to_string(kRowOverhead) +
+      " + length(t.body) + length(t.api_version) + length(t.protocol) + length(t.traceparent)"
+      " + length(t.tracestate), t.api_version, t.protocol, s.name, u.seq, r.seq";
+  const std::string joins =
+      " JOIN sources s ON s.id = t.source LEFT JOIN redeliveries r ON r.seq = t.seq";
+  const std::string from = " FROM triggers t LEFT JOIN undeliverable u ON u.seq = t.seq" + joins;
+  const std::string candidates = columns + from + " WHERE t.seq > ? ORDER BY t.seq LIMIT ?";
+  const std::string listed = columns + " FROM undeliverable u JOIN triggers t ON t.seq = u.seq" +
+                             joins + " WHERE u.seq > ? ORDER BY u.seq LIMIT ?";
+  const std::string candidate = columns + from + " WHERE t.uuid = ?";
   struct {
     Statement* statement;
     std::string_view sql;
@@ -50,10 +62,18 @@ Status QueueStore::Prepare() {
        "SELECT position FROM triggers WHERE seq <= ? AND seq > ? ORDER BY seq DESC LIMIT 1"},
       {&sql_.trim,
        "DELETE FROM triggers WHERE seq > ? AND seq <= ?"
-       " AND seq NOT IN (SELECT seq FROM undeliverable)"},
+       " AND seq NOT IN (SELECT seq FROM undeliverable)"
+       " AND seq NOT IN (SELECT seq FROM redeliveries)"},
       {&sql_.trim_settlements, "DELETE FROM settlements WHERE seq <= ?"},
       {&sql_.trim_keys, "DELETE FROM keys WHERE seq <= ?"},
       {&sql_.move_trimmed, "UPDATE state SET trimmed = ?, trimmed_position = ?"},
+      {&sql_.candidates, candidates},
+      {&sql_.listed_candidates, listed},
+      {&sql_.find_candidate, candidate},
+      {&sql_.add_redelivery, "INSERT INTO redeliveries VALUES (?, ?, ?)"},
+      {&sql_.drop_listed, "DELETE FROM undeliverable WHERE seq = ?"},
+      {&sql_.end_redelivery, "DELETE FROM redeliveries WHERE seq = ?"},
+      {&sql_.drop_trigger, "DELETE FROM triggers WHERE seq = ?"},
   };
   for (const auto& [statement, sql] : all) {
     auto prepared = shared_->database.Prepare(sql);

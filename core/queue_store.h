@@ -1,11 +1,12 @@
 // The queue's file: its format, and what is done to it. TriggerQueue (core/queue.h) is the only
 // user.
 //
-// Format, version 1: one SQLite database in WAL mode with synchronous=FULL. `triggers` is the log;
+// Format, version 2: one SQLite database in WAL mode with synchronous=FULL. `triggers` is the log;
 // its column `position` counts the bytes of the log up to and including a row, so that sizes and
 // depths are differences and nothing is ever summed up or counted. `state` holds the cursor (all up
 // to it is settled) and where trimming stands; `settlements` says when the cursor passed where, at
-// most one row a second; `undeliverable` lists what the broker would not take; `keys` are
+// most one row a second; `undeliverable` lists what the broker would not take; `redeliveries` what
+// is to be published again, numbered in the order of asking (version 1 did not have it); `keys` are
 // idempotency keys; `checkpoints` are the sources'.
 #ifndef CORE_QUEUE_STORE_H_
 #define CORE_QUEUE_STORE_H_
@@ -43,6 +44,12 @@ struct QueueEnds {
   std::int64_t cursor = 0, cursor_position = 0;
   std::int64_t trimmed = 0, trimmed_position = 0;
   std::int64_t undeliverable = 0, undeliverable_bytes = 0;
+  std::int64_t redeliveries = 0, redelivery_bytes = 0, last_redelivery = 0;
+};
+
+// Triggers that were made redeliveries; `listed` of them were undeliverable.
+struct RedeliveryTotals {
+  std::int64_t count = 0, bytes = 0, listed = 0, listed_bytes = 0;
 };
 
 struct Undeliverable {
@@ -51,6 +58,14 @@ struct Undeliverable {
   std::int64_t at_ms = 0;
   std::int64_t bytes = 0;
 };
+
+struct SettledRedelivery {
+  Undeliverable entry;  // what is to be listed, unless it was published
+  bool published = true;
+};
+
+bool Fits(TriggerState state, std::string_view api_version, std::string_view protocol,
+          std::string_view source, const TriggerFilter& filter);
 
 // A connection and the lock that whoever uses it holds. In memory, writer and reader share one.
 struct SharedDatabase {
@@ -102,6 +117,19 @@ class QueueStore {
   Status MoveCursor(std::int64_t seq, std::int64_t position, std::int64_t now_ms);
   Status AddUndeliverable(const Undeliverable& entry);
 
+  // A trigger that may be delivered again.
+  struct Candidate {
+    std::int64_t seq = 0, bytes = 0;
+    TriggerState state = TriggerState::kQueued;
+    std::string api_version, protocol, source;
+  };
+  // Kept triggers with seq > after, in order.
+  Result<std::vector<Candidate>> Candidates(std::int64_t after, bool listed_only,
+                                            std::size_t limit);
+  Result<std::vector<Candidate>> FindCandidate(const Uuid& uuid);  // none or one
+  Status AddRedelivery(const Candidate& candidate);
+  Status EndRedelivery(const SettledRedelivery& settled);
+
   // One step of trimming: at most 500 triggers of history past the limits. True: there is more to
   // trim.
   struct HistoryLimits {
@@ -116,6 +144,7 @@ class QueueStore {
   Status Prepare();
   Status ReadEnds();
   Result<std::int64_t> SourceId(std::string_view source);
+  Candidate ReadCandidate(const Statement& row) const;
 
   const QueueOptions options_;
   const std::optional<QueueLock> lock_;
@@ -133,6 +162,8 @@ class QueueStore {
     Statement append, add_key, set_checkpoint, forget_checkpoint;
     Statement move_cursor, add_settlement, drop_settlement, add_undeliverable;
     Statement oldest_settlement, position_at, trim, trim_settlements, trim_keys, move_trimmed;
+    Statement candidates, listed_candidates, find_candidate;
+    Statement add_redelivery, drop_listed, end_redelivery, drop_trigger;
   } sql_;
 };
 
@@ -146,7 +177,15 @@ class QueueReader {
   // bodies.
   Result<std::vector<QueueRow>> Rows(std::int64_t after, std::int64_t upto, std::size_t limit,
                                      std::size_t max_bytes);
+  // Redeliveries with after < number <= upto in the order of asking, at most `limit`.
+  struct Redelivery {
+    std::int64_t number = 0, bytes = 0;
+    AcceptedTrigger trigger;
+  };
+  Result<std::vector<Redelivery>> Redeliveries(std::int64_t after, std::int64_t upto,
+                                               std::size_t limit, std::size_t max_bytes);
   Result<TriggerRecord> Find(const Uuid& uuid);
+  Result<TriggerPage> List(const TriggerFilter& filter, std::size_t limit, std::int64_t before);
   Result<std::optional<std::string>> Checkpoint(std::string_view source, std::string_view key);
   Result<std::vector<std::pair<std::string, std::string>>> Checkpoints(std::string_view source);
 
@@ -156,7 +195,8 @@ class QueueReader {
   Status FillState(TriggerRecord& record);
 
   std::shared_ptr<SharedDatabase> shared_;
-  Statement rows_, find_, cursor_, undeliverable_, settled_, checkpoint_, checkpoints_;
+  Statement rows_, redeliveries_, find_, list_, list_listed_, cursor_, undeliverable_,
+      queued_again_, settled_, checkpoint_, checkpoints_;
 };
 
 // `error`, with the file's name and what to do about it.

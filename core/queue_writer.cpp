@@ -1,6 +1,7 @@
 // The queue's writer: groups the puts that arrive together, and what was settled, into one
 // transaction and one fsync.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/queue_impl.h"
@@ -19,7 +20,9 @@ constexpr int kTrimSteps = 8;  // after one commit
 bool TriggerQueue::Impl::WaitForWork(std::unique_lock<std::mutex>& lock) {
   auto maintenance = SteadyClock::now() + kMaintenanceEvery;
   while (true) {
-    if (!pending_.empty() || trim_more_) return true;
+    if (!pending_.empty() || trim_more_ || !redelivering_.empty() || !redeliver_requests_.empty()) {
+      return true;
+    }
     const auto now = SteadyClock::now();
     if (settle_dirty_ && (closing_ || now >= settle_due_)) return true;
     if (closing_) return false;
@@ -47,12 +50,18 @@ void TriggerQueue::Impl::CommitRound(std::vector<PutRequest*>& requests) {
   bool settle = false;
   {
     const std::lock_guard lock(mutex_);
-    settle = settle_dirty_ && (closing_ || SteadyClock::now() >= settle_due_);
+    std::move(redeliver_requests_.begin(), redeliver_requests_.end(),
+              std::back_inserter(redelivering_));
+    redeliver_requests_.clear();
+    // What is to be delivered again depends on what has settled.
+    settle =
+        settle_dirty_ && (closing_ || !redelivering_.empty() || SteadyClock::now() >= settle_due_);
     if (settle) {
       settle_dirty_ = false;
       settling_.cursor = backlog_.cursor();
       settling_.position = backlog_.cursor_position();
       settling_.undeliverable.swap(new_undeliverable_);
+      settling_.redeliveries.swap(new_redeliveries_);
     }
   }
   const auto start = SteadyClock::now();
@@ -80,6 +89,10 @@ Status TriggerQueue::Impl::StoreAll(const std::vector<PutRequest*>& requests, bo
   if (settle) {
     if (auto stored = StoreSettled(); !stored) return stored;
   }
+  if (!redelivering_.empty()) {
+    auto stored = StoreRedeliveries(*store_, *redelivering_.front());
+    if (!stored) return stored;
+  }
   return TrimHistory();
 }
 
@@ -91,6 +104,9 @@ Status TriggerQueue::Impl::StoreSettled() {
   }
   for (const auto& entry : settling_.undeliverable) {
     if (auto added = store_->AddUndeliverable(entry); !added) return added;
+  }
+  for (const auto& settled : settling_.redeliveries) {
+    if (auto ended = store_->EndRedelivery(settled); !ended) return ended;
   }
   return Ok();
 }
@@ -119,13 +135,17 @@ void TriggerQueue::Impl::Publish(std::vector<PutRequest*>& requests, const Statu
     for (const auto* request : requests) pending_bytes_ -= request->bytes;
     if (outcome) {
       HandOver(requests);
-      if (settle) settling_.undeliverable.clear();
+      settling_.undeliverable.clear();
+      settling_.redeliveries.clear();
     } else {
       trim_more_ = false;
       if (settle) {
         new_undeliverable_.insert(new_undeliverable_.begin(), settling_.undeliverable.begin(),
                                   settling_.undeliverable.end());
+        new_redeliveries_.insert(new_redeliveries_.begin(), settling_.redeliveries.begin(),
+                                 settling_.redeliveries.end());
         settling_.undeliverable.clear();
+        settling_.redeliveries.clear();
         settle_dirty_ = !closing_;
         settle_due_ = SteadyClock::now() + kRetryDelay;
       }
@@ -137,6 +157,19 @@ void TriggerQueue::Impl::Publish(std::vector<PutRequest*>& requests, const Statu
     for (auto* request : requests) request->result = outcome.error();
   }
   for (auto* request : requests) request->Finish();  // they are gone from here on
+  if (!redelivering_.empty()) FinishRedelivery(outcome);
+}
+
+void TriggerQueue::Impl::FinishRedelivery(const Status& outcome) {
+  auto& request = *redelivering_.front();
+  if (!outcome) {
+    request.count = outcome.error();
+  } else if (request.count) {
+    *request.count += request.step.count;
+    if (!request.finished) return;
+  }
+  request.done(request.count);
+  redelivering_.pop_front();
 }
 
 void TriggerQueue::Impl::HandOver(std::vector<PutRequest*>& requests) {
@@ -147,6 +180,9 @@ void TriggerQueue::Impl::HandOver(std::vector<PutRequest*>& requests) {
     }
   }
   backlog_.SetEnd(store_->ends().last_seq, store_->ends().last_position);
+  if (!redelivering_.empty()) {
+    backlog_.AddRedeliveries(redelivering_.front()->step, store_->ends().last_redelivery);
+  }
   if (!backlog_.ready()) return;
   ready_.notify_all();
   if (wakeup_ != nullptr) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "core/digest.h"
 #include "core/trace_context.h"
 #include "core/trigger.h"
+#include "core/trigger_query.h"
 #include "core/uuid.h"
 
 namespace tower {
@@ -64,6 +66,32 @@ bool IsArray(std::string_view json) {
   return first != std::string_view::npos && json[first] == '[';
 }
 
+// The members that tell of a record, without the braces around them.
+std::string Summary(const TriggerRecord& record) {
+  const auto& trigger = record.trigger;
+  std::string text = "\"uuid\":\"" + trigger.uuid.ToString() +
+                     "\",\"status\":" + JsonString(ToString(record.state)) +
+                     ",\"source\":" + JsonString(trigger.source) + ",\"acceptedAt\":\"" +
+                     TimeText(trigger.accepted_at) + '"';
+  if (record.settled_at) {
+    text += record.state == TriggerState::kPublished ? ",\"publishedAt\":\""
+                                                     : ",\"undeliverableAt\":\"";
+    text += TimeText(*record.settled_at) + '"';
+  }
+  if (!record.reason.empty()) text += ",\"reason\":" + JsonString(record.reason);
+  return text;
+}
+
+HttpResponse Retryable(std::string_view detail) {
+  auto response = Problem(503, detail);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+constexpr std::string_view kNoUuid = "the path must name a UUID";
+constexpr std::string_view kUnknownUuid =
+    "no trigger has this UUID, or it was settled longer ago than is kept";
+
 // 202, for one trigger or for a batch.
 HttpResponse Accepted(std::span<const Uuid> uuids, bool batch) {
   HttpResponse response;
@@ -94,10 +122,15 @@ class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
         invalid_(Rejected(metrics, "invalid")),
         conflict_(Rejected(metrics, "conflict")),
         full_(Rejected(metrics, "full")),
-        unavailable_(Rejected(metrics, "unavailable")) {}
+        unavailable_(Rejected(metrics, "unavailable")),
+        redelivered_(metrics.GetCounter("triggers_redelivered_total",
+                                        "Triggers queued again on request.")) {}
 
   HttpResponse Post(const HttpRequest& request);
   HttpResponse Get(const HttpRequest& request) const;
+  HttpResponse List(const HttpRequest& request) const;
+  HttpResponse Redeliver(const HttpRequest& request);
+  HttpResponse RedeliverAll(const HttpRequest& request);
 
  private:
   static Counter& Rejected(Metrics& metrics, std::string_view reason) {
@@ -116,6 +149,7 @@ class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
   Counter& conflict_;
   Counter& full_;
   Counter& unavailable_;
+  Counter& redelivered_;
 };
 
 HttpResponse TriggerApi::Invalid(const Faults& faults) {
@@ -201,31 +235,69 @@ HttpResponse TriggerApi::PostBatch(const HttpRequest& request) {
 
 HttpResponse TriggerApi::Get(const HttpRequest& request) const {
   const auto uuid = Uuid::Parse(request.param);
-  if (!uuid) return Problem(400, "the last part of the path must be a UUID");
+  if (!uuid) return Problem(400, kNoUuid);
   const auto record = queue_.Find(*uuid);
   if (!record) {
-    if (record.error().code == ErrorCode::kNotFound) {
-      return Problem(404, "no trigger has this UUID, or it was settled longer ago than is kept");
-    }
-    auto response = Problem(503, record.error().message);
-    response.headers.emplace_back("Retry-After", "1");
-    return response;
+    return record.error().code == ErrorCode::kNotFound ? Problem(404, kUnknownUuid)
+                                                       : Retryable(record.error().message);
   }
-  const auto& trigger = record->trigger;
+  HttpResponse response;
+  response.body = "{" + Summary(*record) + ",\"trigger\":" + record->trigger.body + "}\n";
+  return response;
+}
+
+HttpResponse TriggerApi::List(const HttpRequest& request) const {
+  const auto query = ParseQuery(request, true);
+  if (!query) return Problem(400, query.error().message);
+  const auto page =
+      queue_.List(query->filter, static_cast<std::size_t>(query->limit), query->before);
+  if (!page) return Retryable(page.error().message);
   HttpResponse response;
   auto& body = response.body;
-  body = "{\"uuid\":\"" + trigger.uuid.ToString() +
-         "\",\"status\":" + JsonString(ToString(record->state)) +
-         ",\"source\":" + JsonString(trigger.source) + ",\"acceptedAt\":\"" +
-         TimeText(trigger.accepted_at) + '"';
-  if (record->settled_at) {
-    body += record->state == TriggerState::kPublished ? ",\"publishedAt\":\""
-                                                      : ",\"undeliverableAt\":\"";
-    body += TimeText(*record->settled_at) + '"';
+  body = "{\"triggers\":[";
+  for (const auto& record : page->records) {
+    if (body.back() != '[') body += ',';
+    body += "{" + Summary(record) + ",\"apiVersion\":" + JsonString(record.trigger.api_version) +
+            ",\"protocol\":" + JsonString(record.trigger.protocol) + "}";
   }
-  if (!record->reason.empty()) body += ",\"reason\":" + JsonString(record->reason);
-  body += ",\"trigger\":" + trigger.body + "}\n";
+  body += "]}\n";
+  if (page->next > 0) response.headers.emplace_back("Link", NextLink(*query, page->next));
   return response;
+}
+
+HttpResponse TriggerApi::Redeliver(const HttpRequest& request) {
+  const auto uuid = Uuid::Parse(request.param);
+  if (!uuid) return Problem(400, kNoUuid);
+  queue_.Redeliver(*uuid, [api = shared_from_this(), later = request.Defer()](const auto& count) {
+    if (count) {
+      api->redelivered_.Add(static_cast<std::uint64_t>(*count));
+      later.Send();
+    } else if (count.error().code == ErrorCode::kNotFound) {
+      later.Send(Problem(404, kUnknownUuid));
+    } else {
+      later.Send(Retryable(count.error().message));
+    }
+  });
+  return Accepted(std::span(&*uuid, 1), false);
+}
+
+HttpResponse TriggerApi::RedeliverAll(const HttpRequest& request) {
+  const auto query = ParseQuery(request, false);
+  if (!query) return Problem(400, query.error().message);
+  if (!query->filter.state || *query->filter.state == TriggerState::kQueued) {
+    return Problem(400, "say which: status=undeliverable, or status=published");
+  }
+  auto done = [api = shared_from_this(), later = request.Defer()](const auto& count) {
+    if (!count) {
+      later.Send(Retryable(count.error().message));
+      return;
+    }
+    api->redelivered_.Add(static_cast<std::uint64_t>(*count));
+    later.Send(
+        HttpResponse{.status = 202, .body = "{\"redelivered\":" + std::to_string(*count) + "}\n"});
+  };
+  queue_.RedeliverAll(query->filter, std::move(done));
+  return {};
 }
 
 }  // namespace
@@ -235,8 +307,14 @@ void AddTriggerApi(HttpServer& server, TriggerQueue& queue, Metrics& metrics) {
   server.Route("POST", "/triggers",
                [api](const HttpRequest& request) { return api->Post(request); },
                {.open = false, .content_types = {"application/json", std::string(kNdjson)}});
+  server.Route("GET", "/triggers",
+               [api](const HttpRequest& request) { return api->List(request); });
+  server.Route("POST", "/triggers/redeliver",  // before it could be taken for a UUID
+               [api](const HttpRequest& request) { return api->RedeliverAll(request); });
   server.Route("GET", "/triggers/{uuid}",
                [api](const HttpRequest& request) { return api->Get(request); });
+  server.Route("POST", "/triggers/{uuid}/redeliver",
+               [api](const HttpRequest& request) { return api->Redeliver(request); });
 }
 
 }  // namespace tower

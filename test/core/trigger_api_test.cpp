@@ -98,7 +98,7 @@ TEST_CASE("an unknown uuid is 404, a malformed one 400", "[trigger_api]") {
   const auto malformed = Ask(fixture, "GET", "/triggers/1");
   CHECK(malformed.status == 400);
   CHECK(malformed.Header("Content-Type") == "application/problem+json");
-  CHECK(Ask(fixture, "GET", "/triggers").status == 405);
+  CHECK(Ask(fixture, "DELETE", "/triggers").status == 405);
 }
 
 TEST_CASE("every fault is named with its pointer, and counted", "[trigger_api]") {
