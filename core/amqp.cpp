@@ -47,6 +47,11 @@ Error TooLong(std::string_view what) {
           std::string(what) + " is longer than the 255 bytes that AMQP allows"};
 }
 
+// Such a confirm would settle what the broker never saw; none of this connection's can be trusted.
+Error NeverSent() {
+  return {ErrorCode::kUnavailable, "the broker confirmed a message that was not sent"};
+}
+
 }  // namespace
 
 Status AmqpConnection::Send(std::uint16_t channel, std::uint32_t id, void* method) {
@@ -168,6 +173,9 @@ void AmqpConnection::Close() {
 }
 
 Status AmqpConnection::OnFrame(const AmqpFrame& frame) {
+  if (frame.channel > kChannel) {
+    return Error{ErrorCode::kUnavailable, "the broker sent a frame on a channel that is not open"};
+  }
   switch (frame.type) {
     case AmqpFrame::Type::kMethod:
       if (awaited_ != 0 && frame.method == awaited_) {
@@ -223,12 +231,14 @@ Status AmqpConnection::OnChannelMethod(const AmqpFrame& frame) {
   switch (frame.method) {
     case AMQP_BASIC_ACK_METHOD: {
       const auto& ack = *static_cast<const amqp_basic_ack_t*>(frame.decoded);
+      if (ack.delivery_tag >= next_tag_) return NeverSent();
       heard_ = true;
       listener_.OnConfirmed(ack.delivery_tag, ack.multiple != 0);
       return Ok();
     }
     case AMQP_BASIC_NACK_METHOD: {
       const auto& nack = *static_cast<const amqp_basic_nack_t*>(frame.decoded);
+      if (nack.delivery_tag >= next_tag_) return NeverSent();
       heard_ = true;
       listener_.OnRefused(nack.delivery_tag, nack.multiple != 0);
       return Ok();
