@@ -12,7 +12,7 @@ ifneq ($(shell command -v ccache),)
 endif
 export NINJA_STATUS := [%f/%t %es] 
 
-.PHONY: help deps build build-tests run test dependencies dependencies-stop lint fmt test-asan test-tsan bench clean test-fresh
+.PHONY: help deps build build-tests run test chaos dependencies dependencies-stop lint fmt test-asan test-tsan bench clean test-fresh
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -60,6 +60,12 @@ dependencies:  ## start RabbitMQ on this machine and wait until it answers
 
 dependencies-stop:  ## stop it again
 	@test/support/dependencies.sh build/rabbitmq stop
+
+CHAOS_ROUNDS ?= 60
+chaos:  ## minutes of kills and faults (CHAOS_ROUNDS=60; CHAOS_SEED=, which is printed, repeats a run)
+	@third_party/deps.sh build test chaos
+	@$(MAKE) --no-print-directory build-tests
+	@CHAOS_ROUNDS=$(CHAOS_ROUNDS) test/support/run_tests.sh $(BUILD) build/control-tower '[kill],[chaos]'
 
 lint:  ## format, clang-tidy, who may include whom, length of files and functions
 	@third_party/deps.sh build lint

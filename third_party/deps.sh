@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that are missing for the given groups, with sudo where not root. Quick when nothing is.
 #
-#   deps.sh [build] [run] [test] [lint] [bench]
+#   deps.sh [build] [run] [test] [chaos] [lint] [bench]
 set -eu
 
 packages_for() {
@@ -14,6 +14,7 @@ packages_for() {
       ;;
     run) docker_engine || echo rabbitmq-server amqp-tools ;;
     test) echo rabbitmq-server ;;
+    chaos) echo strace util-linux ;;
     lint) echo clang-format clang-tidy ;;
     bench) echo rabbitmq-server wrk ;;
     *) echo "deps: unknown group '$1'" >&2; exit 2 ;;

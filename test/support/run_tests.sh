@@ -1,13 +1,13 @@
 #!/bin/bash
 # Runs every test of one build against a RabbitMQ of its own, which is stopped at the end whatever happens.
 #
-#   run_tests.sh BUILD_DIR CONTROL_TOWER
+#   run_tests.sh BUILD_DIR CONTROL_TOWER [TESTS]    TESTS, as Catch2 takes them, of the integration tests alone
 #
 # Tests find it in TOWER_TEST_AMQP_URL, its folder for rabbitmq.sh in TOWER_TEST_RABBITMQ_DIR, and the binary in
 # TOWER_BINARY. CTEST_ARGS is passed on to ctest, as in: make test CTEST_ARGS='-R publisher'
 set -euo pipefail
 
-[ $# -eq 2 ] || { sed -n '4s/^# *//p' "$0" >&2; exit 2; }
+[ $# -eq 2 ] || [ $# -eq 3 ] || { sed -n '4s/^# *//p' "$0" >&2; exit 2; }
 build=$1
 here=$(cd "$(dirname "$0")" && pwd)
 rabbitmq=$PWD/$build/rabbitmq
@@ -39,4 +39,8 @@ TOWER_TEST_AMQP_URL=$("$here/rabbitmq.sh" "$rabbitmq" url)
 export TOWER_TEST_AMQP_URL
 
 sanitizer_settings
+if [ -n "${3:-}" ]; then
+  "${prefix[@]}" "$build/integration-tests" "$3" --durations yes
+  exit
+fi
 "${prefix[@]}" ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$(nproc)" ${CTEST_ARGS:-}

@@ -44,11 +44,12 @@ class TowerProcess {
   using Variables = std::vector<std::pair<std::string, std::string>>;
 
   // Its standard output and error go to files in `folder`. Of this process's environment it sees
-  // only what the sanitizers read.
+  // only what the sanitizers read. With a `wrapper`, a command that runs it is started.
   TowerProcess(const TempDir& folder, std::vector<std::string> arguments,
-               const Variables& variables = {})
+               const Variables& variables = {}, std::vector<std::string> wrapper = {})
       : out_(folder / "stdout"), err_(folder / "stderr") {
     arguments.insert(arguments.begin(), RequiredVariable("TOWER_BINARY"));
+    arguments.insert(arguments.begin(), wrapper.begin(), wrapper.end());
     std::vector<std::string> environment;
     for (const auto& [name, value] : variables) environment.push_back(name + "=" + value);
     for (char** variable = environ; *variable != nullptr; ++variable) {
@@ -66,7 +67,7 @@ class TowerProcess {
     if (pid_ != 0) return;
     Redirect(out_, STDOUT_FILENO);
     Redirect(err_, STDERR_FILENO);
-    execve(argv[0], argv.data(), envp.data());
+    execvpe(argv[0], argv.data(), envp.data());
     _exit(127);
   }
   ~TowerProcess() {
@@ -79,7 +80,9 @@ class TowerProcess {
   TowerProcess& operator=(const TowerProcess&) = delete;
 
   pid_t pid() const { return pid_; }
-  void Signal(int signal) const { kill(pid_, signal); }
+  void Signal(int signal) const {
+    if (pid_ > 0) kill(pid_, signal);  // -1 would be everyone
+  }
   std::string out() const { return ReadFile(out_); }
   std::string err() const { return ReadFile(err_); }
 
