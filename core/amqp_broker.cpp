@@ -17,6 +17,14 @@ constexpr int kNotFound = 404;
 constexpr int kPreconditionFailed = 406;
 constexpr int kCommandInvalid = 503;
 
+// RabbitMQ closes the channel with 406 for a message that is too large, say, and with 403 for one
+// whose routing key the user may not write to (rabbit_access_control:check_topic_access). Any other
+// 403 is for the exchange, and so for all messages.
+bool MessageAtFault(int code, std::string_view reason) {
+  return code == kPreconditionFailed ||
+         (code == kAccessRefused && reason.find("access to topic '") != std::string_view::npos);
+}
+
 AmqpTlsFiles TlsFiles(const AmqpOptions& options) {
   return {options.ca_file, options.cert, options.key};
 }
@@ -213,8 +221,10 @@ void AmqpBroker::OnReturned(std::string_view message_id, int code, std::string_v
 void AmqpBroker::OnReset(int code, std::string_view reason) {
   sent_.clear();
   first_tag_ = 1;
-  events_.push_back(
-      {.kind = BrokerEvent::Kind::kReset, .code = code, .reason = std::string(reason)});
+  events_.push_back({.kind = BrokerEvent::Kind::kReset,
+                     .code = code,
+                     .reason = std::string(reason),
+                     .message_at_fault = MessageAtFault(code, reason)});
 }
 
 void AmqpBroker::OnBlocked(std::string_view reason) {

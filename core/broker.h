@@ -30,6 +30,9 @@ struct BrokerEvent {
   bool multiple = false;
   int code = 0;        // AMQP reply code, of kReturned and kReset
   std::string reason;  // of kReturned, kReset and kBlocked: the broker's words
+  // Of kReset: the broker refused one of the unconfirmed messages for itself, and would refuse it
+  // again.
+  bool message_at_fault = false;
 };
 
 // A connection that publishes triggers and hears of their fate. Used by one thread, except

@@ -16,7 +16,6 @@ constexpr milliseconds kRefusedPauseMost{5000};
 constexpr std::size_t kBurst = 256;                   // messages between two looks at the broker
 constexpr std::size_t kBurstBytes = 1024 * 1024;      // bytes, the same
 constexpr std::size_t kMostBytes = 64 * 1024 * 1024;  // of unconfirmed bodies in memory
-constexpr int kPreconditionFailed = 406;              // AMQP: the message itself is at fault
 
 bool BySeq(const Outgoing& a, const Outgoing& b) { return a.trigger.seq < b.trigger.seq; }
 
@@ -160,7 +159,7 @@ void Publisher::Impl::HearReset(const BrokerEvent& event) {
     log_.Warn("broker closed the channel",
               {{"reason", event.reason}, {"unconfirmed", unknown.size()}});
   }
-  if (event.code != kPreconditionFailed) {
+  if (!event.message_at_fault) {
     reset_ = Error{ErrorCode::kUnavailable, event.reason};
   } else if (unknown.size() == 1) {
     Undeliverable(unknown.front(), refused_, "refused: " + event.reason);

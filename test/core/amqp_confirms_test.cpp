@@ -2,6 +2,7 @@
 // not.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <memory>
 #include <random>
 #include <string>
@@ -186,8 +187,11 @@ PeerScript ClosesChannelOn(std::function<bool(const PeerMessage&)> poison, int c
 
 TEST_CASE("messages that close the channel are given up with the reason, their neighbours arrive",
           "[wire]") {
+  const auto [code, text] = GENERATE(table<int, std::string>(
+      {{406, "PRECONDITION_FAILED - message size 2000 is larger than configured max size 1000"},
+       {403, "ACCESS_REFUSED - access to topic 'T.v1.P' in exchange 'e' refused for user 'u'"}}));
   const auto large = [](const PeerMessage& message) { return message.body.size() > 1000; };
-  Wire wire({ClosesChannelOn(large, 406, "PRECONDITION_FAILED - too large")});
+  Wire wire({ClosesChannelOn(large, code, text)});
   wire.Put(30);
   wire.Put(2, 2000);
   wire.Put(30);
@@ -196,19 +200,16 @@ TEST_CASE("messages that close the channel are given up with the reason, their n
   wire.Start();
   const Balance balance = wire.Finish();
   CHECK(balance.undeliverable == 3);
-  CHECK(wire.Reason(wire.uuids()[30]) == "refused: PRECONDITION_FAILED - too large");
+  CHECK(wire.Reason(wire.uuids()[30]) == "refused: " + text);
   CHECK(wire.peer().connections() == 1);
 }
 
 TEST_CASE("a channel that is closed for no message's fault is opened again", "[wire]") {
-  std::vector<PeerScript> scripts(3);
-  for (PeerScript& script : scripts) {
-    script.on_message = [](PeerSession& session, const PeerMessage& message) {
-      if (message.tag < 10) return session.Ack(message.tag);
-      session.CloseChannel(404, "NOT_FOUND - no exchange");
-    };
-  }
-  Wire wire(std::move(scripts));
+  const auto [code, text] = GENERATE(table<int, std::string>(
+      {{404, "NOT_FOUND - no exchange 'e'"},
+       {403, "ACCESS_REFUSED - access to exchange 'e' in vhost '/' refused for user 'u'"}}));
+  const auto tenth = [](const PeerMessage& message) { return message.tag == 10; };
+  Wire wire(std::vector<PeerScript>(3, ClosesChannelOn(tenth, code, text)));
   wire.Put(100);
   wire.Start();
   CHECK(wire.Finish().undeliverable == 0);

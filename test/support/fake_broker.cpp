@@ -45,7 +45,10 @@ class FakeBrokerSeam final : public Broker {
     fake_.most_unconfirmed_ = std::max(fake_.most_unconfirmed_, fake_.unconfirmed_.size());
     if (fake_.poison_ && !fake_.channel_closed_ && fake_.poison_(trigger)) {
       fake_.channel_closed_ = true;
-      fake_.Tell({.kind = BrokerEvent::Kind::kReset, .code = 406, .reason = "poison"});
+      fake_.Tell({.kind = BrokerEvent::Kind::kReset,
+                  .code = 406,
+                  .reason = "poison",
+                  .message_at_fault = true});
     }
     if (fake_.confirm_all_ && !fake_.channel_closed_) {
       fake_.Tell({.kind = BrokerEvent::Kind::kConfirmed, .tag = message.tag, .reason = {}});
@@ -141,7 +144,10 @@ void FakeBroker::Return(std::uint64_t tag) {
 
 void FakeBroker::Reset(int code, std::string reason) {
   const Lock lock(mutex_);
-  Tell({.kind = BrokerEvent::Kind::kReset, .code = code, .reason = std::move(reason)});
+  Tell({.kind = BrokerEvent::Kind::kReset,
+        .code = code,
+        .reason = std::move(reason),
+        .message_at_fault = code == 406});
 }
 
 void FakeBroker::Block(std::string reason) {
