@@ -28,6 +28,7 @@ Publisher::Impl::Impl(TriggerQueue& queue, std::unique_ptr<Broker> broker,
       blocked_gauge_(metrics.GetGauge("broker_blocked", "1 while the broker takes nothing.")),
       reconnects_(metrics.GetCounter("broker_reconnects_total", "Connections after the first.")),
       broker_(std::move(broker)),
+      limit_(Window()),
       backoff_(options.backoff_min, options.backoff_max) {
   state_.last_error = "not connected yet";
 }

@@ -57,7 +57,6 @@ class Publisher::Impl {
   void SendAgain(std::vector<Outgoing> messages);
   void ReleaseRefused();
   std::size_t Window() const;
-  bool InDoubt() const;
   void SetState(bool connected, std::string error);
 
   // Constant after construction.
@@ -80,8 +79,7 @@ class Publisher::Impl {
   PublishWindow window_;  // sent
   std::vector<Outgoing> nacked_;  // to be sent again at nacked_until_
   std::chrono::steady_clock::time_point nacked_until_{};
-  std::int64_t doubt_until_ = 0;  // up to this seq one at a time: one of them closed the channel
-  std::int64_t last_sent_ = 0;    // a seq
+  std::size_t limit_;  // most unconfirmed for now: fewer once a message closed the channel
   bool connected_ = false, blocked_ = false, was_connected_ = false;
   bool more_ = false;     // there is more to do at once
   bool drained_ = false;  // the queue had nothing

@@ -43,16 +43,11 @@ void Publisher::Impl::Turn(bool draining) {
 }
 
 std::size_t Publisher::Impl::Window() const {
-  return InDoubt() ? 1 : static_cast<std::size_t>(std::max<std::int64_t>(options_.window, 1));
-}
-
-bool Publisher::Impl::InDoubt() const {
-  return (window_.size() > 0 && last_sent_ <= doubt_until_) ||
-         (!waiting_.empty() && waiting_.front().trigger.seq <= doubt_until_);
+  return static_cast<std::size_t>(std::max<std::int64_t>(options_.window, 1));
 }
 
 bool Publisher::Impl::HasRoom() const {
-  if (window_.size() + nacked_.size() >= Window()) return false;
+  if (window_.size() >= limit_ || window_.size() + nacked_.size() >= Window()) return false;
   return window_.size() == 0 || window_.bytes() < kMostBytes;
 }
 
@@ -63,8 +58,7 @@ Status Publisher::Impl::Fill() {
     if (waiting_.empty()) TakeMore();  // so that a stop knows whether there is anything left
     return Ok();
   }
-  const std::size_t window = Window();
-  if (window_.size() > window - window / 4) return Ok();
+  if (window_.size() > limit_ - limit_ / 4) return Ok();
   std::size_t bytes = 0;
   for (std::size_t sent = 0; HasRoom(); ++sent) {
     if (sent == kBurst || bytes >= kBurstBytes) {
@@ -100,7 +94,6 @@ Status Publisher::Impl::SendNext() {
   auto tag = broker_->Publish(next.trigger);
   if (tag) {
     next.sent_at = now_;
-    last_sent_ = next.trigger.seq;
     window_.Add(*tag, std::move(next));
   } else if (tag.error().code == ErrorCode::kInvalid) {
     Undeliverable(next, invalid_, "invalid: " + tag.error().message);
@@ -150,9 +143,10 @@ void Publisher::Impl::Hear(BrokerEvent& event) {
 }
 
 // The broker does not say which message made it close the channel. So what was under way is sent
-// again one by one, until the channel closes with a single message under way: that one it was. A
-// reason that no message has in itself (a missing exchange, say) ends the connection instead, which
-// brings back the topology after a pause.
+// again, half as many at a time, until the channel closes with a single message under way: that one
+// it was. Each confirm lets one more be under way, so that a bad message holds up thousands of
+// others for a few answers of the broker only. A reason that no message has in itself (a missing
+// exchange, say) ends the connection instead, which brings back the topology after a pause.
 void Publisher::Impl::HearReset(const BrokerEvent& event) {
   std::vector<Outgoing> unknown = window_.TakeAll();
   if (reset_log_.Pass(event.reason, now_)) {
@@ -164,8 +158,8 @@ void Publisher::Impl::HearReset(const BrokerEvent& event) {
   } else if (unknown.size() == 1) {
     Undeliverable(unknown.front(), refused_, "refused: " + event.reason);
     return;
-  } else if (!unknown.empty()) {
-    doubt_until_ = std::max_element(unknown.begin(), unknown.end(), BySeq)->trigger.seq;
+  } else {
+    limit_ = std::max<std::size_t>(unknown.size() / 2, 1);
   }
   SendAgain(std::move(unknown));
 }
@@ -181,6 +175,7 @@ void Publisher::Impl::SetBlocked(bool blocked, const std::string& reason) {
 }
 
 void Publisher::Impl::Settled(Outgoing& message) {
+  limit_ = std::min(limit_ + 1, Window());
   confirm_seconds_.Observe(std::chrono::duration<double>(now_ - message.sent_at).count());
   if (message.returned) {
     Undeliverable(message, unroutable_, "unroutable");

@@ -236,29 +236,59 @@ TEST_CASE("the one trigger that closes the channel is found and given up, no oth
           "[publisher]") {
   House house;
   const auto uuids = house.Put(10);
-  house.publisher->Start();
-  REQUIRE(house.broker.AwaitPublished(10));
-  house.broker.Reset(406, "message too large");
-  // Now one by one, whatever else is queued.
-  REQUIRE(house.broker.AwaitPublished(11));
-  house.Put(1, 10);
-  for (std::size_t n = 0; n < 6; ++n) {
-    REQUIRE(house.broker.AwaitPublished(11 + n));
+  std::size_t sent = 0;
+  const auto sends = [&](std::size_t count) {  // so many, and no more
+    sent += count;
+    REQUIRE(house.broker.AwaitPublished(sent));
     REQUIRE(house.broker.AwaitWaits(2));
-    REQUIRE(house.broker.published().size() == 11 + n);
-    house.broker.Confirm(n + 1);
-  }
-  REQUIRE(house.broker.AwaitPublished(17));
+    REQUIRE(house.broker.published().size() == sent);
+  };
+  const auto reset = [&] { house.broker.Reset(406, "message too large"); };
+  house.publisher->Start();
+  sends(10);
+  reset();
+  sends(5);  // half of them
+  house.Put(1, 10);
+  reset();
+  sends(2);
+  house.broker.Confirm(2, true);  // 0 and 1
+  sends(4);
+  reset();
+  sends(2);
+  reset();
+  sends(1);
+  house.broker.Confirm(1);  // 2
+  sends(2);
+  reset();
+  sends(1);
   house.broker.ConfirmAll(true);
-  house.broker.Reset(406, "message too large");
+  reset();  // 3 alone
   REQUIRE(house.Drained());
   for (std::size_t n = 0; n < 10; ++n) {
-    if (n != 6) CHECK(house.Becomes(uuids[n], TriggerState::kPublished));
+    if (n != 3) CHECK(house.Becomes(uuids[n], TriggerState::kPublished));
   }
-  CHECK(house.Becomes(uuids[6], TriggerState::kUndeliverable, "refused: message too large"));
+  CHECK(house.Becomes(uuids[3], TriggerState::kUndeliverable, "refused: message too large"));
   CHECK(house.Metric("triggers_undeliverable_total{reason=\"refused\"}") == 1);
-  CHECK(Numbers(house.broker) ==
-        std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+  CHECK(Numbers(house.broker) == std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8, 9,  // all
+                                             0, 1, 2, 3, 4, 0, 1,           // half, and half again
+                                             2, 3, 4, 5, 2, 3, 2, 3, 4, 3,  // twice after confirms
+                                             4, 5, 6, 7, 8, 9, 10});        // without it
+}
+
+TEST_CASE("what is refused for now does not hold up the search for a poisonous trigger",
+          "[publisher]") {
+  House house;
+  const auto uuids = house.Put(3);
+  house.publisher->Start();
+  REQUIRE(house.broker.AwaitPublished(3));
+  house.broker.Reset(406, "message too large");
+  REQUIRE(house.broker.AwaitPublished(4));
+  house.broker.Refuse(1);  // and it will be for a long time
+  REQUIRE(house.broker.AwaitPublished(5));
+  CHECK(house.broker.published()[4].trigger.uuid == uuids[1]);
+  house.broker.ConfirmAll(true);
+  house.broker.Confirm(2);
+  REQUIRE(house.Drained());
 }
 
 TEST_CASE("several poisonous triggers among many are found one after the other", "[publisher]") {
