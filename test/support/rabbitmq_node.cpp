@@ -1,0 +1,69 @@
+#include "test/support/rabbitmq_node.h"
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+
+#include "core/amqp_url.h"
+
+namespace tower {
+
+RabbitmqNode RabbitmqNode::Shared() {
+  const char* folder = std::getenv("TOWER_TEST_RABBITMQ_DIR");
+  if (folder == nullptr) {
+    throw std::runtime_error("TOWER_TEST_RABBITMQ_DIR is not set: run `make test`");
+  }
+  return RabbitmqNode(std::string(folder));
+}
+
+RabbitmqNode::RabbitmqNode() : own_(std::make_unique<TempDir>()), folder_(own_->path().string()) {
+  try {
+    Start();
+  } catch (const std::runtime_error&) {
+    Kill();
+    throw;
+  }
+}
+
+RabbitmqNode::~RabbitmqNode() {
+  if (!own_) return;
+  try {
+    Kill();
+  } catch (const std::runtime_error&) {
+    // The test has failed already if this matters.
+  }
+}
+
+void RabbitmqNode::Start() { Script("start"); }
+void RabbitmqNode::Kill() { Script("kill"); }
+std::string RabbitmqNode::Ctl(const std::string& arguments) const {
+  return Script("ctl " + arguments);
+}
+
+std::string RabbitmqNode::Url() const {
+  const std::string line = Script("url");
+  return line.substr(0, line.find('\n'));
+}
+
+std::string RabbitmqNode::Url(const std::string& user, const std::string& vhost) const {
+  const auto url = ParseAmqpUrl(Url());
+  if (!url) throw std::runtime_error(url.error().message);
+  return "amqp://" + user + ":secret@" + url->host + ":" + std::to_string(url->port) + "/" + vhost;
+}
+
+std::string RabbitmqNode::Script(const std::string& arguments) const {
+  const std::string command =
+      TOWER_SOURCE_DIR "/test/support/rabbitmq.sh '" + folder_ + "' " + arguments + " 2>&1";
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) throw std::runtime_error("cannot run " + command);
+  std::string output;
+  std::array<char, 4096> part;
+  while (const std::size_t n = fread(part.data(), 1, part.size(), pipe)) {
+    output.append(part.data(), n);
+  }
+  if (pclose(pipe) != 0) throw std::runtime_error(command + ": " + output);
+  return output;
+}
+
+}  // namespace tower

@@ -1,0 +1,40 @@
+// A RabbitMQ node, through test/support/rabbitmq.sh.
+#ifndef TEST_SUPPORT_RABBITMQ_NODE_H_
+#define TEST_SUPPORT_RABBITMQ_NODE_H_
+
+#include <memory>
+#include <string>
+
+#include "test/support/temp_dir.h"
+
+namespace tower {
+
+// Everything throws std::runtime_error on a fault, with what the script said.
+class RabbitmqNode {
+ public:
+  // The node that `make test` runs for all tests; it is left running.
+  static RabbitmqNode Shared();
+  // One of its own, started, and stopped at the end of the scope.
+  RabbitmqNode();
+  ~RabbitmqNode();
+  RabbitmqNode(RabbitmqNode&&) = default;
+
+  void Start();  // after Kill, with what is on disk, on the same port
+  void Kill();   // SIGKILL
+  std::string Ctl(const std::string& arguments) const;  // rabbitmqctl; arguments as for a shell
+
+  std::string Url() const;  // amqp://guest:guest@127.0.0.1:PORT/%2f
+  // The same port with another user, whose password is "secret", and vhost.
+  std::string Url(const std::string& user, const std::string& vhost) const;
+
+ private:
+  explicit RabbitmqNode(std::string folder) : folder_(std::move(folder)) {}
+  std::string Script(const std::string& arguments) const;
+
+  std::unique_ptr<TempDir> own_;
+  std::string folder_;
+};
+
+}  // namespace tower
+
+#endif  // TEST_SUPPORT_RABBITMQ_NODE_H_
