@@ -17,6 +17,7 @@
 #include "core/queue.h"
 #include "test/support/amqp_consumer.h"
 #include "test/support/eventually.h"
+#include "test/support/rabbitmq_node.h"
 
 namespace tower {
 namespace {
@@ -220,17 +221,11 @@ TEST_CASE("an exchange that vanishes resets the channel, and tags start anew", "
   REQUIRE(site.Await(Kind::kConfirmed, 1));
 }
 
-// Node-wide; RabbitMQ 4.0 reads it from a persistent term that 3.x does not have.
-void SetMaxMessageSize(int bytes) {
-  const auto size = std::to_string(bytes);
-  Ctl("eval 'application:set_env(rabbit, max_message_size, " + size +
-      "), persistent_term:put(max_message_size, " + size + ").'");
-}
-
 TEST_CASE("a body over the broker's limit resets the channel and is the only one given up",
           "[amqp]") {
-  const AtEnd restore{[] { SetMaxMessageSize(16 << 20); }};  // the default of 4.0
-  SetMaxMessageSize(2000);
+  const auto node = RabbitmqNode::Shared();
+  const AtEnd restore{[&] { node.SetMaxMessageSize(16 << 20); }};  // the default of 4.0
+  node.SetMaxMessageSize(2000);
   Site site("oversize");
   Metrics metrics;
   auto queue = TriggerQueue::Open({.path = ":memory:"}, Logger(), metrics);

@@ -242,9 +242,8 @@ TEST_CASE("what a full queue refuses arrives once there is room", "[broker]") {
 TEST_CASE("messages over the broker's limit are undeliverable, their neighbours arrive",
           "[broker]") {
   const auto node = RabbitmqNode::Shared();
-  const AtEnd restore{
-      [&] { node.Ctl("eval 'application:set_env(rabbit, max_message_size, 134217728).'"); }};
-  node.Ctl("eval 'application:set_env(rabbit, max_message_size, 2000).'");
+  const AtEnd restore{[&] { node.SetMaxMessageSize(16 << 20); }};  // the default of 4.0
+  node.SetMaxMessageSize(2000);
   BoundSite site(node);
   std::set<std::string> large;
   for (int n = 0; n < 100; ++n) {

@@ -41,6 +41,12 @@ std::string RabbitmqNode::Ctl(const std::string& arguments) const {
   return Script("ctl " + arguments);
 }
 
+void RabbitmqNode::SetMaxMessageSize(int bytes) const {
+  const auto size = std::to_string(bytes);
+  Ctl("eval 'application:set_env(rabbit, max_message_size, " + size +
+      "), persistent_term:put(max_message_size, " + size + ").'");
+}
+
 std::string RabbitmqNode::Url() const {
   const std::string line = Script("url");
   return line.substr(0, line.find('\n'));

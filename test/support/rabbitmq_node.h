@@ -23,6 +23,9 @@ class RabbitmqNode {
   void Kill();   // SIGKILL
   std::string Ctl(const std::string& arguments) const;  // rabbitmqctl; arguments as for a shell
 
+  // Of the whole node. RabbitMQ 4.0 reads it from a persistent term that 3.x does not have.
+  void SetMaxMessageSize(int bytes) const;
+
   std::string Url() const;  // amqp://guest:guest@127.0.0.1:PORT/%2f
   // The same port with another user, whose password is "secret", and vhost.
   std::string Url(const std::string& user, const std::string& vhost) const;
