@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <new>
 #include <system_error>
 
 #include "core/http_mailbox.h"
@@ -233,10 +234,30 @@ void HttpLoop::Drive(std::uint64_t id) {
       again_.push_back(id);
       return;
     }
+  } catch (const std::bad_alloc&) {
+    RefuseForMemory(connection);
   } catch (const std::exception& error) {
     log_.Error("a connection was given up", {{"exception", error.what()}});
     Close(connection);
   }
+}
+
+void HttpLoop::RefuseForMemory(Connection& connection) {
+  log_.Error("out of memory for a request", {{"peer", connection.exchange.peer}});
+  const bool answerable = connection.state == State::kReading;
+  connection.exchange.reader.Drop();
+  connection.rest = {};
+  try {
+    connection.exchange.reader.Refuse({503, "out of memory for this request"});
+    if (answerable) {
+      Respond(connection);
+      again_.push_back(connection.id);
+      return;
+    }
+  } catch (const std::exception& error) {
+    log_.Error("a connection was given up", {{"exception", error.what()}});
+  }
+  Close(connection);
 }
 
 // False: there is nothing to do for the connection now, or it is gone.

@@ -149,6 +149,7 @@ class HttpLoop {
   bool EndAnswer(Connection& connection);
   void SetDeadline(Connection& connection, Clock::time_point deadline);
   void Close(Connection& connection);
+  void RefuseForMemory(Connection& connection);
 
   const Options options_;
   HttpService& service_;

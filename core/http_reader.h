@@ -36,6 +36,9 @@ class HttpReader {
   std::string_view request_line() const noexcept;
   std::string_view body() const noexcept { return body_; }
 
+  // Gives back the memory of a body that nobody will read.
+  void Drop() { body_ = {}; }
+
   // Begins the next request.
   void Next();
 

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "core/queue_impl.h"
 
@@ -232,10 +233,8 @@ void TriggerQueue::Impl::Redeliver(std::optional<Uuid> uuid, const TriggerFilter
   request->done = std::move(done);
   {
     const std::lock_guard lock(mutex_);
-    if (!closing_) {
-      redeliver_requests_.push_back(std::move(request));
-      if (writer_idle_) writer_wake_.notify_one();
-    }
+    if (!closing_) redeliver_requests_.push_back(std::exchange(request, nullptr));
+    if (writer_idle_) writer_wake_.notify_one();
   }
   if (request != nullptr) request->done(Closed());
 }

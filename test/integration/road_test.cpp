@@ -275,6 +275,31 @@ TEST_CASE("without a broker, triggers go to standard output as lines", "[road]")
   CHECK(tower.Stop() == 0);
 }
 
+TEST_CASE("a request that memory does not suffice for is refused, the others are answered",
+          "[road]") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  SUCCEED("not here: the sanitizer would end the process");
+  return;
+#endif
+  const TempDir folder;
+  TowerProcess tower(folder,
+                     {"--broker", "stdout", "--server.port", "0", "--queue.path",
+                      ":memory:", "--server.max-body", "1GiB"},
+                     {}, {"/usr/bin/prlimit", "--data=200000000"});
+  HttpClient client(tower.Port());
+  client.Send("POST /triggers HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n");
+  client.Send("Content-Length: 1000000000\r\n\r\n");
+  const std::string piece(1 << 20, ' ');
+  for (int n = 0; n < 900 && client.Send(piece); ++n) {
+  }
+  const auto refused = client.Receive();
+  REQUIRE(refused);
+  CHECK(refused->status == 503);
+  CHECK_THAT(refused->body, ContainsSubstring("out of memory"));
+  CHECK(tower.Post(kTrigger).status == 202);
+  CHECK(tower.Stop() == 0);
+}
+
 TEST_CASE("a second instance on the same queue file says who has it", "[road]") {
   const TempDir folder;
   const TempDir other;
