@@ -50,15 +50,17 @@ std::vector<AcceptedTrigger> Backlog::NoteRedeliveries(
 }
 
 void Backlog::Add(QueueRow&& row) {
-  lagging_ = lagging_ || handover_.size() >= kHandoverRows || handover_bytes_ > kHandoverBytes;
+  // A gap: the file was opened anew, and has rows of a commit that seemed to fail.
+  const std::int64_t handed = handover_.empty() ? read_seq_ : handover_.back().trigger.seq;
+  lagging_ = lagging_ || row.trigger.seq != handed + 1 || handover_.size() >= kHandoverRows ||
+             handover_bytes_ > kHandoverBytes;
   if (lagging_) return;
   handover_bytes_ += static_cast<std::int64_t>(row.trigger.body.size());
   handover_.push_back(std::move(row));
 }
 
 void Backlog::SetEnd(std::int64_t last_seq, std::int64_t last_position) {
-  // More than what was added: the file was opened anew, and had rows of a commit that seemed to
-  // fail.
+  // More than what was added: the same as the gap above.
   const std::int64_t handed = handover_.empty() ? read_seq_ : handover_.back().trigger.seq;
   lagging_ = lagging_ || handed < last_seq;
   last_seq_ = last_seq;
