@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <string>
 
 #include "core/queue_store.h"
@@ -58,18 +59,59 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// Makes an empty file that only its owner may read, and makes its name durable; SQLite gives the
-// same mode to its companions.
+void SyncFolder(const std::string& path) {
+  const int folder = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;
+  fsync(folder);
+  close(folder);
+}
+
+Status MakeTables(Database& database) {
+  if (auto made = database.Execute(kSchema); !made) return made;
+  return database.Execute(kVersion2);
+}
+
+// Makes a queue without triggers, under another name until it is whole, so that what has the
+// queue's name is never half made. Only its owner may read it; SQLite gives the same mode to its
+// companions.
 Status MakeFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const std::string draft = path + ".new";
+  unlink(draft.c_str());
+  unlink((draft + "-journal").c_str());
+  const int fd = open(draft.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return Error{ErrorCode::kPermanent, ErrnoText(errno)};
   close(fd);
-  const int folder = open(FolderOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    fsync(folder);
-    close(folder);
+  {
+    auto database = Database::Open(draft, Database::Access::kReadWrite);
+    if (!database) return database.error();
+    if (auto made = MakeTables(*database); !made) return made;
   }
+  if (rename(draft.c_str(), path.c_str()) != 0) {
+    return Error{ErrorCode::kPermanent, "rename " + draft + ": " + ErrnoText(errno)};
+  }
+  SyncFolder(FolderOf(path));
   return Ok();
+}
+
+// SQLite takes an empty file for a new one, and throws a log away whose file is missing. Here
+// either means that something was lost.
+Status FindOrMakeFile(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) == 0) {
+    if (info.st_size == 0) return Error{ErrorCode::kInvalid, "it is empty, which no queue ever is"};
+    return Ok();
+  }
+  if (errno != ENOENT) return Error{ErrorCode::kPermanent, ErrnoText(errno)};
+  if (lstat(path.c_str(), &info) == 0) {
+    return Error{ErrorCode::kInvalid, "it is a symbolic link to a file that is not there"};
+  }
+  for (const auto* suffix : {"-wal", "-journal"}) {
+    if (stat((path + suffix).c_str(), &info) == 0 && info.st_size > 0) {
+      return Error{ErrorCode::kInvalid, "it is missing, but its " + std::string(suffix) +
+                                            " is there and may hold triggers"};
+    }
+  }
+  return MakeFile(path);
 }
 
 Status CheckFormat(Database& database) {
@@ -77,12 +119,6 @@ Status CheckFormat(Database& database) {
   if (!application) return application.error();
   auto version = database.QueryInt("PRAGMA user_version");
   if (!version) return version.error();
-  auto tables = database.QueryInt("SELECT count(*) FROM sqlite_master");
-  if (!tables) return tables.error();
-  if (**tables == 0 && **application == 0) {
-    if (auto made = database.Execute(kSchema); !made) return made;
-    return database.Execute(kVersion2);
-  }
   if (**application != kApplicationId) {
     return Error{ErrorCode::kInvalid, "it is a database of another program"};
   }
@@ -144,7 +180,7 @@ Result<std::unique_ptr<QueueStore>> QueueStore::Open(const QueueOptions& options
     auto acquired = QueueLock::Acquire(options.path);
     if (!acquired) return acquired.error();
     lock.emplace(std::move(*acquired));
-    if (auto made = MakeFile(options.path); !made) {
+    if (auto made = FindOrMakeFile(options.path); !made) {
       return ExplainQueueError(options.path, made.error());
     }
   }
@@ -162,6 +198,9 @@ Status QueueStore::OpenDatabase() {
   auto& database = *opened;
   // A file that is not ours, or damaged, stays as it is.
   database.CheckpointOnClose(false);
+  if (!lock_) {
+    if (auto made = MakeTables(database); !made) return made;
+  }
   if (auto sound = CheckFormat(database); !sound) return sound;
   const auto pages = static_cast<std::int64_t>(options_.max_bytes) * 2 / kPageSize + 16384;
   const std::string settings =

@@ -83,18 +83,34 @@ Status QueueStore::Prepare() {
   return Ok();
 }
 
+Status QueueStore::Reopen() {
+  const QueueEnds before = ends_;
+  sql_ = Statements();
+  if (auto opened = OpenDatabase(); !opened) return opened;
+  if (ends_.last_seq < before.last_seq || ends_.cursor < before.cursor) {
+    ends_ = before;
+    return Error{ErrorCode::kPermanent,
+                 "it lacks what was stored a moment ago: it was replaced while in use"};
+  }
+  reopen_ = false;
+  return Ok();
+}
+
+// After an I/O error only the file itself knows what is in it. In memory there is nothing else.
+void QueueStore::ReopenAfter(const Error& error) {
+  if (lock_ && error.code != ErrorCode::kFull) reopen_ = true;
+}
+
 Status QueueStore::Begin() {
   if (reopen_) {
-    sql_ = Statements();
-    if (auto opened = OpenDatabase(); !opened) return opened;
-    reopen_ = false;
+    if (auto opened = Reopen(); !opened) return opened;
   }
   transaction_ = std::unique_lock(shared_->mutex);
   pending_ = ends_;
   auto begun = sql_.begin.Run();
   if (!begun) {
     transaction_.unlock();
-    reopen_ = begun.error().code != ErrorCode::kFull;
+    ReopenAfter(begun.error());
   }
   return begun;
 }
@@ -106,15 +122,14 @@ Status QueueStore::Commit() {
     transaction_.unlock();
     return Ok();
   }
-  // After an I/O error only the file itself knows what is in it.
-  reopen_ = committed.error().code != ErrorCode::kFull;
+  ReopenAfter(committed.error());
   Rollback();
   return committed;
 }
 
 void QueueStore::Rollback() {
   if (shared_->database.in_transaction()) {
-    if (!sql_.rollback.Run()) reopen_ = true;
+    if (auto undone = sql_.rollback.Run(); !undone) ReopenAfter(undone.error());
   }
   source_ids_.clear();
   settlement_seq_ = -1;

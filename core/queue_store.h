@@ -141,6 +141,8 @@ class QueueStore {
   QueueStore(QueueOptions options, std::optional<QueueLock> lock)
       : options_(std::move(options)), lock_(std::move(lock)) {}
   Status OpenDatabase();
+  Status Reopen();
+  void ReopenAfter(const Error& error);
   Status Prepare();
   Status ReadEnds();
   Result<std::int64_t> SourceId(std::string_view source);

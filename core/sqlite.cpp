@@ -10,7 +10,9 @@ namespace {
 Error ErrorOf(int code, sqlite3* database) {
   Error error{ErrorCode::kUnavailable, sqlite3_errstr(code)};
   if (code == SQLITE_FULL) error.code = ErrorCode::kFull;
-  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) error.code = ErrorCode::kPermanent;
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR) {
+    error.code = ErrorCode::kPermanent;
+  }
   if (database == nullptr) return error;
   if (const int system_error = sqlite3_system_errno(database);
       system_error != 0 && (code == SQLITE_IOERR || code == SQLITE_CANTOPEN)) {
@@ -87,8 +89,7 @@ void Database::CloseDatabase::operator()(sqlite3* database) const noexcept {
 
 Result<Database> Database::Open(const std::string& path, Access access) {
   const int flags = SQLITE_OPEN_NOMUTEX |
-                    (access == Access::kReadOnly ? SQLITE_OPEN_READONLY
-                                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+                    (access == Access::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
   sqlite3* raw = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   Database database(raw);

@@ -1,7 +1,7 @@
 // SQLite as RAII, as much of it as the queue needs. The only room that includes sqlite3.h.
 //
-// Errors: kFull (SQLITE_FULL: the disk or max_page_count), kPermanent (the file is damaged or no
-// database), kUnavailable (the rest).
+// Errors: kFull (SQLITE_FULL: the disk or max_page_count), kPermanent (the file is damaged, no
+// database, or not in our format), kUnavailable (the rest).
 #ifndef CORE_SQLITE_H_
 #define CORE_SQLITE_H_
 
@@ -83,6 +83,7 @@ class StatementScope {
 class Database {
  public:
   enum class Access { kReadOnly, kReadWrite };
+  // A file must exist; an empty one is an empty database. ":memory:" is a new one.
   static Result<Database> Open(const std::string& path, Access access);
 
   // One or more statements without parameters.
