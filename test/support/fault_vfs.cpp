@@ -191,6 +191,7 @@ struct FaultShim {
   static sqlite3_vfs vfs;
   static std::mutex disks_mutex;
   static std::vector<Disk> disks;
+  static thread_local sqlite3* opened;  // the newest connection
 
   static Handle& Of(sqlite3_file* file) { return *reinterpret_cast<Handle*>(file); }
 
@@ -313,19 +314,21 @@ struct FaultShim {
 
   static int FileControl(sqlite3_file* file, int what, void* with) {
     auto& handle = Of(file);
-    if (what == SQLITE_FCNTL_PRAGMA && handle.disk->checkpoint_pages_ > 0) {
+    if (const int pages = handle.disk->checkpoint_pages_;
+        what == SQLITE_FCNTL_PRAGMA && pages > 0) {
       const char* name = static_cast<char**>(with)[1];
-      if (sqlite3_stricmp(name, "wal_autocheckpoint") == 0) return SQLITE_OK;  // is ours to say
+      if (sqlite3_stricmp(name, "wal_autocheckpoint") == 0) {
+        sqlite3_wal_autocheckpoint(opened, pages);
+        return SQLITE_OK;  // in place of what was asked for
+      }
     }
     return handle.real->pMethods->xFileControl(handle.real, what, with);
   }
 
-  // sqlite3_auto_extension: called with every connection that is opened.
+  // sqlite3_auto_extension: called with every connection that is opened, before its first
+  // statement.
   static int Opened(sqlite3* database, const char**, const void*) {
-    if (auto disk = DiskOf(sqlite3_db_filename(database, "main"));
-        disk && disk->checkpoint_pages_ > 0) {
-      sqlite3_wal_autocheckpoint(database, disk->checkpoint_pages_);
-    }
+    opened = database;
     return SQLITE_OK;
   }
 
@@ -357,6 +360,7 @@ sqlite3_vfs* FaultShim::real_vfs = nullptr;
 sqlite3_vfs FaultShim::vfs = {};
 std::mutex FaultShim::disks_mutex;
 std::vector<FaultShim::Disk> FaultShim::disks;
+thread_local sqlite3* FaultShim::opened = nullptr;
 
 const sqlite3_io_methods FaultShim::methods = {
     3,
