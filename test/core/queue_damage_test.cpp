@@ -158,9 +158,9 @@ TEST_CASE("a database of another program and one of a later version are told apa
     f.Refused("another program");
   }
   SECTION("a later version") {
-    other[63] = '\2';
+    other[63] = '\x63';
     f.Lay(other, "");
-    f.Refused("format version 2");
+    f.Refused("format version 99");
   }
   CHECK(Content(f.path) == other);
 }
