@@ -6,6 +6,7 @@
 namespace tower {
 namespace {
 
+constexpr std::uint64_t kReserved = 262144;
 constexpr std::size_t kKeptBody = 65536;  // memory that stays for the next body
 
 }  // namespace
@@ -65,6 +66,8 @@ void HttpReader::EndHead() {
   refusal_ = ParseHttpHead(text_, head_);
   body_left_ = head_.content_length.value_or(0);
   stage_ = head_.chunked || body_left_ > 0 ? Stage::kBody : Stage::kComplete;
+  // Far less than may be announced: memory is for what comes.
+  body_.reserve(static_cast<std::size_t>(std::min({body_left_, max_body_, kReserved})));
 }
 
 std::size_t HttpReader::TakeBody(std::string_view bytes) {

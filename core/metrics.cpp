@@ -42,6 +42,9 @@ std::string Number(double value) {
   constexpr double kReadable = 1e15;  // beyond, digits alone say less than an exponent
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  if (value == std::floor(value) && std::abs(value) < kReadable) {
+    return std::to_string(static_cast<std::int64_t>(value));  // as below, but much faster
+  }
   std::array<char, 64> text{};
   const bool fixed = value == 0 || (std::abs(value) >= 1e-6 && std::abs(value) < kReadable);
   const auto end = std::to_chars(text.data(), text.data() + text.size(), value,
@@ -57,15 +60,24 @@ void AppendSample(std::string& out, std::string_view name, std::string_view labe
   out.append(" ").append(value).append("\n");
 }
 
+// `le="0.001"` and so on, one for each bucket.
+const std::vector<std::string>& BoundLabels() {
+  static const auto labels = [] {
+    std::vector<std::string> made;
+    for (const double bound : Histogram::kBounds) made.push_back("le=\"" + Number(bound) + '"');
+    made.emplace_back("le=\"+Inf\"");
+    return made;
+  }();
+  return labels;
+}
+
 void AppendHistogram(std::string& out, const std::string& name, const std::string& labels,
                      const Histogram::Snapshot& read) {
   const std::string before = labels.empty() ? "" : labels + ",";
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < read.counts.size(); ++i) {
     total += read.counts[i];
-    const std::string bound =
-        i < Histogram::kBounds.size() ? Number(Histogram::kBounds[i]) : "+Inf";
-    AppendSample(out, name + "_bucket", before + "le=\"" + bound + '"', std::to_string(total));
+    AppendSample(out, name + "_bucket", before + BoundLabels()[i], std::to_string(total));
   }
   AppendSample(out, name + "_sum", labels, Number(read.sum));
   AppendSample(out, name + "_count", labels, std::to_string(total));
