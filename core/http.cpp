@@ -9,6 +9,7 @@
 #include <httplib.h>
 
 #include <algorithm>
+#include <ctime>
 #include <exception>
 #include <new>
 
@@ -72,6 +73,21 @@ std::string_view PathOf(std::string_view path) {
 std::string Joined(const std::vector<std::string>& parts) {
   std::string text;
   for (const auto& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+// Tue, 15 Nov 1994 08:12:31 GMT (RFC 9110, sections 5.6.7 and 6.6.1).
+const std::string& DateText() {
+  thread_local std::time_t second = 0;
+  thread_local std::string text;
+  const std::time_t now = std::time(nullptr);
+  if (now == second) return text;
+  second = now;
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char formatted[40];
+  text.assign(formatted,
+              std::strftime(formatted, sizeof formatted, "%a, %d %b %Y %H:%M:%S GMT", &parts));
   return text;
 }
 
@@ -175,6 +191,7 @@ void HttpServer::Impl::SetHooks() {
     to.headers.erase("Accept-Ranges");
     to.headers.erase("Connection");
     if (exchange.close) to.headers.emplace("Connection", "close");
+    to.headers.emplace("Date", DateText());
     if (!to.has_header("Content-Length")) {
       to.headers.emplace("Content-Length", std::to_string(to.body.size()));
     }

@@ -7,6 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <ctime>
 #include <future>
 #include <latch>
 #include <thread>
@@ -83,6 +84,20 @@ TEST_CASE("a request is routed by path and method", "[http]") {
   CHECK(wrong.status == 405);
   CHECK(wrong.Header("Allow") == "GET, HEAD");
   CHECK_THAT(wrong.body, ContainsSubstring("\"title\":\"Method Not Allowed\""));
+}
+
+TEST_CASE("every answer says when it was given", "[http]") {
+  EchoServer fixture;
+  for (const auto* path : {"/open", "/nothing"}) {
+    const auto before = std::time(nullptr);
+    const auto date = Ask(fixture, "GET", path).Header("Date");
+    std::tm parts{};
+    const char* end = strptime(date.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    REQUIRE(end != nullptr);
+    CHECK(*end == '\0');
+    CHECK(timegm(&parts) >= before);
+    CHECK(timegm(&parts) <= std::time(nullptr));
+  }
 }
 
 TEST_CASE("HEAD has GET's headers and no body", "[http]") {
