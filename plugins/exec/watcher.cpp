@@ -1,0 +1,255 @@
+#include "core/watcher.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <optional>
+
+#include "plugins/exec/lines.h"
+#include "plugins/exec/process.h"
+
+namespace tower {
+namespace {
+
+using exec::Line;
+using exec::Lines;
+using exec::Process;
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kLongestLogLine = 4096;
+constexpr milliseconds kLook{20};         // at a process that has closed its output
+constexpr milliseconds kLeftBehind{200};  // for output that others of the group still hold open
+
+// An eventfd that a stop request makes readable.
+class StopSignal {
+ public:
+  explicit StopSignal(const std::stop_token& stop)
+      : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), callback_(stop, [this] {
+          const std::uint64_t one = 1;
+          (void)!write(fd_, &one, sizeof one);
+        }) {}
+  ~StopSignal() { close(fd_); }
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
+  int fd() const noexcept { return fd_; }
+
+ private:
+  const int fd_;
+  const std::stop_callback<std::function<void()>> callback_;
+};
+
+// One run of the program.
+class Session {
+ public:
+  Session(WatcherContext& tower, Process process, std::size_t max_line)
+      : tower_(tower), process_(std::move(process)), out_(max_line), err_(kLongestLogLine) {}
+
+  // Until the program ends (how, as waitpid says), or nothing when stop was requested first.
+  Result<std::optional<int>> Run(const std::stop_token& stop) {
+    const StopSignal signal(stop);
+    std::optional<Clock::time_point> give_up;
+    while (process_.out() >= 0 || process_.err() >= 0) {
+      std::array<pollfd, 3> ready{
+          {{process_.out(), POLLIN, 0}, {process_.err(), POLLIN, 0}, {signal.fd(), POLLIN, 0}}};
+      poll(ready.data(), ready.size(), static_cast<int>(kLeftBehind.count()));
+      if (stop.stop_requested()) return std::optional<int>();
+      if (ready[1].revents != 0) ReadErr();
+      if (ready[0].revents != 0) {
+        if (auto read = ReadOut(); !read) return read.error();
+      }
+      // A child of the program may hold its output open for ever.
+      if (!process_.Ended()) continue;
+      if (!give_up) give_up = Clock::now() + kLeftBehind;
+      if (Clock::now() >= *give_up) break;
+    }
+    while (!process_.Ended()) {
+      if (!WatcherContext::Sleep(kLook, stop)) return std::optional<int>();
+    }
+    if (!out_.rest().empty()) {
+      tower_.rejected.Add();
+      tower_.log.Warn("the last line has no end and is not taken", {{"bytes", out_.rest().size()}});
+    }
+    return process_.Ended();
+  }
+  void Stop(milliseconds grace) { process_.Stop(grace); }
+  const std::string& last_words() const noexcept { return last_words_; }
+
+ private:
+  // Bytes that are there now; sets `ended` at the end of the stream.
+  std::string_view Read(int fd, bool& ended) {
+    const auto got = read(fd, buffer_.data(), buffer_.size());
+    ended = got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+    return {buffer_.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
+  }
+
+  void ReadErr() {
+    bool ended = false;
+    for (auto& line : err_.Take(Read(process_.err(), ended))) {
+      tower_.log.Info("program says", {{"text", line.text}});
+      last_words_ = std::move(line.text);
+    }
+    if (ended) process_.CloseErr();
+  }
+
+  Status ReadOut() {
+    bool ended = false;
+    std::vector<Trigger> batch;
+    for (const auto& line : out_.Take(Read(process_.out(), ended))) {
+      if (line.too_long) {
+        Reject(line, "is longer than max-line");
+      } else if (auto trigger = Trigger::Parse(line.text)) {
+        batch.push_back(std::move(*trigger));
+      } else {
+        Reject(line, Describe(trigger.error()));
+      }
+    }
+    if (ended) process_.CloseOut();
+    return Put(batch);
+  }
+
+  void Reject(const Line& line, const std::string& why) {
+    tower_.rejected.Add();
+    tower_.log.Warn("a line is no trigger", {{"line", line.number}, {"fault", why}});
+  }
+
+  // Lines that came together go to disk together; a conflict is one line's, and no other's.
+  Status Put(std::span<const Trigger> batch) {
+    if (batch.empty()) return Ok();
+    auto put = tower_.queue.Put(batch);
+    const auto refused = [](const Status& status) {
+      return !status && (status.error().code == ErrorCode::kConflict ||
+                         status.error().code == ErrorCode::kInvalid);
+    };
+    if (!refused(put)) return put;
+    if (batch.size() > 1) {
+      for (const auto& trigger : batch) {
+        if (auto one = Put(std::span(&trigger, 1)); !one) return one;
+      }
+      return Ok();
+    }
+    tower_.rejected.Add();
+    tower_.log.Warn("a trigger was refused", {{"error", put.error()}});
+    return Ok();
+  }
+
+  WatcherContext& tower_;
+  Process process_;
+  Lines out_, err_;
+  std::string last_words_;
+  std::array<char, 65536> buffer_{};
+};
+
+class ExecWatcher final : public Watcher {
+ public:
+  static void Declare(OptionSet& options, ExecWatcher& self) {
+    options
+        .Add("command", &self.command_,
+             "The program, by its absolute path, and its arguments, each a value of its own.")
+        .Required();
+    options.Add("shell", &self.shell_, "Run the command, one text, by `/bin/sh -c` instead.");
+    options.Add("environment", &self.environment_,
+                "All that the program sees as its environment: `NAME=VALUE`, or `NAME` to hand on "
+                "a variable of control-tower.");
+    options.Add("working-dir", &self.working_dir_, "Folder that the program runs in.");
+    options
+        .Add("interval", &self.interval_,
+             "Run the program again this long after its last start; 0s: it is to run on, and its "
+             "end is an error.")
+        .Range(0, 366LL * 86'400 * 1000);
+    options
+        .Add("grace", &self.grace_,
+             "How long the program may take to end after SIGTERM, before SIGKILL.")
+        .Range(0, 60'000);
+    options.Add("max-line", &self.max_line_, "Longer lines are refused.").Range(1024, 64LL << 20U);
+    options.Check([&self] { return self.CheckCommand(); });
+  }
+
+  Status Run(WatcherContext& tower, std::stop_token stop) override {
+    while (!stop.stop_requested()) {
+      const auto began = Clock::now();
+      auto process = Process::Start(MakeProgram());
+      if (!process) return process.error();
+      Session session(tower, std::move(*process), max_line_.bytes);
+      auto ended = session.Run(stop);
+      session.Stop(grace_);
+      if (!ended) return ended.error();
+      if (!*ended) return Ok();
+      if (**ended != 0 || interval_.count() == 0) return EndError(**ended, session.last_words());
+      tower.ReportSuccess();
+      const auto left = std::chrono::ceil<milliseconds>(began + interval_ - Clock::now());
+      if (left.count() > 0) WatcherContext::Sleep(left, stop);
+    }
+    return Ok();
+  }
+
+  Status Check() override {
+    const auto program = MakeProgram();
+    if (access(program.command[0].c_str(), X_OK) != 0) {
+      return Error{ErrorCode::kUnavailable, program.command[0] + ": " + ErrnoText(errno)};
+    }
+    struct stat info {};
+    if (!working_dir_.empty() &&
+        (stat(working_dir_.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))) {
+      return Error{ErrorCode::kUnavailable, working_dir_ + ": this is no folder"};
+    }
+    return Ok();
+  }
+
+ private:
+  Status CheckCommand() const {
+    const auto fault = [](std::string text) { return Error{ErrorCode::kInvalid, std::move(text)}; };
+    if (shell_ && command_.size() != 1) return fault("with shell, command must be one text");
+    if (!shell_ && !command_.empty() && !command_[0].starts_with('/')) {
+      return fault("command must begin with the absolute path of a program: " + command_[0]);
+    }
+    for (const auto& variable : environment_) {
+      if (variable.empty() || variable[0] == '=') {
+        return fault("environment must be NAME=VALUE or NAME");
+      }
+    }
+    return Ok();
+  }
+
+  exec::Program MakeProgram() const {
+    exec::Program program{command_, {}, working_dir_};
+    if (shell_) program.command = {"/bin/sh", "-c", command_[0]};
+    for (const auto& variable : environment_) {
+      if (variable.find('=') != std::string::npos) {
+        program.environment.push_back(variable);
+      } else if (const char* value = std::getenv(variable.c_str())) {
+        program.environment.push_back(variable + "=" + value);
+      }
+    }
+    return program;
+  }
+
+  Error EndError(int status, const std::string& last_words) const {
+    std::string text = "the program ended with " + exec::DescribeEnd(status);
+    if (!last_words.empty()) text += ": " + last_words;
+    if (status == 0) text += "; set interval if it is to run and end";
+    return {ErrorCode::kUnavailable, text};
+  }
+
+  std::vector<std::string> command_, environment_;
+  bool shell_ = false;
+  std::string working_dir_;
+  milliseconds interval_{0};
+  milliseconds grace_{1000};
+  ByteSize max_line_{1U << 20U};
+};
+
+REGISTER_WATCHER(ExecWatcher, "exec",
+                 "Runs a program and takes each line that it prints as a trigger.");
+
+}  // namespace
+}  // namespace tower

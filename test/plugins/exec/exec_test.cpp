@@ -1,0 +1,228 @@
+#include <signal.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "test/support/watcher_harness.h"
+
+namespace tower {
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+using Strings = std::vector<std::string>;
+
+std::string Line(const std::string& protocol, const std::string& more = {}) {
+  return R"({"apiVersion":"T/v1","protocol":")" + protocol + R"(","spec":{})" + more + "}";
+}
+
+// A watcher that runs a shell script.
+struct Fixture {
+  TempDir folder;
+  TestQueue queue;
+  std::unique_ptr<WatcherHarness> watcher;
+
+  void Start(const std::string& script, WatcherHarness::Options more = {}) {
+    const auto path = folder.Write("script", script);
+    more.push_back({"command", {"/bin/sh", path, folder / ""}});
+    watcher = std::make_unique<WatcherHarness>(queue, "exec", more);
+    watcher->Start();
+  }
+  bool Has(const std::string& name) const { return std::filesystem::exists(folder / name); }
+  std::string Content(const std::string& name) const {
+    std::ostringstream text;
+    text << std::ifstream(folder / name).rdbuf();
+    return text.str();
+  }
+};
+
+TEST_CASE("each line that a program prints becomes a trigger, byte for byte", "[exec]") {
+  Fixture f;
+  f.Start("printf '%s\\n\\n%s\\r\\n%s' '" + Line("A", R"(,"metadata":{"spec":{"x":1.0}})") + "' '" +
+          Line("B") + "' '" + Line("C") + "'; sleep 0.1; echo; exec sleep 1000");
+  const auto taken = f.queue.Take(3);
+  REQUIRE(taken.size() == 3);
+  CHECK(taken[0].protocol + taken[1].protocol + taken[2].protocol == "ABC");
+  CHECK_THAT(taken[0].body, ContainsSubstring(R"("metadata":{"spec":{"x":1.0}})"));
+  CHECK(taken[0].source == "test");
+  CHECK(f.watcher->Stop());
+  CHECK(f.queue.Empty());
+}
+
+TEST_CASE("a line that is no trigger is reported by number, and the next one taken", "[exec]") {
+  const CapturedLogs logs;
+  Fixture f;
+  const std::string uuid = R"(,"uuid":"01890a5d-ac96-774b-bcce-b302099a8057")";
+  f.Start("echo nonsense; echo '" + Line("A", R"(,"extra":1)") + "'\n" +
+              "head -c 5000 /dev/zero | tr '\\0' x; echo\n" +  //
+              "echo '" + Line("A", uuid) + "'; echo '" + Line("B", uuid) + "'; echo '" +
+              Line("C", uuid) + "'; echo '" + Line("A", uuid) + "'; echo '" + Line("D") +
+              "'; exec sleep 1000",
+          {{"max-line", {"4KiB"}}});
+  CHECK(f.queue.TakeProtocols(2) == Strings{"A", "D"});
+  CHECK(Eventually([&] { return f.watcher->rejected.value() == 5; }));
+  CHECK_THAT(logs.text(), ContainsSubstring(R"("line":1)") && ContainsSubstring("/extra") &&
+                              ContainsSubstring("is longer than max-line") &&
+                              ContainsSubstring("a trigger was refused"));
+}
+
+TEST_CASE("a program that ends is an error that says how, with its last words", "[exec]") {
+  const CapturedLogs logs;
+  Fixture f;
+  std::string expected;
+  SECTION("code") {
+    f.Start("echo '" + Line("A") + "'; printf 'no scanner\\n' >&2; exit 3");
+    expected = "ended with exit code 3: no scanner";
+  }
+  SECTION("signal") {
+    f.Start("echo '" + Line("A") + "'; kill -SEGV $$");
+    expected = "signal 11 (Segmentation fault)";
+  }
+  SECTION("end") {
+    f.Start("echo '" + Line("A") + "'; printf half");
+    expected = "exit code 0; set interval";
+  }
+  REQUIRE(Eventually([&] { return f.watcher->ended(); }));
+  REQUIRE_FALSE(f.watcher->result());
+  CHECK(f.watcher->result().error().code == ErrorCode::kUnavailable);
+  CHECK_THAT(f.watcher->result().error().message, ContainsSubstring(expected));
+  CHECK(f.queue.TakeProtocols(1) == Strings{"A"});
+  if (expected.find("interval") != std::string::npos) {
+    CHECK_THAT(logs.text(), ContainsSubstring("the last line has no end"));
+    CHECK(f.watcher->rejected.value() == 1);
+  }
+}
+
+TEST_CASE("with an interval a program runs again and again", "[exec]") {
+  Fixture f;
+  f.Start("echo '" + Line("A") + "'; exit $(cat \"$1/code\" 2>/dev/null || echo 0)",
+          {{"interval", {"20ms"}}});
+  CHECK(f.queue.Take(3).size() == 3);
+  CHECK_FALSE(f.watcher->ended());
+  f.folder.Write("code", "7");
+  REQUIRE(Eventually([&] { return f.watcher->ended(); }));
+  CHECK_THAT(f.watcher->result().error().message, ContainsSubstring("exit code 7"));
+}
+
+TEST_CASE("a stop ends the whole group, after a grace by force", "[exec]") {
+  Fixture f;
+  const auto gone = [&](const std::string& file) {
+    const int pid = std::atoi(f.Content(file).c_str());
+    REQUIRE(pid > 0);
+    return Eventually([pid] { return kill(pid, 0) != 0; });
+  };
+  SECTION("a program that tidies up") {
+    f.Start(
+        "trap 'touch \"$1/tidy\"; exit 0' TERM\nsleep 1000 & echo $! > \"$1/child\"\n"
+        "echo $$ > \"$1/self\"; touch \"$1/up\"; wait",
+        {{"grace", {"30s"}}});
+    REQUIRE(Eventually([&] { return f.Has("up"); }));
+    CHECK(f.watcher->Stop());
+    CHECK(f.Has("tidy"));
+    CHECK(gone("child"));
+  }
+  SECTION("a program that does not listen") {
+    f.Start("trap '' TERM\necho $$ > \"$1/self\"; touch \"$1/up\"; while :; do sleep 1000; done",
+            {{"grace", {"50ms"}}});
+    REQUIRE(Eventually([&] { return f.Has("up"); }));
+    CHECK(f.watcher->Stop());
+  }
+  CHECK(gone("self"));
+}
+
+TEST_CASE("a child that holds the output does not keep a program alive", "[exec]") {
+  Fixture f;
+  f.Start("sleep 1000 & echo $! > \"$1/child\"; echo '" + Line("A") + "'; exit 5");
+  REQUIRE(Eventually([&] { return f.watcher->ended(); }));
+  CHECK_THAT(f.watcher->result().error().message, ContainsSubstring("exit code 5"));
+  const int child = std::atoi(f.Content("child").c_str());
+  REQUIRE(child > 0);
+  CHECK(Eventually([child] { return kill(child, 0) != 0; }));
+}
+
+TEST_CASE("a program sees the environment that is listed, and no more", "[exec]") {
+  Fixture f;
+  setenv("EXEC_TEST_HANDED", "on", 1);
+  setenv("EXEC_TEST_SECRET", "hidden", 1);
+  f.Start("/usr/bin/env > \"$1/seen\"; pwd > \"$1/where\"; touch \"$1/up\"; exec sleep 1000",
+          {{"environment", {"A=b=c", "EXEC_TEST_HANDED", "EXEC_TEST_MISSING"}},
+           {"working-dir", {f.folder / ""}}});
+  REQUIRE(Eventually([&] { return f.Has("up"); }));
+  const auto seen = f.Content("seen");
+  CHECK_THAT(seen, ContainsSubstring("A=b=c\n") && ContainsSubstring("EXEC_TEST_HANDED=on\n"));
+  CHECK_THAT(seen, !ContainsSubstring("SECRET") && !ContainsSubstring("MISSING") &&
+                       !ContainsSubstring("HOME"));
+  CHECK(std::filesystem::equivalent(f.Content("where").substr(0, f.Content("where").size() - 1),
+                                    f.folder / ""));
+}
+
+TEST_CASE("a command that can't be is refused with what it should be", "[exec]") {
+  TestQueue queue;
+  const auto fault = [&](const WatcherHarness::Options& options) -> std::string {
+    try {
+      WatcherHarness watcher(queue, "exec", options);
+      const auto check = watcher.watcher().Check();
+      return check ? "" : check.error().message;
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+  };
+  CHECK_THAT(fault({{"command", {"sh"}}}), ContainsSubstring("absolute path"));
+  CHECK_THAT(fault({{"command", {"a", "b"}}, {"shell", {"true"}}}), ContainsSubstring("one text"));
+  CHECK_THAT(fault({{"command", {"/bin/sh"}}, {"environment", {"=x"}}}),
+             ContainsSubstring("NAME=VALUE"));
+  CHECK_THAT(fault({{"command", {"/nowhere/x"}}}), ContainsSubstring("no such file"));
+  CHECK_THAT(fault({{"command", {"/bin/sh"}}, {"working-dir", {"/nowhere"}}}),
+             ContainsSubstring("no folder"));
+  CHECK(fault({{"command", {"/bin/sh"}}}).empty());
+
+  WatcherHarness missing(queue, "exec", {{"command", {"/nowhere/x"}}});
+  missing.Start();
+  REQUIRE(Eventually([&] { return missing.ended(); }));
+  CHECK(missing.result().error().code == ErrorCode::kPermanent);
+  CHECK_THAT(missing.result().error().message, ContainsSubstring("/nowhere/x"));
+}
+
+TEST_CASE("a shell runs the command where it is asked for", "[exec]") {
+  TestQueue queue;
+  WatcherHarness watcher(queue, "exec",
+                         {{"command", {"echo '" + Line("A") + "' | cat; exec sleep 1000"}},
+                          {"shell", {"true"}},
+                          {"environment", {"PATH=/usr/bin:/bin"}}});
+  watcher.Start();
+  CHECK(queue.TakeProtocols(1) == Strings{"A"});
+}
+
+TEST_CASE("the program in the README does what it says", "[exec]") {
+  std::ostringstream readme;
+  readme << std::ifstream(std::string(TOWER_SOURCE_DIR) + "/plugins/exec/README.md").rdbuf();
+  const auto text = readme.str();
+  const std::string fence = "```python\n";
+  const auto begin = text.find(fence) + fence.size();
+  TempDir folder;
+  const auto program =
+      folder.Write("barcodes.py", text.substr(begin, text.find("```", begin) - begin));
+  const auto log = folder.Write("scanner.log", "P-1\nP-");
+  TestQueue queue;
+  WatcherHarness watcher(queue, "exec", {{"command", {"/usr/bin/python3", program, log}}});
+  watcher.Start();
+  const auto first = queue.Take(1);
+  REQUIRE(first.size() == 1);
+  CHECK_THAT(first[0].body, ContainsSubstring(R"("spec": {"plate": "P-1"})"));
+  std::ofstream(log, std::ios::app) << "2\n";
+  const auto second = queue.Take(1);
+  REQUIRE(second.size() == 1);
+  CHECK_THAT(second[0].body, ContainsSubstring(R"({"plate": "P-2"})"));
+  CHECK(watcher.Stop());
+  watcher.Start();  // which tells all of it again
+  std::ofstream(log, std::ios::app) << "P-3\n";
+  const auto third = queue.Take(1);
+  REQUIRE(third.size() == 1);
+  CHECK_THAT(third[0].body, ContainsSubstring("P-3"));
+}
+
+}  // namespace
+}  // namespace tower
