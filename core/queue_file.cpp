@@ -188,6 +188,10 @@ Result<std::unique_ptr<QueueStore>> QueueStore::Open(const QueueOptions& options
   if (auto opened = store->OpenDatabase(); !opened) {
     return ExplainQueueError(options.path, opened.error());
   }
+  if (in_memory) return store;
+  if (auto folded = store->FoldLog(); !folded && folded.error().code != ErrorCode::kFull) {
+    return ExplainQueueError(options.path, folded.error());
+  }
   return store;
 }
 
@@ -214,6 +218,16 @@ Status QueueStore::OpenDatabase() {
   shared_ = std::make_shared<SharedDatabase>(std::move(database));
   if (auto prepared = Prepare(); !prepared) return prepared;
   return ReadEnds();
+}
+
+// The log that the last process left behind may be whole in the kernel's cache alone: after a
+// failed fsync, Linux takes pages for clean that never reached the disk. Commits behind such pages
+// would be lost with them. So what is in the log is written and synced once more, and the log
+// begins anew; on a full disk, before the next commit.
+Status QueueStore::FoldLog() {
+  auto folded = shared_->database.Execute("PRAGMA wal_checkpoint(RESTART)");
+  fold_first_ = !folded;
+  return folded;
 }
 
 Status QueueStore::ReadEnds() {

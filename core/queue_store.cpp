@@ -105,6 +105,9 @@ Status QueueStore::Begin() {
   if (reopen_) {
     if (auto opened = Reopen(); !opened) return opened;
   }
+  if (fold_first_) {
+    if (auto folded = FoldLog(); !folded) return folded;
+  }
   transaction_ = std::unique_lock(shared_->mutex);
   pending_ = ends_;
   auto begun = sql_.begin.Run();

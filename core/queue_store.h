@@ -141,6 +141,7 @@ class QueueStore {
   QueueStore(QueueOptions options, std::optional<QueueLock> lock)
       : options_(std::move(options)), lock_(std::move(lock)) {}
   Status OpenDatabase();
+  Status FoldLog();
   Status Reopen();
   void ReopenAfter(const Error& error);
   Status Prepare();
@@ -153,8 +154,9 @@ class QueueStore {
   std::shared_ptr<SharedDatabase> shared_;
   std::unique_lock<std::mutex> transaction_;  // held between Begin and Commit or Rollback
   bool reopen_ = false;
-  QueueEnds ends_;     // committed
-  QueueEnds pending_;  // as the open transaction will leave it
+  bool fold_first_ = false;  // before anything is committed
+  QueueEnds ends_;           // committed
+  QueueEnds pending_;        // as the open transaction will leave it
   std::map<std::string, std::int64_t, std::less<>> source_ids_;
   std::int64_t settlement_seq_ = -1, settlement_ms_ = 0;  // the newest row of settlements
 

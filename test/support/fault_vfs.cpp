@@ -134,11 +134,19 @@ class FaultDisk::Impl {
   }
 
   void Restore(Loss loss) {
+    if (loss != Loss::kNone) LeaveDurable(loss);
+    std::vector<std::filesystem::path> memory;  // what is shared in memory is gone
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      if (entry.path().string().ends_with("-shm")) memory.push_back(entry.path());
+    }
+    for (const auto& path : memory) std::filesystem::remove(path);
+  }
+
+  void LeaveDurable(Loss loss) {
     for (auto& [path, image] : images_) {
       if (!std::filesystem::exists(path)) continue;  // renamed or deleted
       if (loss == Loss::kSome) ApplySome(image);
-      const bool named = image.exists || (loss == Loss::kSome && Chance(0.5));
-      if (named) {
+      if (image.exists || (loss == Loss::kSome && Chance(0.5))) {
         std::ofstream(path, std::ios::binary | std::ios::trunc) << image.durable;
       } else {
         std::filesystem::remove(path);
@@ -148,11 +156,6 @@ class FaultDisk::Impl {
       if (std::filesystem::exists(path) || (loss == Loss::kSome && Chance(0.5))) continue;
       std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
     }
-    std::vector<std::filesystem::path> memory;  // what is shared in memory is gone
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
-      if (entry.path().string().ends_with("-shm")) memory.push_back(entry.path());
-    }
-    for (const auto& path : memory) std::filesystem::remove(path);
     images_.clear();
     deleted_.clear();
   }
@@ -420,6 +423,7 @@ void FaultDisk::Heal() {
   const std::lock_guard lock(impl_->mutex_);
   impl_->plans_.clear();
   impl_->probability_ = 0;
+  if (impl_->powered_) impl_->power_left_.reset();
 }
 
 bool FaultDisk::planned() const {

@@ -42,6 +42,7 @@ class FaultDisk {
   void Fail(const Plan& plan);
   // Every operation but reading fails with this probability, one in four for want of room.
   void FailAtRandom(double probability);
+  // Forgets all of the above, and a power cut that is still to come.
   void Heal();
   // Whether a plan still waits for its operation.
   bool planned() const;
@@ -54,6 +55,7 @@ class FaultDisk {
   bool powered() const;
   // What becomes of writes, truncations and deletions that were not synced.
   enum class Loss {
+    kNone,  // nothing yet: only the process died, and the machine may lose power later
     kAll,   // none took place
     kSome,  // each did, did not, or did for some of its 512-byte sectors
   };
