@@ -46,10 +46,10 @@ file_length() {
 
 # third_party <- core <- plugins <- app, and each library behind the files named here.
 includes() {
-  sources 'core/*.cpp' 'core/*.h' 'plugins/*.cpp' 'plugins/*.h' 'app/*.cpp' 'app/*.h' | xargs -r awk '
+  sources 'core/*.cpp' 'core/*.h' 'plugins/*.cpp' 'plugins/*.h' 'app/*.cpp' 'app/*.h' 'test/*.cpp' 'test/*.h' | xargs -r awk '
     BEGIN {
       only_in["^(rabbitmq-c/|amqp)"] = "^core/amqp[a-z_]*\\.cpp$"
-      only_in["^sqlite3"]            = "^core/(queue|sqlite)[a-z_]*\\.cpp$"
+      only_in["^sqlite3"]            = "^(core/(queue|sqlite)[a-z_]*|test/support/fault_vfs)\\.cpp$"
       only_in["^rapidjson/"]         = "^core/json[a-z_]*\\.cpp$"
       only_in["^(spdlog|fmt)/"]      = "^core/log[a-z_]*\\.cpp$"
       only_in["^CLI/"]               = "^app/command_line\\.cpp$"
@@ -66,8 +66,9 @@ includes() {
       header = $0
       sub(/^[^<"]*[<"]/, "", header)
       sub(/[>"].*/, "", header)
+      in_test = FILENAME ~ /^test\//  # which may include what it likes, but for what is hidden behind a helper of its own
       for (library in only_in)
-        if (header ~ library && FILENAME !~ only_in[library]) refuse("may be included only by " only_in[library])
+        if (header ~ library && (!in_test || library == "^sqlite3") && FILENAME !~ only_in[library]) refuse("may be included only by " only_in[library])
       split(FILENAME, path, "/")
       room = path[1]
       if (room == "core" && header ~ /^(plugins|app)\//) refuse("core knows neither plugins nor app")
@@ -76,7 +77,7 @@ includes() {
         if (header ~ /^plugins\// && index(header, "plugins/" path[2] "/") != 1) refuse("belongs to another plugin")
         if (header ~ /^core\// && header !~ for_plugins) refuse("is not for plugins")
       }
-      if ($0 ~ /include[ \t]*"/ && header !~ /^(core|plugins|app)\//) refuse("write the path from the top folder")
+      if (!in_test && $0 ~ /include[ \t]*"/ && header !~ /^(core|plugins|app)\//) refuse("write the path from the top folder")
     }
     END { exit bad }'
 }
