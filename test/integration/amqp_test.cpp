@@ -12,12 +12,7 @@
 #include <vector>
 
 #include "core/amqp_broker.h"
-#include "core/metrics.h"
-#include "core/publisher.h"
-#include "core/queue.h"
 #include "test/support/amqp_consumer.h"
-#include "test/support/eventually.h"
-#include "test/support/rabbitmq_node.h"
 
 namespace tower {
 namespace {
@@ -219,37 +214,6 @@ TEST_CASE("an exchange that vanishes resets the channel, and tags start anew", "
   site.events.clear();
   REQUIRE(site.broker->Publish(MakeTrigger()).value() == 1);
   REQUIRE(site.Await(Kind::kConfirmed, 1));
-}
-
-TEST_CASE("a body over the broker's limit resets the channel and is the only one given up",
-          "[amqp]") {
-  const auto node = RabbitmqNode::Shared();
-  const AtEnd restore{[&] { node.SetMaxMessageSize(16 << 20); }};  // the default of 4.0
-  node.SetMaxMessageSize(2000);
-  Site site("oversize");
-  Metrics metrics;
-  auto queue = TriggerQueue::Open({.path = ":memory:"}, Logger(), metrics);
-  REQUIRE(queue);
-  std::vector<Trigger> batch;
-  for (int n = 0; n < 40; ++n) {
-    const std::string pad(n == 20 ? 3000 : 10, 'x');
-    const auto trigger =
-        Trigger::Parse(R"({"apiVersion":"T/v1","protocol":"P","spec":{"pad":")" + pad + "\"}}");
-    REQUIRE(trigger);
-    batch.push_back(*trigger);
-  }
-  const auto receipt = (*queue)->Put(batch, {.source = "test", .key = {}, .fingerprint = {}});
-  REQUIRE(receipt);
-  Publisher publisher(**queue, std::make_unique<AmqpBroker>(site.options), {}, Logger(), metrics);
-  publisher.Start();
-  REQUIRE(Eventually([&] { return (*queue)->Stats().depth == 0; }));
-  REQUIRE(Eventually([&] {
-    const auto record = (*queue)->Find(receipt->uuids[20]);
-    return record && record->state == TriggerState::kUndeliverable &&
-           record->reason.find("refused: PRECONDITION_FAILED") == 0;
-  }));
-  CHECK((*queue)->Stats().undeliverable == 1);
-  CHECK(site.consumer.Count(site.queue) >= 39);
 }
 
 TEST_CASE("declaring makes the exchange and a bound quorum queue, twice without harm", "[amqp]") {

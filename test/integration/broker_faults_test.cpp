@@ -159,7 +159,10 @@ TEST_CASE(
     "[broker]") {
   const auto node = RabbitmqNode::Shared();
   const Tenant tenant(node);
-  TowerSite site({tenant.Url()}, OwnQueue);
+  TowerSite site({tenant.Url()}, [](Settings& settings) {
+    settings.amqp.queue = settings.amqp.exchange;
+    settings.amqp.exchange += "-exchange";
+  });
   site.Start();
   const auto consume = [&] {
     REQUIRE(site.Queued(0));
@@ -186,10 +189,10 @@ TEST_CASE(
   tenant.Allow("'.*'");
   consume();
 
-  tenant.Allow("'^$'");  // of writing to the exchange: no message's fault
+  tenant.Allow("'^" + site.name() + "$'");  // to the queue only: no message's fault
   tenant.Disconnect();
   site.Post();
-  CHECK(site.Tells("refused for user '" + tenant.name + "'"));
+  CHECK(site.Tells("access to exchange '" + site.name() + "-exchange' in vhost"));
   site.Post();
   tenant.Allow("'.*'");
   AmqpConsumer consumer(tenant.Url());

@@ -11,13 +11,14 @@
 #   rabbitmq.sh DIR get [QUEUE]    takes the oldest message off QUEUE (default: triggers) and prints its body
 #
 # Everything is the node's own and lives in DIR: data, logs, cookie, name, ports, even epmd. All of it listens on
-# 127.0.0.1 only and runs as the current user. Lines in DIR/extra.conf are added to rabbitmq.conf at start.
+# 127.0.0.1 only and runs as the current user. Lines in DIR/extra.conf are added to rabbitmq.conf at start. Nodes that
+# are to make a cluster share an epmd: TOWER_EPMD_PORT names its port, and none is started then.
 set -euo pipefail
 
 BIN=/usr/lib/rabbitmq/bin  # the wrappers in /usr/sbin insist on being root or the user rabbitmq
 DEADLINE=120
 
-usage() { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 say() { echo "rabbitmq: $*"; }
 die() { echo "rabbitmq: $*" >&2; exit 1; }
 
@@ -85,7 +86,7 @@ choose_ports() {  # PREFERRED
     amqp_port=$(free_port)
   fi
   dist_port=$(free_port)
-  epmd_port=$(free_port)
+  epmd_port=${TOWER_EPMD_PORT:-$(free_port)}
   printf 'amqp_port=%s\ndist_port=%s\nepmd_port=%s\nnode=%s\n' "$amqp_port" "$dist_port" "$epmd_port" "$node" >"$dir/ports"
 }
 
@@ -108,13 +109,15 @@ write_configuration() {
 launch() {
   local pid epmd waited=0
   cd "$dir"
-  exec_in_node_environment setsid epmd -port "$epmd_port" -relaxed_command_check >"$dir/log/epmd.log" 2>&1 </dev/null 9>&- &
-  epmd=$!
-  echo "$epmd" >"$dir/epmd.pid"
-  until listening "$epmd_port"; do
-    kill -0 "$epmd" 2>/dev/null || return 1
-    sleep 0.05
-  done
+  if [ -z "${TOWER_EPMD_PORT:-}" ]; then
+    exec_in_node_environment setsid epmd -port "$epmd_port" -relaxed_command_check >"$dir/log/epmd.log" 2>&1 </dev/null 9>&- &
+    epmd=$!
+    echo "$epmd" >"$dir/epmd.pid"
+    until listening "$epmd_port"; do
+      kill -0 "$epmd" 2>/dev/null || return 1
+      sleep 0.05
+    done
+  fi
   exec_in_node_environment setsid "$BIN/rabbitmq-server" >"$dir/log/output.log" 2>&1 </dev/null 9>&- &
   pid=$!
   echo "$pid" >"$dir/node.pid"

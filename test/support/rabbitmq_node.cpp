@@ -1,9 +1,12 @@
 #include "test/support/rabbitmq_node.h"
 
+#include <sys/stat.h>
+
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
+#include <utility>
 
 #include "core/amqp_url.h"
 
@@ -14,10 +17,16 @@ RabbitmqNode RabbitmqNode::Shared() {
   if (folder == nullptr) {
     throw std::runtime_error("TOWER_TEST_RABBITMQ_DIR is not set: run `make test`");
   }
-  return RabbitmqNode(std::string(folder));
+  return RabbitmqNode(folder);
 }
 
-RabbitmqNode::RabbitmqNode() : own_(std::make_unique<TempDir>()), folder_(own_->path().string()) {
+RabbitmqNode::RabbitmqNode() : RabbitmqNode(std::string(), std::string()) {}
+
+RabbitmqNode::RabbitmqNode(std::string variables, const std::string& cookie)
+    : own_(std::make_unique<TempDir>()),
+      folder_(own_->path().string()),
+      variables_(std::move(variables)) {
+  if (!cookie.empty()) chmod(own_->Write(".erlang.cookie", cookie).c_str(), 0400);
   try {
     Start();
   } catch (const std::runtime_error&) {
@@ -59,8 +68,8 @@ std::string RabbitmqNode::Url(const std::string& user, const std::string& vhost)
 }
 
 std::string RabbitmqNode::Script(const std::string& arguments) const {
-  const std::string command =
-      TOWER_SOURCE_DIR "/test/support/rabbitmq.sh '" + folder_ + "' " + arguments + " 2>&1";
+  const std::string command = variables_ + " " TOWER_SOURCE_DIR "/test/support/rabbitmq.sh '" +
+                              folder_ + "' " + arguments + " 2>&1";
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) throw std::runtime_error("cannot run " + command);
   std::string output;

@@ -16,6 +16,8 @@ class RabbitmqNode {
   static RabbitmqNode Shared();
   // One of its own, started, and stopped at the end of the scope.
   RabbitmqNode();
+  // The same, with variables for the script ("A=1 B=2") and a cookie shared with other nodes.
+  RabbitmqNode(std::string variables, const std::string& cookie);
   ~RabbitmqNode();
   RabbitmqNode(RabbitmqNode&&) = default;
 
@@ -31,11 +33,11 @@ class RabbitmqNode {
   std::string Url(const std::string& user, const std::string& vhost) const;
 
  private:
-  explicit RabbitmqNode(std::string folder) : folder_(std::move(folder)) {}
+  explicit RabbitmqNode(const char* folder) : folder_(folder) {}
   std::string Script(const std::string& arguments) const;
 
   std::unique_ptr<TempDir> own_;
-  std::string folder_;
+  std::string folder_, variables_;
 };
 
 }  // namespace tower
