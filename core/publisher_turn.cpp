@@ -38,6 +38,7 @@ void Publisher::Impl::Turn(bool draining) {
     outcomes_.clear();
   }
   if (s && reset_) s = std::move(*reset_);
+  if (s && Stalled()) s = Error{ErrorCode::kTimeout, "the broker confirms nothing any more"};
   reset_.reset();
   if (!s) Lost(s.error());
 }
@@ -49,6 +50,10 @@ std::size_t Publisher::Impl::Window() const {
 bool Publisher::Impl::HasRoom() const {
   if (window_.size() >= limit_ || window_.size() + nacked_.size() >= Window()) return false;
   return window_.size() == 0 || window_.bytes() < kMostBytes;
+}
+
+bool Publisher::Impl::Stalled() const {
+  return !blocked_ && window_.size() > 0 && now_ - progress_at_ > options_.confirm_timeout;
 }
 
 // Sends what there is room for. A window that is three quarters full keeps the broker busy: it is
@@ -94,6 +99,7 @@ Status Publisher::Impl::SendNext() {
   auto tag = broker_->Publish(next.trigger);
   if (tag) {
     next.sent_at = now_;
+    if (window_.size() == 0) progress_at_ = now_;
     window_.Add(*tag, std::move(next));
   } else if (tag.error().code == ErrorCode::kInvalid) {
     Undeliverable(next, invalid_, "invalid: " + tag.error().message);
@@ -111,6 +117,7 @@ milliseconds Publisher::Impl::WaitTime() const {
 }
 
 void Publisher::Impl::Hear(BrokerEvent& event) {
+  progress_at_ = now_;
   switch (event.kind) {
     case BrokerEvent::Kind::kConfirmed:
       window_.Settle(event.tag, event.multiple, [this](Outgoing& message) { Settled(message); });

@@ -27,12 +27,14 @@ Trigger Numbered(int n) {
 
 // A queue in memory, a fake broker and a publisher between them. Backoffs are short.
 struct House {
-  explicit House(std::int64_t window = 1000) {
+  explicit House(std::int64_t window = 1000, milliseconds confirm_timeout = kLong) {
     auto opened = TriggerQueue::Open({.path = ":memory:"}, Logger(), metrics);
     REQUIRE(opened);
     queue = std::move(*opened);
-    const PublisherOptions options{
-        .window = window, .backoff_min = milliseconds(1), .backoff_max = milliseconds(5)};
+    const PublisherOptions options{.window = window,
+                                   .confirm_timeout = confirm_timeout,
+                                   .backoff_min = milliseconds(1),
+                                   .backoff_max = milliseconds(5)};
     publisher = std::make_unique<Publisher>(*queue, broker.Seam(), options, Logger(), metrics);
   }
 
@@ -199,6 +201,33 @@ TEST_CASE("after a lost connection everything unconfirmed is sent again in order
   REQUIRE(house.Drained());
   CHECK(house.Metric("broker_reconnects_total") == 1);
   CHECK(house.Metric("triggers_published_total") == 6);
+}
+
+TEST_CASE("a broker that confirms nothing any more is left, and everything is sent again",
+          "[publisher]") {
+  House house(1000, milliseconds(20));
+  house.Put(3);
+  house.publisher->Start();
+  REQUIRE(house.broker.AwaitPublished(3));
+  REQUIRE(house.broker.AwaitPublished(6));
+  house.broker.ConfirmAll(true);
+  REQUIRE(house.Drained());
+  CHECK(house.broker.AwaitConnects(2));
+  CHECK(house.logs.text().find("the broker confirms nothing any more") != std::string::npos);
+}
+
+TEST_CASE("a broker with an alarm may take its time to confirm", "[publisher]") {
+  House house(1000, milliseconds(2000));
+  house.publisher->Start();
+  house.Put(1);
+  REQUIRE(house.broker.AwaitPublished(1));
+  house.broker.Block("memory");
+  REQUIRE(house.broker.AwaitWaits(4));  // a second each
+  CHECK(house.publisher->State().blocked);
+  CHECK(house.Metric("broker_reconnects_total") == 0);
+  house.broker.Unblock();
+  house.broker.Confirm(1);
+  REQUIRE(house.Drained());
 }
 
 TEST_CASE("a refused trigger survives a lost connection", "[publisher]") {
