@@ -257,11 +257,11 @@ class World {
 
   // Sources put and the consumer settles, until the power goes or all is put.
   void Live() {
-    std::vector<std::jthread> sources;
     const int puts = chance_.Pick(1, 15);
     std::jthread consumer([this, seed = chance_.Seed()](const std::stop_token& stop) {
       Consume(stop, Chance(seed));
     });
+    std::vector<std::jthread> sources;
     for (int source = 0; source < kSources; ++source) {
       sources.emplace_back([this, source, puts, seed = chance_.Seed()] {
         Chance chance(seed);
