@@ -44,7 +44,7 @@ int Run(Setup& setup) {
 }  // namespace tower
 
 int main(int argc, char** argv) try {
-  ::signal(SIGPIPE, SIG_IGN);
+  for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_IGN);  // the write says so
   mallopt(M_ARENA_MAX, 4);  // or a hundred threads would keep a heap each
   mallopt(M_TRIM_THRESHOLD, 16 << 20);
   const auto kinds = tower::WatcherKind::All();
