@@ -112,7 +112,7 @@ void Publisher::Impl::Connect() {
     return;
   }
   connected_ = true;
-  connected_at_ = now_;
+  connected_at_ = progress_at_ = now_;
   connect_log_.Reset();
   if (std::exchange(was_connected_, true)) reconnects_.Add();
   SetState(true, "");

@@ -17,8 +17,9 @@ namespace tower {
 
 struct PublisherOptions {
   std::int64_t window = 1000;  // most unconfirmed messages
-  // How long nothing at all may be confirmed before the connection is given up and everything sent
-  // again on another. A quorum queue can forget what came while it elected a leader.
+  // How long nothing may be confirmed, whether refused or not heard of, before the connection is
+  // given up and everything sent again on another: a channel of RabbitMQ that met a quorum queue
+  // without a leader can refuse all from then on, or forget it.
   std::chrono::milliseconds confirm_timeout{60'000};
   std::chrono::milliseconds backoff_min{250};
   std::chrono::milliseconds backoff_max{15'000};

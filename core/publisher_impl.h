@@ -86,7 +86,8 @@ class Publisher::Impl {
   bool drained_ = false;  // the queue had nothing
   Backoff backoff_;       // until something was confirmed
   std::chrono::steady_clock::time_point now_{}, connected_at_{}, try_at_{}, take_at_{};
-  std::chrono::steady_clock::time_point progress_at_{};  // the last confirm, or what it waits for
+  std::chrono::steady_clock::time_point
+      progress_at_{};           // the last confirm, or since when one is due
   std::optional<Error> reset_;  // the channel was closed, and no message is to blame
   std::vector<BrokerEvent> events_;
   std::vector<Outcome> outcomes_;

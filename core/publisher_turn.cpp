@@ -53,7 +53,8 @@ bool Publisher::Impl::HasRoom() const {
 }
 
 bool Publisher::Impl::Stalled() const {
-  return !blocked_ && window_.size() > 0 && now_ - progress_at_ > options_.confirm_timeout;
+  return !blocked_ && window_.size() + nacked_.size() > 0 &&
+         now_ - progress_at_ > options_.confirm_timeout;
 }
 
 // Sends what there is room for. A window that is three quarters full keeps the broker busy: it is
@@ -99,7 +100,7 @@ Status Publisher::Impl::SendNext() {
   auto tag = broker_->Publish(next.trigger);
   if (tag) {
     next.sent_at = now_;
-    if (window_.size() == 0) progress_at_ = now_;
+    if (window_.size() + nacked_.size() == 0) progress_at_ = now_;
     window_.Add(*tag, std::move(next));
   } else if (tag.error().code == ErrorCode::kInvalid) {
     Undeliverable(next, invalid_, "invalid: " + tag.error().message);
@@ -117,9 +118,9 @@ milliseconds Publisher::Impl::WaitTime() const {
 }
 
 void Publisher::Impl::Hear(BrokerEvent& event) {
-  progress_at_ = now_;
   switch (event.kind) {
     case BrokerEvent::Kind::kConfirmed:
+      progress_at_ = now_;
       window_.Settle(event.tag, event.multiple, [this](Outgoing& message) { Settled(message); });
       backoff_.Reset();
       return;
@@ -144,6 +145,7 @@ void Publisher::Impl::Hear(BrokerEvent& event) {
       SetBlocked(true, event.reason);
       return;
     case BrokerEvent::Kind::kUnblocked:
+      progress_at_ = now_;
       SetBlocked(false, {});
       return;
   }

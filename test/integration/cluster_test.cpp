@@ -59,7 +59,8 @@ TEST_CASE("a cluster whose nodes are killed one after the other has everything i
   }
   TowerSite site(urls, [](Settings& settings) {
     settings.amqp.queue = settings.amqp.exchange;
-    // RabbitMQ 3.10 forgets some of what comes while a leader is elected.
+    // What comes while a leader is elected is refused or forgotten by RabbitMQ 3.10, and on the
+    // same channel so is all that follows.
     settings.publisher.confirm_timeout = std::chrono::seconds(5);
   });
   site.Start();
