@@ -332,6 +332,8 @@ bool HttpLoop::Respond(Connection& connection) {
 }
 
 void HttpLoop::BeginSending(Connection& connection) {
+  // Before it is sent, so that who has the answer finds it counted.
+  if (!connection.exchange.interim) service_.Count(connection.exchange, Clock::now());
   connection.state = State::kWriting;
   connection.sent = 0;
   connection.deadline = Clock::time_point::max();
@@ -362,7 +364,6 @@ bool HttpLoop::EndAnswer(Connection& connection) {
     return true;
   }
   const auto now = Clock::now();
-  service_.Count(exchange, now);
   const bool unread = exchange.reader.refusal() || !exchange.reader.complete();
   if (unread) {
     // The client may still be sending: closing now would reset the connection, and could take the

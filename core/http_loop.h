@@ -63,7 +63,7 @@ class HttpService {
   virtual void Answer(HttpExchange& exchange) = 0;
   // Another answer in the place of the one that was held back.
   virtual void Replace(HttpExchange& exchange, HttpResponse&& response) = 0;
-  // The answer is on its way.
+  // The answer is about to be sent.
   virtual void Count(HttpExchange& exchange, HttpExchange::Clock::time_point now) noexcept = 0;
 };
 
