@@ -1,11 +1,17 @@
-// A client of control-tower: waits for it, reads its metrics, and posts batches.
+// A client of control-tower and of what is measured beside it.
 //
-//   bench-client PORT ready SECONDS                    waits until /readyz says 200
-//   bench-client PORT metric NAME                      prints the sum over all labels
-//   bench-client PORT await NAME VALUE SECONDS         waits until it is at least that
-//   bench-client PORT batches COUNT SIZE CONNECTIONS   posts COUNT triggers and waits until they
-//   are
-//                                                      published; prints seconds=, accept_seconds=
+//   bench-client PORT up PATH SECONDS          waits until GET PATH says 200; prints at_us=, in
+//                                              microseconds since 1970
+//   bench-client PORT metric NAME              prints the sum over all labels
+//   bench-client PORT await NAME VALUE SECONDS waits until it is at least that; prints at_us=, and
+//                                              the value= found
+//   bench-client PORT post COUNT SIZE CONNECTIONS [FORMAT]
+//                                              posts COUNT triggers, SIZE in a request (1: as an
+//                                              object), as array (default) or ndjson; prints
+//                                              accept_seconds=
+//   bench-client PORT deliver COUNT SIZE CONNECTIONS [FORMAT]
+//                                              the same, then waits until they are published;
+//                                              prints seconds= as well
 #include <httplib.h>
 #include <poll.h>
 
@@ -48,63 +54,123 @@ double Metric(httplib::Client& client, const std::string& name) {
   return Sum(answer->body, name);
 }
 
-// Asks `there` every few milliseconds.
+long long MicrosecondsNow() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+
+// Asks `there` every `interval_ms`.
 template <typename There>
-void Await(const char* what, double seconds, There there) {
+void Await(const char* what, double seconds, int interval_ms, There there) {
   const auto deadline = Clock::now() + std::chrono::duration<double>(seconds);
   while (!there()) {
     if (Clock::now() > deadline)
       throw std::runtime_error(std::string("waited in vain for ") + what);
-    ::poll(nullptr, 0, 10);
+    ::poll(nullptr, 0, interval_ms);
   }
 }
 
-std::vector<std::string> MakeBatches(std::size_t count, std::size_t size) {
-  std::vector<std::string> batches;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (i % size == 0) batches.emplace_back();
-    batches.back() += (i % size == 0 ? '[' : ',') + TriggerText(i);
+struct Load {
+  std::size_t count = 0, size = 0, connections = 0;
+  bool ndjson = false;
+
+  std::size_t requests() const { return count / size; }
+  const char* type() const { return ndjson ? "application/x-ndjson" : "application/json"; }
+};
+
+// Counts divide without remainder: so every body may be sent more than once.
+Load ParseLoad(const std::vector<std::string>& args) {
+  const std::string format = args.size() > 5 ? args[5] : "array";
+  const Load load{.count = std::stoul(args[2]),
+                  .size = std::stoul(args[3]),
+                  .connections = std::stoul(args[4]),
+                  .ndjson = format == "ndjson"};
+  if (format != "array" && format != "ndjson") throw std::runtime_error("no format " + format);
+  if (load.size == 0 || load.connections == 0 || load.count % load.size != 0) {
+    throw std::runtime_error("COUNT must be a multiple of SIZE, and CONNECTIONS at least 1");
   }
-  for (std::string& batch : batches) batch += ']';
-  return batches;
+  return load;
 }
 
-void Post(int port, const std::vector<std::string>& batches, std::atomic<std::size_t>& following,
-          std::atomic<bool>& failed) {
-  httplib::Client client("127.0.0.1", port);
-  client.set_keep_alive(true);
-  client.set_tcp_nodelay(true);
-  client.set_read_timeout(30);
-  for (std::size_t i = following++; i < batches.size() && !failed; i = following++) {
-    const auto answer = client.Post("/triggers", batches[i], "application/json");
-    if (answer && answer->status == 202) continue;
-    std::fprintf(stderr, "bench-client: batch %zu: %s\n", i,
-                 answer ? answer->body.c_str() : "no answer");
-    failed = true;
+std::string Body(const Load& load, std::size_t first) {
+  if (load.size == 1) return TriggerText(first);
+  std::string body;
+  for (std::size_t i = first; i < first + load.size; ++i) {
+    if (!load.ndjson) body += i == first ? '[' : ',';
+    body += TriggerText(i);
+    if (load.ndjson) body += '\n';
   }
+  if (!load.ndjson) body += ']';
+  return body;
 }
 
-void PostBatches(int port, std::size_t count, std::size_t size, std::size_t connections) {
-  const auto batches = MakeBatches(count, size);
-  httplib::Client client("127.0.0.1", port);
-  client.set_keep_alive(true);
-  client.set_tcp_nodelay(true);
-  const double wanted = Metric(client, kPublished) + static_cast<double>(count);
+// Made beforehand, so that making them costs nothing while the clock runs; of so many triggers at
+// most, so that memory stays small for a load of any size.
+std::vector<std::string> MakeBodies(const Load& load) {
+  constexpr std::size_t kTriggers = 200'000;
+  const std::size_t count = std::min(load.requests(), std::max(kTriggers / load.size, 1UL));
+  std::vector<std::string> bodies;
+  bodies.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) bodies.push_back(Body(load, i * load.size));
+  return bodies;
+}
 
-  std::atomic<std::size_t> following{0};
-  std::atomic<bool> failed{false};
-  const auto began = Clock::now();
-  {
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < connections; ++i) {
-      threads.emplace_back([&] { Post(port, batches, following, failed); });
+class Poster {
+ public:
+  Poster(int port, const Load& load) : port_(port), load_(load), bodies_(MakeBodies(load)) {}
+
+  // Returns once every request is answered.
+  void Run() {
+    {
+      std::vector<std::jthread> threads;
+      for (std::size_t i = 0; i < load_.connections; ++i) threads.emplace_back([this] { Post(); });
+    }
+    if (failed_) throw std::runtime_error("a request was not accepted");
+  }
+
+ private:
+  void Post() {
+    httplib::Client client("127.0.0.1", port_);
+    client.set_keep_alive(true);
+    client.set_tcp_nodelay(true);
+    client.set_read_timeout(60);
+    for (std::size_t i = following_++; i < load_.requests() && !failed_; i = following_++) {
+      const auto answer = client.Post("/triggers", bodies_[i % bodies_.size()], load_.type());
+      if (answer && answer->status == 202) continue;
+      std::fprintf(stderr, "bench-client: request %zu: %s\n", i,
+                   answer ? answer->body.c_str() : "no answer");
+      failed_ = true;
     }
   }
-  if (failed) throw std::runtime_error("a batch was not accepted");
+
+  const int port_;
+  const Load load_;
+  const std::vector<std::string> bodies_;
+  std::atomic<std::size_t> following_{0};
+  std::atomic<bool> failed_{false};
+};
+
+void Post(httplib::Client& client, int port, const Load& load, bool until_published) {
+  Poster poster(port, load);
+  const double wanted =
+      until_published ? Metric(client, kPublished) + static_cast<double>(load.count) : 0;
+  const auto began = Clock::now();
+  poster.Run();
   const std::chrono::duration<double> accepted = Clock::now() - began;
-  Await("the confirms", 120, [&] { return Metric(client, kPublished) >= wanted; });
-  const std::chrono::duration<double> published = Clock::now() - began;
-  std::printf("seconds=%.3f\naccept_seconds=%.3f\n", published.count(), accepted.count());
+  if (until_published) {
+    Await("the confirms", 120, 10, [&] { return Metric(client, kPublished) >= wanted; });
+    const std::chrono::duration<double> published = Clock::now() - began;
+    std::printf("seconds=%.3f\n", published.count());
+  }
+  std::printf("accept_seconds=%.3f\n", accepted.count());
+}
+
+void AwaitMetric(httplib::Client& client, const std::vector<std::string>& args) {
+  const double wanted = std::stod(args[3]);
+  double found = 0;
+  Await(args[2].c_str(), std::stod(args[4]), 10,
+        [&] { return (found = Metric(client, args[2])) >= wanted; });
+  std::printf("at_us=%lld\nvalue=%.0f\n", MicrosecondsNow(), found);
 }
 
 int Run(const std::vector<std::string>& args) {
@@ -113,20 +179,20 @@ int Run(const std::vector<std::string>& args) {
   httplib::Client client("127.0.0.1", port);
   client.set_keep_alive(true);
   client.set_tcp_nodelay(true);
-  if (what == "ready" && args.size() == 3) {
-    Await("/readyz", std::stod(args[2]), [&] {
-      const auto answer = client.Get("/readyz");
+  if (what == "up" && args.size() == 4) {
+    Await(args[2].c_str(), std::stod(args[3]), 1, [&] {
+      const auto answer = client.Get(args[2]);
       return answer && answer->status == 200;
     });
+    std::printf("at_us=%lld\n", MicrosecondsNow());
   } else if (what == "metric" && args.size() == 3) {
     std::printf("%.0f\n", Metric(client, args[2]));
   } else if (what == "await" && args.size() == 5) {
-    Await(args[2].c_str(), std::stod(args[4]),
-          [&] { return Metric(client, args[2]) >= std::stod(args[3]); });
-  } else if (what == "batches" && args.size() == 5) {
-    PostBatches(port, std::stoul(args[2]), std::stoul(args[3]), std::stoul(args[4]));
+    AwaitMetric(client, args);
+  } else if ((what == "post" || what == "deliver") && (args.size() == 5 || args.size() == 6)) {
+    Post(client, port, ParseLoad(args), what == "deliver");
   } else {
-    std::fprintf(stderr, "usage: bench-client PORT ready|metric|await|batches ...\n");
+    std::fprintf(stderr, "usage: bench-client PORT up|metric|await|post|deliver ...\n");
     return 2;
   }
   return 0;

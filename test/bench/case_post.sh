@@ -1,48 +1,28 @@
 # (a) One trigger a request, durable, while all of it goes to RabbitMQ, against a bare cpp-httplib server.
 
-post_load() {  # PORT
-  wrk -t1 -c32 -d"${seconds}s" --timeout 10s -s "$here/post.lua" "http://127.0.0.1:$1" >"$dir/wrk.log" 2>&1 ||
-    { cat "$dir/wrk.log" >&2; die "wrk failed"; }
-  local result
-  result=$(grep -E '^[a-z0-9_]+=' "$dir/wrk.log") || { cat "$dir/wrk.log" >&2; die "wrk printed no result"; }
-  [ "$(value refused "$result")" = 0 ] && [ "$(value broken "$result")" = 0 ] ||
-    { cat "$dir/wrk.log" >&2; die "requests failed"; }
-  printf '%s\n' "$result"
-}
-
 post_tower() {
-  local result requests accepted published cpu queue=bench.post
-  "$bin/bench-queue" "$url" make "$queue" "$queue" "$post_queue"
+  local cpu queue=bench.post
+  make_queue "$queue" "$queue_type"
   await_quiet
   start_tower "$queue"
   cpu=$(cpu_us "$tower_pid")
-  result=$(post_load "$tower_port")
-  published=$(metric published)
-  accepted=$(metric accepted)
-  requests=$(value requests "$result")
-  # wrk leaves with one request under way on each connection.
-  [ "$accepted" -ge "$requests" ] && [ "$accepted" -le $((requests + 32)) ] ||
-    die "$requests requests were answered, but $accepted triggers accepted"
-  note_all post_tower "$result"
-  note post_tower_rate "$(calc "$requests / $(value seconds "$result")")"
-  note post_tower_published "$(calc "$published / $(value seconds "$result")")"
-  "$bin/bench-client" "$tower_port" await control_tower_triggers_published_total "$accepted" 120
-  note_cost post_tower "$tower_pid" "$cpu" "$accepted"
+  post_to_tower post_tower 32
+  await_metric triggers_published_total "$accepted" 120 >/dev/null
+  note_cost post_tower "$cpu" "$accepted" "$tower_pid"
   stop_tower
   expect_in_queue "$queue" "$accepted"
-  "$bin/bench-queue" "$url" drop "$queue" "$queue"
+  drop_queue "$queue"
 }
 
 post_bare() {
   local result cpu
   await_quiet
   start_bare_server
-  cpu=$(cpu_us "$bare_pid")
-  result=$(post_load "$bare_port")
-  note_all post_bare "$result"
-  note post_bare_rate "$(calc "$(value requests "$result") / $(value seconds "$result")")"
-  note_cost post_bare "$bare_pid" "$cpu" "$(value requests "$result")"
-  stop_bare_server
+  cpu=$(cpu_us "$server_pid")
+  result=$(post_load "$server_port" 32)
+  note_load post_bare "$result"
+  note_cost post_bare "$cpu" "$(value requests "$result")" "$server_pid"
+  stop_server
 }
 
 post_round() {
@@ -52,7 +32,7 @@ post_round() {
 }
 
 post_report() {
-  heading "(a) POST /triggers, 32 connections, $post_queue queue" "bare server"
+  heading "(a) POST /triggers, 32 connections, $queue_type queue" "bare server"
   row "accepted a second" 0 post_tower_rate post_bare_rate
   row "  of which published meanwhile, a second" 0 post_tower_published
   row "answer, p50, ms" 2 post_tower_p50_ms post_bare_p50_ms
