@@ -145,7 +145,10 @@ idle_ticks() { awk '/^cpu / { print $5 + $6; exit }' /proc/stat; }
 
 declare -A figures  # name -> one value a round
 
-note() { figures[$1]+=" $2"; }  # NAME VALUE
+note() {  # NAME VALUE
+  [[ $2 =~ ^[0-9.]+$ ]] || die "$1 is no figure: '$2'"
+  figures[$1]+=" $2"
+}
 
 note_all() {  # PREFIX  key=value lines
   local line
