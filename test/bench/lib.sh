@@ -5,7 +5,7 @@ say() { echo "bench: $*" >&2; }
 
 # --- Processes -------------------------------------------------------------------------------------------------------
 
-tower_pid='' tower_runner=() tower_program=$tower
+launched_us=0 tower_pid='' tower_runner=() tower_program=$tower
 server_pid='' server_port=''
 ticks_a_second=$(getconf CLK_TCK)
 
@@ -20,11 +20,13 @@ free_port() {
   echo "$port"
 }
 
-# Sets tower_pid and tower_port. With the queue file that there is; "${tower_runner[@]}" starts the program. Does not wait.
+# Sets tower_pid, tower_port and launched_us. With the queue file that there is; "${tower_runner[@]}" starts the program.
+# Does not wait.
 launch_tower() {  # EXCHANGE [OPTION...]
   local exchange=$1
   shift
   tower_port=$(free_port)
+  launched_us=${EPOCHREALTIME/[.,]/}
   "${tower_runner[@]}" "$tower_program" --server.port "$tower_port" --queue.path "$dir/queue.db" --amqp.url "$url" \
     --amqp.exchange "$exchange" "$@" >"$dir/control-tower.log" 2>&1 &
   tower_pid=$!
