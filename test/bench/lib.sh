@@ -81,7 +81,7 @@ start_bare_server() {
 }
 
 stop_server() {
-  kill "$server_pid"
+  kill $(family "$server_pid")
   wait "$server_pid" || true
   server_pid=''
 }
