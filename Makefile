@@ -88,9 +88,10 @@ sanitized: deps-test
 	@cmake --build build/$(NAME) --target control-tower unit-tests integration-tests
 	@test/support/run_tests.sh build/$(NAME) build/$(NAME)/control-tower
 
-bench: build  ## throughput against bare cpp-httplib and bare rabbitmq-c
-	@third_party/deps.sh bench
-	@test/bench/run.sh
+BENCH_CASES ?= post batch
+bench: build  ## measure against baselines (BENCH_CASES="post batch growth start instructions peers"; test/bench/README.md)
+	@third_party/deps.sh bench $(patsubst %,bench-%,$(filter start instructions peers,$(BENCH_CASES)))
+	@BENCH_CASES='$(BENCH_CASES)' test/bench/run.sh
 
 test-fresh:  ## make test and make run in a bare Debian made by debootstrap (root; SUITE=trixie or bookworm)
 	@test/support/fresh.sh $(SUITE)

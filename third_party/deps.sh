@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that are missing for the given groups, with sudo where not root. Quick when nothing is.
 #
-#   deps.sh [build] [run] [test] [chaos] [lint] [bench]
+#   deps.sh [build] [run] [test] [chaos] [lint] [bench] [bench-start] [bench-instructions] [bench-peers]
 set -eu
 
 packages_for() {
@@ -17,6 +17,12 @@ packages_for() {
     chaos) echo strace util-linux ;;
     lint) echo clang-format clang-tidy ;;
     bench) echo rabbitmq-server wrk ;;
+    bench-start) echo strace ;;
+    bench-instructions) echo valgrind ;;
+    bench-peers)
+      echo python3-fastapi python3-uvicorn python3-pika python3-httptools python3-uvloop
+      command -v npm >/dev/null || echo nodejs npm  # other packages of Node have npm in them
+      ;;
     *) echo "deps: unknown group '$1'" >&2; exit 2 ;;
   esac
 }

@@ -60,7 +60,6 @@ growth_batch() {  # NAME [OPTION...]
   shift
   make_queue "$growth_queue" "$queue_type"
   await_quiet
-  rm -f "$dir"/queue.db*
   growth_start up "$@"
   result=$("$bin/bench-client" "$tower_port" deliver "$triggers" 1000 4)
   note "${name}_rate" "$(calc "$triggers / $(value seconds "$result")")"
@@ -108,31 +107,40 @@ growth_watchers() {
 
 growth_ratio() { note "$1_ratio" "$(calc "$(last "$1_rate") / $(last "$2_rate")")"; }  # NAME BASELINE
 
+# The next run begins with a file like this: empty, or with the backlog.
+growth_file() {  # empty|backlog
+  rm -f "$dir"/queue.db*
+  if [ "$1" = backlog ]; then
+    cp "$dir/backlog.db" "$dir/queue.db"
+    sync "$dir/queue.db"
+  fi
+}
+
 growth_round() {
   local watchers
-  rm -f "$dir"/queue.db*
+  growth_file empty
   growth_away growth_empty
-  cp "$dir/backlog.db" "$dir/queue.db"
-  sync "$dir/queue.db"
+  growth_file backlog
   growth_away growth_full
   growth_post growth_draining 32
   [ "$published" -lt "$backlog" ] || die "the backlog was gone before the load ended: BENCH_BACKLOG is too small"
-  rm -f "$dir"/queue.db*
-  cp "$dir/backlog.db" "$dir/queue.db"
-  sync "$dir/queue.db"
+  growth_file backlog
   growth_drain
   growth_bare
-  rm -f "$dir"/queue.db*
+
+  growth_file empty
   growth_post growth_plain 32
-  rm -f "$dir"/queue.db*
+  growth_file empty
   growth_post growth_thousand 1000
-  rm -f "$dir"/queue.db*
+  growth_file empty
   growth_batch growth_plain_batch
   watchers=$(growth_watchers)
-  rm -f "$dir"/queue.db*
+  growth_file empty
   growth_post growth_watched 32 $watchers
+  growth_file empty
   growth_batch growth_watched_batch $watchers
-  rm -rf "$dir/watched" "$dir"/queue.db*
+  growth_file empty
+  rm -rf "$dir/watched"
 
   growth_ratio growth_full_post growth_empty_post
   growth_ratio growth_full_batch growth_empty_batch

@@ -6,7 +6,7 @@ instructions_posts=${BENCH_INSTRUCTION_POSTS:-4000} instructions_batched=${BENCH
 
 # With symbols, where there is such a binary.
 instructions_program() {
-  if [ -x "$build/control-tower" ]; then echo "$build/control-tower"; else echo "$tower"; fi
+  if [ -z "${BENCH_TOWER:-}" ] && [ -x "$build/control-tower" ]; then echo "$build/control-tower"; else echo "$tower"; fi
 }
 
 # Sets counted. Nobody asks for metrics meanwhile: the process ends once all is published.

@@ -1,15 +1,29 @@
 # (f) The same service as a team would write it in Node or Python, on the same RabbitMQ and queue. They answer once the
 # broker has confirmed; control-tower answers once the trigger is on its own disk.
 
-peers_queue=bench.peers peers_processes=${BENCH_PEER_PROCESSES:-1}
+peers_queue=bench.peers peers_processes=${BENCH_PEER_PROCESSES:-1} peers=${BENCH_PEERS:-node python}
 peers_python=/usr/bin/python3  # Debian's, which has Debian's packages
 
-# Installs into build/bench/peers what npm has to fetch; again only when package.json has changed.
 peers_prepare() {
-  local to=$dir/peers/node
-  command -v node >/dev/null || die "node is missing (third_party/deps.sh peers)"
-  "$peers_python" -c 'import fastapi, uvicorn, pika, httptools, uvloop' ||
-    die "Python packages are missing (third_party/deps.sh peers)"
+  local peer
+  for peer in $peers; do
+    case $peer in
+      node) peers_prepare_node ;;
+      python)
+        "$peers_python" -c 'import fastapi, uvicorn, pika, httptools, uvloop' ||
+          die "Python packages are missing (third_party/deps.sh bench-peers)" ;;
+      *) die "there is no peer '$peer'" ;;
+    esac
+  done
+}
+
+# Installs into build/bench/peers what npm has to fetch; again only when package.json has changed.
+peers_prepare_node() {
+  local to=$dir/peers/node version
+  version=$(node --version) || die "node is missing (third_party/deps.sh bench-peers)"
+  version=${version#v}
+  [ "${version%%.*}" -ge 20 ] ||
+    die "fastify 5 needs Node 20, here is $version: install a newer one, or leave it out by BENCH_PEERS=python"
   mkdir -p "$to"
   cp "$here/peers/node/server.js" "$to"
   if [ ! -d "$to/node_modules/amqplib" ] || ! cmp -s "$here/peers/node/package.json" "$to/package.json"; then
@@ -66,7 +80,7 @@ peers_tower() {
 peers_round() {
   local peer
   peers_tower
-  for peer in node python; do
+  for peer in $peers; do
     peers_peer "$peer"
     note "peers_${peer}_ratio" "$(calc "$(last peers_tower_rate) / $(last "peers_${peer}_rate")")"
     note "peers_${peer}_confirmed_ratio" "$(calc "$(last peers_tower_published) / $(last "peers_${peer}_rate")")"
@@ -100,10 +114,9 @@ peers_report() {
   echo '| | answers when | accepted/s | confirmed/s | CPU a trigger, µs | peak memory, MiB | p50, ms | p99, ms |'
   echo '|---|---|---|---|---|---|---|---|'
   peers_row tower 'on its own disk'
-  peers_row node 'confirmed by the broker'
-  peers_row python 'confirmed by the broker'
+  for peer in $peers; do peers_row "$peer" 'confirmed by the broker'; done
   echo
-  for peer in node python; do
+  for peer in $peers; do
     row "accepted a second, times that of $peer" 2 "peers_${peer}_ratio"
     row "confirmed a second, times that of $peer" 2 "peers_${peer}_confirmed_ratio"
   done

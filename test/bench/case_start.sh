@@ -4,7 +4,7 @@ start_queue=bench.start
 start_connections=(1 8 32)
 start_writes=write,writev,pwrite64,pwritev,pwritev2,send,sendto,sendmsg,sendmmsg
 # Only these calls stop the process; all others run at full speed.
-start_strace=(strace -D -f --seccomp-bpf -qq -c -U name,calls -e "trace=fsync,fdatasync,$start_writes" -o)
+start_strace=(strace -D -f --seccomp-bpf -qq -c -U "name,calls" -e "trace=fsync,fdatasync,$start_writes" -o)
 
 start_prepare() {
   rm -f "$dir"/start.strace
