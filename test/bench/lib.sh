@@ -242,6 +242,11 @@ row() {  # WHAT DECIMALS NAME [BASELINE_NAME]
   printf '  %-42s %13s %10s\n' "$1" "$ours" "$theirs"
 }
 
+# A figure without baseline, with every round.
+plain_row() {  # WHAT NAME DECIMALS
+  printf '  %-42s %13s   rounds:%s\n' "$1" "$(calc "$(median "$2")" "$3")" "$(printf " %.$3f" ${figures[$2]})"
+}
+
 ratio_row() { target_row "$1" "$2" '>=' "$3" 2; }  # WHAT NAME TARGET
 
 # A figure that a target stands for, with every round.
