@@ -155,6 +155,7 @@ void RandomBroker::Speak(std::vector<BrokerEvent>& events) {
   if (!poisoned && !missing) return;
   Start();
   events.push_back(Event(BrokerEvent::Kind::kReset, 0, false, poisoned ? 406 : 404));
+  events.back().message_at_fault = poisoned;
 }
 
 }  // namespace tower
