@@ -30,21 +30,28 @@ constexpr std::size_t kLongestLogLine = 4096;
 constexpr milliseconds kLook{20};         // at a process that has closed its output
 constexpr milliseconds kLeftBehind{200};  // for output that others of the group still hold open
 
-// An eventfd that a stop request makes readable.
+// An eventfd.
+struct EventFd {
+  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  EventFd() = default;
+  EventFd(const EventFd&) = delete;
+  EventFd& operator=(const EventFd&) = delete;
+  ~EventFd() { close(fd); }
+};
+
+// An eventfd that a stop request makes readable. The callback goes first: its destructor waits for
+// a call that is under way, and only then may the descriptor be closed.
 class StopSignal {
  public:
   explicit StopSignal(const std::stop_token& stop)
-      : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), callback_(stop, [this] {
+      : callback_(stop, [this] {
           const std::uint64_t one = 1;
-          (void)!write(fd_, &one, sizeof one);
+          (void)!write(event_.fd, &one, sizeof one);
         }) {}
-  ~StopSignal() { close(fd_); }
-  StopSignal(const StopSignal&) = delete;
-  StopSignal& operator=(const StopSignal&) = delete;
-  int fd() const noexcept { return fd_; }
+  int fd() const noexcept { return event_.fd; }
 
  private:
-  const int fd_;
+  const EventFd event_;
   const std::stop_callback<std::function<void()>> callback_;
 };
 
