@@ -10,7 +10,7 @@ packages_for() {
     build)
       echo g++ binutils cmake ninja-build git ca-certificates dpkg-dev debian-archive-keyring libssl-dev librabbitmq-dev \
         libsqlite3-dev zlib1g-dev libzstd-dev rapidjson-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev \
-        libexpected-dev
+        libexpected-dev liblua5.4-dev
       ;;
     run) docker_engine || echo rabbitmq-server amqp-tools ;;
     test) echo rabbitmq-server python3 ;;
