@@ -35,8 +35,8 @@ void DeclareServer(OptionSet& options, Settings& settings) {
 
 void DeclareHttpClients(OptionSet& options, Settings& settings) {
   options.Add("http.deny", &settings.http_deny,
-              "Networks and addresses that no watcher sends a request to, whatever name leads "
-              "there; given anew, they take the place of the default.");
+              "What no watcher sends a request to, whatever name leads there: networks, addresses, "
+              "and the names link-local, metadata (of clouds), loopback and private.");
   options.Add("http.ca-file", &settings.http_policy.ca_file,
               "Certificates, in PEM, that a service's certificate is checked against; without it "
               "those of the system.");

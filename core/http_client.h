@@ -21,13 +21,13 @@ namespace tower {
 // What holds for every client of the process: the core's options http.deny and http.ca-file.
 struct HttpPolicy {
   // Networks that are never asked, checked against the resolved address (an IPv6 address that
-  // stands for an IPv4 one counts as that too): CIDR, or a single address.
+  // stands for an IPv4 one counts as that too): CIDR, a single address, or the name of several:
+  // link-local, metadata (of clouds), loopback, private.
   std::vector<std::string> deny;
   std::string ca_file;  // PEM; empty: SSL_CERT_FILE, else the system's bundle
 };
 
-// Link-local networks, and the addresses at which clouds serve metadata.
-HttpPolicy DefaultHttpPolicy();
+HttpPolicy DefaultHttpPolicy();  // link-local and metadata
 // kInvalid names every network that is none, and a ca_file without certificates.
 Status CheckHttpPolicy(const HttpPolicy& policy);
 Status CheckHttpNetwork(std::string_view network);

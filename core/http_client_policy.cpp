@@ -20,6 +20,24 @@ namespace {
 
 constexpr int kMappedBits = 96;
 
+using Texts = std::vector<std::string>;
+
+// The networks that a name stands for; a text that is no such name is a network itself.
+Texts NetworksOf(const std::string& text) {
+  if (text == "link-local") return {"169.254.0.0/16", "fe80::/10"};
+  if (text == "metadata") {
+    return {"169.254.169.254",  // most clouds
+            "fd00:ec2::254",    // AWS
+            "fd20:ce::254",     // Google
+            "168.63.129.16",    // Azure
+            "100.100.100.200",  // Alibaba
+            "192.0.0.192"};     // Oracle
+  }
+  if (text == "loopback") return {"127.0.0.0/8", "::1"};
+  if (text == "private") return {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
+  return {text};
+}
+
 struct Configured {
   std::mutex mutex;
   HttpPolicy policy = DefaultHttpPolicy();
@@ -53,8 +71,10 @@ std::optional<std::array<std::uint8_t, 16>> Embedded(const std::array<std::uint8
 }  // namespace
 
 Result<HttpDenyList::Network> HttpDenyList::ParseNetwork(std::string_view text) {
-  const Error bad{ErrorCode::kInvalid,
-                  "must be a network such as 10.0.0.0/8 or fd00::/8, or an address"};
+  const Error bad{
+      ErrorCode::kInvalid,
+      "must be a network such as 10.0.0.0/8, an address, or one of link-local, metadata, "
+      "loopback and private"};
   const auto slash = text.find('/');
   const std::string address(text.substr(0, slash));
   Network network{};
@@ -91,15 +111,17 @@ bool HttpDenyList::Contains(const Network& network, const Bytes& address) {
   return (differ >> static_cast<unsigned>(8 - rest)) == 0;
 }
 
-Result<HttpDenyList> HttpDenyList::Parse(const std::vector<std::string>& networks) {
+Result<HttpDenyList> HttpDenyList::Parse(const Texts& networks) {
   HttpDenyList list;
   std::string faults;
   for (const auto& text : networks) {
-    auto network = ParseNetwork(text);
-    if (network) {
-      list.networks_.push_back(*network);
-    } else {
-      faults += (faults.empty() ? "" : "; ") + text + ": " + network.error().message;
+    for (const auto& each : NetworksOf(text)) {
+      auto network = ParseNetwork(each);
+      if (network) {
+        list.networks_.push_back(*network);
+      } else {
+        faults += (faults.empty() ? "" : "; ") + text + ": " + network.error().message;
+      }
     }
   }
   if (!faults.empty()) return Error{ErrorCode::kInvalid, faults};
@@ -125,15 +147,7 @@ bool HttpDenyList::Denies(const SocketAddress& address) const {
   });
 }
 
-HttpPolicy DefaultHttpPolicy() {
-  return {.deny = {"169.254.0.0/16", "fe80::/10",  // link-local; most clouds' metadata
-                   "fd00:ec2::254",                // AWS
-                   "fd20:ce::254",                 // Google
-                   "168.63.129.16",                // Azure
-                   "100.100.100.200",              // Alibaba
-                   "192.0.0.192"},                 // Oracle
-          .ca_file = {}};
-}
+HttpPolicy DefaultHttpPolicy() { return {.deny = {"link-local", "metadata"}, .ca_file = {}}; }
 
 Status CheckHttpNetwork(std::string_view network) {
   auto parsed = HttpDenyList::Parse({std::string(network)});
