@@ -5,6 +5,7 @@
 
 #include "app/command_line.h"
 #include "app/config_file.h"
+#include "core/http_client.h"
 
 namespace tower {
 namespace {
@@ -175,6 +176,7 @@ CliResult Dispatch(const std::vector<std::string>& arguments, const Environment&
     }
   }
   if (!complaints.empty()) return {Refuse(complaints, err), nullptr};
+  ConfigureHttpClients(setup->settings.http_policy);  // before a watcher is checked or run
   if (line.command == CommandLine::Command::kCheck) {
     return {RunCheck(line, *setup, hooks, out, err), nullptr};
   }
