@@ -1,0 +1,176 @@
+#include "plugins/riffyn/intake.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "plugins/riffyn/triggers.h"
+
+namespace tower::riffyn {
+namespace {
+
+std::string PlaceOf(const std::string& experiment, const Run& run) {
+  return "run " + run.id + " (" + run.name + ") of experiment " + experiment;
+}
+std::string PlaceOf(const std::string& experiment, const Start& start) {
+  return (start.plate ? "the plate of " : "") + PlaceOf(experiment, *start.runs[0]);
+}
+
+// In the order in which their activities come first.
+std::vector<std::vector<const Start*>> ByActivity(const std::vector<Start>& starts) {
+  std::vector<std::vector<const Start*>> sorted;
+  std::map<std::string_view, std::size_t> places;
+  for (const auto& start : starts) {
+    if (!start.NeedsTriggers()) continue;
+    const auto [at, is_new] = places.emplace(start.runs[0]->activity, sorted.size());
+    if (is_new) sorted.emplace_back();
+    sorted[at->second].push_back(&start);
+  }
+  return sorted;
+}
+
+}  // namespace
+
+Status Intake::Take(const std::string& experiment, const std::vector<Run>& runs, bool whole,
+                    const std::stop_token& stop) {
+  if (auto forgot = ForgetEnded(experiment, runs, whole); !forgot) return forgot;
+  for (const auto& run : runs) {
+    if (run.state != RunState::kUnclear) continue;
+    troubles_.Remark(PlaceOf(experiment, run), run.unclear, tower_.log);
+  }
+  const auto plan =
+      MakePlan(runs, [&](const Run& run) { return ledger_.Handled(experiment, run.id); });
+  for (const auto& [place, why] : plan.objections) {
+    troubles_.Remark(place + ", experiment " + experiment, why, tower_.log);
+  }
+  auto silent = plan.no_well;  // runs without a trigger
+  for (const auto* run : plan.no_well) Reject(experiment, *run, "no plate has such a well");
+  for (const auto& start : plan.starts) {
+    if (!start.NeedsTriggers()) silent.insert(silent.end(), start.runs.begin(), start.runs.end());
+  }
+  if (auto put = Put(experiment, {}, silent); !put) return put;
+  for (const auto& starts : ByActivity(plan.starts)) {
+    if (gate_.Down()) break;
+    if (auto taken = TakeActivity(experiment, starts, stop); !taken) return taken;
+  }
+  return Ok();
+}
+
+Status Intake::NoteExperiments(const std::vector<std::string>& experiments) {
+  const auto ended = ledger_.NoteExperiments(experiments);
+  if (ended.empty()) return Ok();
+  std::vector<Remember> changes;
+  for (const auto& [experiment, run] : ended) {
+    changes.push_back(Ledger::ForgetChange(experiment, run));
+  }
+  auto put = tower_.queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
+  if (!put) return put;
+  for (const auto& [experiment, run] : ended) ledger_.Forget(experiment, run);
+  return Ok();
+}
+
+// Before anything else is asked: a run that starts again while the process is down must be found
+// to have started.
+Status Intake::ForgetEnded(const std::string& experiment, const std::vector<Run>& runs,
+                           bool whole) {
+  const auto ended = ledger_.NoteRuns(experiment, runs, whole);
+  if (ended.empty()) return Ok();
+  std::vector<Remember> changes;
+  for (const auto& run : ended) changes.push_back(Ledger::ForgetChange(experiment, run));
+  auto put = tower_.queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
+  if (!put) return put;
+  for (const auto& run : ended) ledger_.Forget(experiment, run);
+  return Ok();
+}
+
+Status Intake::TakeActivity(const std::string& experiment, const Starts& starts,
+                            const std::stop_token& stop) {
+  Starts due;
+  std::copy_if(starts.begin(), starts.end(), std::back_inserter(due),
+               [&](const Start* start) { return troubles_.Due(PlaceOf(experiment, *start)); });
+  const auto& id = starts[0]->runs[0]->activity;
+  const auto place = "activity " + id + " of experiment " + experiment;
+  if (due.empty() || !troubles_.Due(place)) return Ok();
+  const auto activity = api_.ActivityOf(experiment, id, stop);
+  if (!activity) return Note(place, activity.error());
+  troubles_.Clear(place, tower_.log);
+  return TakeWithData(experiment, *activity, due, stop);
+}
+
+// Asks for the data of all at once; where that fails, of each start alone, so that only the one
+// whose fault it is has to wait.
+Status Intake::TakeWithData(const std::string& experiment, const Activity& activity,
+                            const Starts& starts, const std::stop_token& stop) {
+  std::vector<const Run*> runs;
+  for (const auto* start : starts) {
+    const auto some = RunsWithData(*start, activity);
+    runs.insert(runs.end(), some.begin(), some.end());
+  }
+  const auto& id = starts[0]->runs[0]->activity;
+  auto data =
+      runs.empty() ? Result<RawData>(RawData()) : api_.RawDataOf(experiment, id, runs, stop);
+  if (data) {
+    for (const auto* start : starts) {
+      if (auto taken = TakeStart(experiment, activity, *start, *data); !taken) return taken;
+    }
+    return Ok();
+  }
+  if (starts.size() == 1) return Note(PlaceOf(experiment, *starts[0]), data.error());
+  if (!IsOfPlace(data.error())) return data.error();
+  for (const auto* start : starts) {
+    if (gate_.Down()) break;
+    auto taken = TakeWithData(experiment, activity, {start}, stop);
+    if (!taken) return taken;
+  }
+  return Ok();
+}
+
+Status Intake::TakeStart(const std::string& experiment, const Activity& activity,
+                         const Start& start, const RawData& data) {
+  for (const auto* run : RunsWithData(start, activity)) {
+    if (data.contains(run->id)) continue;
+    return Note(PlaceOf(experiment, start),
+                {ErrorCode::kNotFound, "the raw data has no table of run " + run->id});
+  }
+  const auto composed = Compose(experiment, start, activity, data);
+  for (const auto& fault : composed.faults) Reject(experiment, *start.runs[0], fault);
+  if (auto put = Put(experiment, composed.triggers, start.runs); !put) return put;
+  troubles_.Clear(PlaceOf(experiment, start), tower_.log);
+  if (!composed.triggers.empty()) {
+    tower_.log.Info("run started", {{"experiment", experiment},
+                                    {"run", start.runs[0]->id},
+                                    {"name", start.runs[0]->name},
+                                    {"triggers", composed.triggers.size()}});
+  }
+  return Ok();
+}
+
+Status Intake::Put(const std::string& experiment, std::span<const Trigger> triggers,
+                   const std::vector<const Run*>& runs) {
+  if (runs.empty()) return Ok();
+  std::vector<Remember> changes;
+  for (const auto* run : runs) changes.push_back(Ledger::HandledChange(experiment, run->id));
+  auto put = tower_.queue.Put(triggers, Event{.key = {}, .remember = changes});
+  if (!put && !triggers.empty() &&
+      (put.error().code == ErrorCode::kConflict || put.error().code == ErrorCode::kInvalid)) {
+    Reject(experiment, *runs[0], put.error().message);
+    put = tower_.queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
+  }
+  if (!put) return put;
+  for (const auto* run : runs) ledger_.SetHandled(experiment, run->id);
+  return Ok();
+}
+
+void Intake::Reject(const std::string& experiment, const Run& run, std::string_view why) {
+  tower_.rejected.Add();
+  tower_.log.Warn("a run is no trigger",
+                  {{"experiment", experiment}, {"run", run.id}, {"name", run.name}, {"why", why}});
+}
+
+Status Intake::Note(const std::string& place, const Error& error) {
+  if (!IsOfPlace(error)) return error;
+  troubles_.Note(place, error.message, tower_.log);
+  return Ok();
+}
+
+}  // namespace tower::riffyn

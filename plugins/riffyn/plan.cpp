@@ -1,0 +1,135 @@
+#include "plugins/riffyn/plan.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "plugins/riffyn/names.h"
+
+namespace tower::riffyn {
+namespace {
+
+struct Claim {
+  const Run* run;
+  std::uint32_t well;  // from 0
+};
+
+// All that claim to be wells of one plate.
+struct Claims {
+  PlateSize size;
+  std::string name;
+  std::vector<Claim> claims;
+};
+
+// Whether runs of several groups claim one well.
+bool IsShared(const Claims& plate) {
+  std::map<std::uint32_t, const std::string*> groups;
+  return std::any_of(plate.claims.begin(), plate.claims.end(), [&](const Claim& claim) {
+    const auto [known, is_new] = groups.emplace(claim.well, &claim.run->group);
+    return !is_new && *known->second != claim.run->group;
+  });
+}
+
+std::vector<Claims> ByGroup(Claims plate) {
+  std::vector<Claims> plates;
+  std::map<std::string, std::size_t> groups;
+  for (const auto& claim : plate.claims) {
+    const auto [at, is_new] = groups.emplace(claim.run->group, plates.size());
+    if (is_new) plates.push_back({plate.size, plate.name, {}});
+    plates[at->second].claims.push_back(claim);
+  }
+  return plates;
+}
+
+class Planner {
+ public:
+  Planner(const std::vector<Run>& runs, const std::function<bool(const Run&)>& handled)
+      : runs_(runs), handled_(handled) {}
+
+  Plan Make() {
+    for (const auto& run : runs_) Sort(run);
+    for (auto& [key, plate] : plates_) {
+      if (!IsShared(plate)) {
+        Judge(plate);
+        continue;
+      }
+      for (const auto& part : ByGroup(std::move(plate))) Judge(part);
+    }
+    // Runs lie in one vector: their addresses are in the order of the list.
+    const auto first = [](const Start& start) {
+      return *std::min_element(start.runs.begin(), start.runs.end());
+    };
+    std::sort(plan_.starts.begin(), plan_.starts.end(),
+              [&](const Start& a, const Start& b) { return first(a) < first(b); });
+    return std::move(plan_);
+  }
+
+ private:
+  using PlateKey = std::tuple<std::string, std::string, std::uint32_t, std::uint32_t>;
+
+  void Sort(const Run& run) {
+    auto well = ParseWell(run.name);
+    if (well && well->Exists()) {
+      if (run.state == RunState::kDeleted) return;
+      auto& plate = plates_[{run.activity, well->plate, well->rows, well->columns}];
+      plate.size = {well->rows, well->columns};
+      plate.name = std::move(well->plate);
+      plate.claims.push_back({&run, well->number - 1});
+    } else if (run.state == RunState::kRunning && !handled_(run)) {
+      if (well) {
+        plan_.no_well.push_back(&run);
+      } else {
+        plan_.starts.push_back({std::nullopt, {&run}});
+      }
+    }
+  }
+
+  void Judge(const Claims& plate) {
+    const std::size_t wells = std::size_t{plate.size.rows} * plate.size.columns;
+    if (plate.claims.size() < wells) return;
+    Start start{plate.size, std::vector<const Run*>(wells)};
+    std::size_t filled = 0;
+    bool fresh = false;
+    std::string twice;
+    for (const auto& [run, well] : plate.claims) {
+      if (run->state != RunState::kRunning) continue;
+      fresh = fresh || !handled_(*run);
+      auto& place = start.runs[well];
+      if (place == nullptr) {
+        place = run;
+        ++filled;
+      } else if (twice.empty()) {
+        twice = "the runs " + place->id + " and " + run->id + " both run for well " +
+                std::to_string(well + 1);
+      }
+    }
+    if (filled < wells || !fresh) return;
+    if (!twice.empty()) {
+      plan_.objections.push_back({"plate " + plate.name + " of activity " +
+                                      start.runs[0]->activity + ", group " + start.runs[0]->group,
+                                  twice});
+    } else {
+      plan_.starts.push_back(std::move(start));
+    }
+  }
+
+  const std::vector<Run>& runs_;
+  const std::function<bool(const Run&)>& handled_;
+  std::map<PlateKey, Claims> plates_;
+  Plan plan_;
+};
+
+}  // namespace
+
+bool Start::NeedsTriggers() const {
+  return std::any_of(runs.begin(), runs.end(),
+                     [](const Run* run) { return !run->resources.empty(); });
+}
+
+Plan MakePlan(const std::vector<Run>& runs, const std::function<bool(const Run&)>& handled) {
+  return Planner(runs, handled).Make();
+}
+
+}  // namespace tower::riffyn

@@ -1,0 +1,42 @@
+#include "core/watcher.h"
+
+#include <utility>
+
+#include "plugins/riffyn/crew.h"
+#include "plugins/riffyn/ledger.h"
+#include "plugins/riffyn/session.h"
+#include "plugins/riffyn/settings.h"
+
+namespace tower {
+namespace {
+
+class RiffynWatcher final : public Watcher {
+ public:
+  static void Declare(OptionSet& options, RiffynWatcher& self) { self.settings_.Declare(options); }
+
+  Status Run(WatcherContext& tower, std::stop_token stop) override {
+    auto ledger = riffyn::Ledger::Load(tower.queue);
+    if (!ledger) return ledger.error();
+    auto crew = riffyn::Crew::Make(settings_, gate_, tower.log);
+    if (!crew) return crew.error();
+    return riffyn::Session(tower, settings_, gate_, troubles_, std::move(*ledger), std::move(*crew))
+        .Run(stop);
+  }
+
+  Status Check() override {
+    auto client = HttpClient::Make(settings_.url, {});
+    return client ? Ok() : Status(client.error());
+  }
+
+ private:
+  riffyn::Settings settings_;
+  // Outlast a Run that failed.
+  riffyn::Gate gate_;
+  riffyn::Troubles troubles_;
+};
+
+REGISTER_WATCHER(RiffynWatcher, "riffyn",
+                 "Polls Riffyn Nexus for runs that have started, alone or as wells of a plate.");
+
+}  // namespace
+}  // namespace tower
