@@ -33,13 +33,13 @@ class FieldParser {
 
  private:
   Error Fault(const std::string& wanted, std::string_view item) const {
-    return {ErrorCode::kInvalid, "must have " + wanted + " for the " + std::string(field_.name) +
+    return {ErrorCode::kInvalid, "must have for the " + std::string(field_.name) + " " + wanted +
                                      ", not " + Quoted(item)};
   }
   Error NoNumber(std::string_view item) const {
-    return Fault(RangeOf(field_) + ", *, a range such as " + std::to_string(field_.low + 1) + "-" +
-                     std::to_string(field_.low + 3) + ", or a step such as */2" +
-                     (field_.last ? ", or L" : ""),
+    const auto low = std::to_string(field_.low + 1), high = std::to_string(field_.low + 3);
+    return Fault(RangeOf(field_) + ", *, a range such as " + low + "-" + high +
+                     (field_.last ? ", L" : "") + " or a step such as */2",
                  item);
   }
 

@@ -36,7 +36,7 @@ struct FieldValues {
 // The words between blanks, in lower case.
 std::vector<std::string> Words(std::string_view text);
 
-// REQUIRES: lower case. kInvalid: "must have … for the hour, not "25"".
+// REQUIRES: lower case. kInvalid: `must have for the hour …, not "25"`.
 Result<FieldValues> ParseField(std::string_view text, const CronField& field);
 
 }  // namespace tower::schedule
