@@ -13,7 +13,7 @@ packages_for() {
         libexpected-dev liblua5.4-dev
       ;;
     run) docker_engine || echo rabbitmq-server amqp-tools ;;
-    test) echo rabbitmq-server python3 ;;
+    test) echo rabbitmq-server python3 tzdata ;;
     chaos) echo strace util-linux ;;
     lint) echo clang-format clang-tidy ;;
     bench) echo rabbitmq-server wrk ;;

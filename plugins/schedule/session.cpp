@@ -1,0 +1,125 @@
+#include "plugins/schedule/session.h"
+
+#include <utility>
+#include <vector>
+
+#include "core/json.h"
+
+namespace tower::schedule {
+namespace {
+
+constexpr const char* kCheckpoint = "schedule";
+
+}  // namespace
+
+Session::Session(WatcherContext& tower, Settings& settings, Zone zone, Clock& clock)
+    : tower_(tower),
+      settings_(settings),
+      zone_(std::move(zone)),
+      clock_(clock),
+      times_(settings.TimesIn(zone_)),
+      policy_(settings.MakePolicy()),
+      definition_(settings.Definition()) {}
+
+Status Session::Run(const std::stop_token& stop) {
+  if (auto recalled = Recall(); !recalled) return recalled;
+  while (!stop.stop_requested()) {
+    const auto now = clock_.Now();
+    if (IsFromWrongClock(until_, now)) {
+      tower_.log.Warn("the clock was set back by more than a day; the schedule begins anew",
+                      {{"done", FormatTime(until_, zone_)}, {"now", FormatTime(now, zone_)}});
+      if (auto begun = BeginAt(now); !begun) return begun;
+    }
+    const auto step = Plan(times_, until_, now, policy_);
+    if (step.fire || step.skipped) {
+      if (auto taken = Take(step, now); !taken) return taken;
+      continue;
+    }
+    tower_.ReportSuccess();
+    SayNext(step.next);
+    if (!clock_.Wait(step.next, stop)) break;
+  }
+  return Ok();
+}
+
+Status Session::Recall() {
+  const auto now = clock_.Now();
+  auto text = tower_.queue.Recall(kCheckpoint);
+  if (!text) return text.error();
+  if (!*text) return BeginAt(now);
+  auto checkpoint = Decode(**text);
+  if (!checkpoint) {
+    return Error{ErrorCode::kPermanent,
+                 "the checkpoint was written by another plugin or version; give this watcher "
+                 "another name"};
+  }
+  if (checkpoint->definition != definition_) {
+    tower_.log.Info("this is another schedule than before: it begins now");
+    return BeginAt(now);
+  }
+  until_ = checkpoint->until;
+  return Ok();
+}
+
+Status Session::BeginAt(Instant now) {
+  until_ = now;
+  return Put({});
+}
+
+Status Session::Take(const Step& step, Instant now) {
+  if (step.skipped && now - *step.skipped > kOnTime) {
+    tower_.log.Warn("times were missed and do not fire",
+                    {{"from", FormatTime(*step.skipped, zone_)},
+                     {"before", FormatTime(step.until, zone_)},
+                     {"catch_up", settings_.catch_up}});
+  }
+  until_ = step.until;
+  return step.fire ? Fire(step, now) : Put({});
+}
+
+Status Session::Fire(const Step& step, Instant now) {
+  const auto time = *step.fire;
+  std::vector<Trigger> triggers;
+  if (settings_.mapping.given()) {
+    auto mapped =
+        settings_.mapping.Apply(EventOf(step, now), "the time " + FormatTime(time, zone_));
+    if (!mapped && mapped.error().code == ErrorCode::kInvalid) return Reject(mapped.error(), time);
+    if (!mapped) return mapped.error();
+    triggers = std::move(*mapped);
+  } else {
+    triggers.push_back(settings_.trigger);
+  }
+  auto put = triggers.empty() ? Put({}) : Put(triggers, FormatTime(time));
+  const bool refused =
+      !put && (put.error().code == ErrorCode::kConflict || put.error().code == ErrorCode::kInvalid);
+  return refused ? Reject(put.error(), time) : put;
+}
+
+Status Session::Reject(const Error& error, Instant time) {
+  tower_.rejected.Add();
+  tower_.log.Warn("a time did not fire", {{"time", FormatTime(time, zone_)}, {"error", error}});
+  return Put({});
+}
+
+Status Session::Put(std::span<const Trigger> triggers, std::string_view key) {
+  const Remember remember{kCheckpoint, Encode({definition_, until_})};
+  return tower_.queue.Put(triggers, {.key = key, .remember = std::span(&remember, 1)});
+}
+
+std::string Session::EventOf(const Step& step, Instant now) const {
+  std::string event = R"({"name":)";
+  AppendJsonString(event, tower_.name);
+  event.append(R"(,"scheduledAt":")").append(FormatTime(*step.fire, zone_));
+  event.append(R"(","firedAt":")").append(FormatTime(now, zone_));
+  return event.append(step.late ? R"(","late":true})" : R"(","late":false})");
+}
+
+void Session::SayNext(const std::optional<Instant>& next) {
+  if (!std::exchange(said_next_, true)) {
+    tower_.log.Info("schedule begins", {{"next", next ? FormatTime(*next, zone_) : "never"}});
+  } else if (!next && !std::exchange(said_end_, true)) {
+    tower_.log.Info("schedule ends: no time is left");
+  }
+}
+
+}  // namespace tower::schedule

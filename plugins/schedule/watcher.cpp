@@ -1,0 +1,55 @@
+#include "core/watcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "plugins/schedule/session.h"
+#include "plugins/schedule/settings.h"
+
+namespace tower {
+namespace {
+
+using schedule::Instant;
+using std::chrono::milliseconds;
+
+class SystemClock final : public schedule::Clock {
+ public:
+  Instant Now() override {
+    return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
+  }
+  bool Wait(std::optional<Instant> until, const std::stop_token& stop) override {
+    // So late is noticed that the clock was set, or that the machine slept.
+    constexpr milliseconds kLongest = std::chrono::seconds(5);
+    const auto time = until ? std::min(*until - Now(), kLongest) : kLongest;
+    return WatcherContext::Sleep(std::max(time, milliseconds(1)), stop);
+  }
+};
+
+class ScheduleWatcher final : public Watcher {
+ public:
+  static void Declare(OptionSet& options, ScheduleWatcher& self) {
+    self.settings_.Declare(options);
+  }
+
+  Status Run(WatcherContext& tower, std::stop_token stop) override {
+    auto zone = settings_.LoadZone();
+    if (!zone) return zone.error();
+    if (auto loaded = settings_.mapping.Load(); !loaded) return loaded;
+    SystemClock clock;
+    return schedule::Session(tower, settings_, *std::move(zone), clock).Run(stop);
+  }
+
+  Status Check() override {
+    if (auto zone = settings_.LoadZone(); !zone) return zone.error();
+    return settings_.mapping.Load();
+  }
+
+ private:
+  schedule::Settings settings_;
+};
+
+REGISTER_WATCHER(ScheduleWatcher, "schedule",
+                 "Fires a trigger at set times: by cron, at an interval, or at dates.");
+
+}  // namespace
+}  // namespace tower
