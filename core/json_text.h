@@ -6,11 +6,9 @@
 #include <string>
 #include <string_view>
 
-namespace tower {
+#include "core/json.h"  // FindInvalidUtf8
 
-// Where the first byte stands that is not part of well-formed UTF-8 (RFC 3629: no overlong form, no
-// surrogate, nothing above U+10FFFF), or npos.
-std::size_t FindInvalidUtf8(std::string_view text) noexcept;
+namespace tower {
 
 // How many bytes at the start can stand in a string as they are: all before the first quote,
 // backslash or control character.

@@ -4,13 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 #include <vector>
 
 #include "core/digest.h"
 #include "core/trigger.h"
+#include "plugins/file/marker.h"
+#include "plugins/file/source.h"
 
 namespace tower::file {
 namespace {
@@ -26,11 +27,6 @@ Result<Fd> OpenDestination(int folder, const std::string& name) {
   return opened;
 }
 
-std::size_t LineOf(std::string_view text, std::size_t offset) {
-  const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(offset, text.size()));
-  return 1 + static_cast<std::size_t>(std::count(text.begin(), end, '\n'));
-}
-
 }  // namespace
 
 void Complaints::Complain(const std::string& path, const Error& error) {
@@ -43,7 +39,8 @@ void Complaints::Complain(const std::string& path, const Error& error) {
 }
 
 Result<Intake::Verdict> Intake::Take(const Place& place, const std::optional<Version>& expected,
-                                     const std::function<bool()>& undisturbed) {
+                                     const std::function<bool()>& undisturbed,
+                                     const std::stop_token& stop) {
   auto fd = OpenBelow(place.root, place.relative);
   auto info = fd ? Inspect(fd->get()) : Result<FileInfo>(fd.error());
   if (!info) {
@@ -79,11 +76,12 @@ Result<Intake::Verdict> Intake::Take(const Place& place, const std::optional<Ver
     return Verdict::kDone;
   }
   complaints_.Retract(place.path);
-  return TakeContent(place, std::move(handled), *content);
+  return TakeContent(place, std::move(handled), *content, stop);
 }
 
 Result<Intake::Verdict> Intake::TakeContent(const Place& place, Handled handled,
-                                            const std::string& content) {
+                                            const std::string& content,
+                                            const std::stop_token& stop) {
   handled.digest = Sha256Hex(content);
   if (const auto* known = ledger_.Find(place.path);
       known != nullptr && known->digest == handled.digest) {
@@ -94,14 +92,16 @@ Result<Intake::Verdict> Intake::TakeContent(const Place& place, Handled handled,
       return Dispose(place, handled);
     }
   }
-  const bool by_line = place.path.ends_with(".ndjson") || place.path.ends_with(".jsonl");
-  auto triggers = by_line ? ParseTriggerLines(content) : ParseTriggers(content);
+  auto read = Interpret(place, content, stop);
+  if (!read) {
+    complaints_.Complain(place.path, read.error());
+    return Verdict::kDone;
+  }
+  auto& triggers = *read;
   if (!triggers) {
-    const auto& first = triggers.error().front();
-    return Refuse(place, std::move(handled), Describe(triggers.error()),
-                  {{"line", LineOf(content, first.offset)},
-                   {"pointer", first.pointer},
-                   {"faults", triggers.error().size()}});
+    const auto& refusal = triggers.error();
+    if (refusal.code != ErrorCode::kInvalid) return Error{refusal.code, refusal.why};
+    return Refuse(place, std::move(handled), refusal);
   }
   const auto change = Ledger::ChangeFor(place.path, handled);
   auto put = tower_.queue.Put(*triggers, Event{.key = {}, .remember = std::span(&change, 1)});
@@ -111,8 +111,37 @@ Result<Intake::Verdict> Intake::TakeContent(const Place& place, Handled handled,
     return Refuse(place, std::move(handled), error.message);
   }
   ledger_.Stored(place.path, handled);
-  tower_.log.Info("file taken", {{"path", place.path}, {"triggers", triggers->size()}});
+  if (triggers->empty()) {
+    tower_.log.Info("file means nothing", {{"path", place.path}});
+  } else {
+    tower_.log.Info("file taken", {{"path", place.path}, {"triggers", triggers->size()}});
+  }
   return Dispose(place, handled);
+}
+
+// An error is one of looking at the folder.
+Result<Interpreter::Triggers> Intake::Interpret(const Place& place, const std::string& content,
+                                                const std::stop_token& stop) {
+  if (!settings_.FolderIsEvent()) return interpreter_.OfFile(place.path, content, stop);
+  auto folder = OpenBelow(place.root, SplitPath(place.relative).first, O_DIRECTORY);
+  if (!folder) return folder.error();
+  const auto files = ListFiles(
+      folder->get(), [this](std::string_view name) { return WantsName(settings_, name); });
+  if (!files) return files.error();
+  const auto [path, marker] = SplitPath(place.path);
+  return interpreter_.OfEvent(MarkerEvent(path, marker, content, *files), "the folder", stop);
+}
+
+Result<Intake::Verdict> Intake::Refuse(const Place& place, Handled handled,
+                                       const Refusal& refusal) {
+  const auto line = refusal.line, column = refusal.column;
+  if (refusal.pointer) {
+    return Refuse(place, std::move(handled), refusal.why,
+                  {{"line", line}, {"pointer", *refusal.pointer}, {"faults", refusal.faults}});
+  }
+  if (line == 0) return Refuse(place, std::move(handled), refusal.why);
+  if (column == 0) return Refuse(place, std::move(handled), refusal.why, {{"line", line}});
+  return Refuse(place, std::move(handled), refusal.why, {{"line", line}, {"column", column}});
 }
 
 Result<Intake::Verdict> Intake::Refuse(const Place& place, Handled handled, std::string_view why,

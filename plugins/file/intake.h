@@ -5,12 +5,14 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <unordered_map>
 
 #include "core/result.h"
 #include "core/watcher.h"
 #include "plugins/file/files.h"
+#include "plugins/file/interpreter.h"
 #include "plugins/file/ledger.h"
 #include "plugins/file/settings.h"
 
@@ -31,8 +33,13 @@ class Complaints {
 class Intake {
  public:
   // All must outlive the intake.
-  Intake(WatcherContext& tower, const Settings& settings, Ledger& ledger, Complaints& complaints)
-      : tower_(tower), settings_(settings), ledger_(ledger), complaints_(complaints) {}
+  Intake(WatcherContext& tower, const Settings& settings, Mapping& mapping, Ledger& ledger,
+         Complaints& complaints)
+      : tower_(tower),
+        settings_(settings),
+        ledger_(ledger),
+        complaints_(complaints),
+        interpreter_(settings, mapping, tower.name) {}
 
   struct Place {
     int root;              // the open folder
@@ -46,12 +53,13 @@ class Intake {
 
   // `expected` is the version that was found to be stable; without it the file was closed or moved
   // in just now. `undisturbed` tells, once the file was read, whether nobody wrote to it meanwhile.
-  // Errors of the file are logged; an error that is returned is the queue's.
+  // Errors of the file are logged; an error that is returned is the queue's, or kStopped.
   Result<Verdict> Take(const Place& place, const std::optional<Version>& expected,
-                       const std::function<bool()>& undisturbed);
+                       const std::function<bool()>& undisturbed, const std::stop_token& stop);
 
   // Whether a file that was handled has yet to be moved or deleted.
   bool IsInTheWay(const Handled& handled) const {
+    if (settings_.FolderIsEvent()) return false;
     return handled.refused ? settings_.on_failure != "keep" : settings_.after != "keep";
   }
 
@@ -60,9 +68,13 @@ class Intake {
   bool FlushDue() const noexcept { return ledger_.unwritten() >= 1000 || unsynced_.size() >= 64; }
 
  private:
-  Result<Verdict> TakeContent(const Place& place, Handled handled, const std::string& content);
+  Result<Verdict> TakeContent(const Place& place, Handled handled, const std::string& content,
+                              const std::stop_token& stop);
+  Result<Interpreter::Triggers> Interpret(const Place& place, const std::string& content,
+                                          const std::stop_token& stop);
   Result<Verdict> Refuse(const Place& place, Handled handled, std::string_view why,
                          std::initializer_list<LogField> where = {});
+  Result<Verdict> Refuse(const Place& place, Handled handled, const Refusal& refusal);
   Verdict Dispose(const Place& place, const Handled& handled);
   Status DisposeIn(int folder, const Place& place, const Handled& handled);
 
@@ -70,6 +82,7 @@ class Intake {
   const Settings& settings_;
   Ledger& ledger_;
   Complaints& complaints_;
+  Interpreter interpreter_;
   std::map<std::string, Fd> unsynced_;  // folders in which files were moved or deleted
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "plugins/file/marker.h"
 #include "plugins/file/session.h"
 
 namespace tower::file {
@@ -136,6 +137,11 @@ void Session::ContinueScans(const std::stop_token& stop) {
 
 // Before the folder is read, so that nothing falls between the look and the events.
 void Session::OnFolder(Watched& watched, int fd, const std::string& relative) {
+  WatchFolder(watched, fd, relative);
+  watched.marked = !settings_.FilesWait() || HasFile(fd, "", settings_.marker);
+}
+
+void Session::WatchFolder(Watched& watched, int fd, const std::string& relative) {
   if (watched.polled || !watched.inotify) return;
   if (settings_.mode == "auto") {
     const auto needs = NeedsPolling(fd);
@@ -159,7 +165,8 @@ void Session::PollInstead(Watched& watched, std::string_view why) {
 
 bool Session::OnFile(Watched& watched, const std::string& relative, const Version& version) {
   const auto* known = ledger_.See(watched.source.PathOf(relative), watched.look);
-  return known == nullptr || known->version != version || intake_.IsInTheWay(*known);
+  if (known != nullptr && known->version == version) return intake_.IsInTheWay(*known);
+  return watched.marked;
 }
 
 // Decides which files are whole: those that have not changed for some time. Oldest first.

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "plugins/file/marker.h"
+
 namespace tower::file {
 namespace {
 
@@ -16,12 +18,12 @@ constexpr std::size_t kMostChanging = 10'000;
 
 }  // namespace
 
-Session::Session(WatcherContext& tower, const Settings& settings, Ledger ledger)
+Session::Session(WatcherContext& tower, const Settings& settings, Mapping& mapping, Ledger ledger)
     : tower_(tower),
       settings_(settings),
       ledger_(std::move(ledger)),
       complaints_(tower.log),
-      intake_(tower, settings, ledger_, complaints_) {
+      intake_(tower, settings, mapping, ledger_, complaints_) {
   for (const auto& path : settings.path) sources_.emplace_back(Source(path, settings));
 }
 
@@ -42,7 +44,7 @@ Status Session::Loop(const std::stop_token& stop) {
     ContinueScans(stop);
     QueueSettled();
     if (!work_.empty()) {
-      if (auto worked = WorkOnce(); !worked) return worked;
+      if (auto worked = WorkOnce(stop); !worked) return worked;
     }
     if (!Busy() || intake_.FlushDue()) {
       if (auto flushed = intake_.Flush(); !flushed) return flushed;
@@ -95,7 +97,6 @@ void Session::ReadEvents() {
 void Session::OnEvent(std::size_t index, const FolderEvent& event) {
   auto& watched = sources_[index];
   const auto relative = JoinPath(event.folder, event.name);
-  constexpr std::size_t kMostFolders = 1000;
   switch (event.kind) {
     case FolderEvent::Kind::kOverflow:
       tower_.log.Warn("inotify queue overflowed, looking at everything",
@@ -108,13 +109,7 @@ void Session::OnEvent(std::size_t index, const FolderEvent& event) {
       Replaced(index);
       break;
     case FolderEvent::Kind::kFolder:
-      if (!watched.source.WantsFolder(event.folder, event.name)) break;
-      watched.new_folders.insert(relative);
-      if (watched.new_folders.size() > kMostFolders) {
-        watched.new_folders.clear();
-        watched.scan.reset();
-        watched.next_look = Clock::now();
-      }
+      if (watched.source.WantsFolder(event.folder, event.name)) LookAtFolder(index, relative);
       break;
     case FolderEvent::Kind::kNoFolder:
       if (watched.inotify) watched.inotify->Unwatch(relative);
@@ -122,8 +117,30 @@ void Session::OnEvent(std::size_t index, const FolderEvent& event) {
     default:
       if (watched.source.WantsFile(event.folder, event.name)) {
         OnFileEvent(index, event.kind, relative);
+      } else if (event.kind == FolderEvent::Kind::kComplete &&
+                 watched.source.IsMarker(event.folder, event.name)) {
+        LookAtFolder(index, event.folder);
       }
   }
+}
+
+void Session::LookAtFolder(std::size_t index, const std::string& relative) {
+  auto& watched = sources_[index];
+  constexpr std::size_t kMostFolders = 1000;
+  if (!relative.empty()) watched.new_folders.insert(relative);
+  if (relative.empty() || watched.new_folders.size() > kMostFolders) {
+    watched.new_folders.clear();
+    watched.scan.reset();
+    watched.next_look = Clock::now();
+  }
+}
+
+// Whether the marker that a file may have to wait for is there. When it comes, its folder is looked
+// at.
+bool Session::MayBeTaken(Watched& watched, const std::string& relative) {
+  if (!settings_.FilesWait()) return true;
+  return HaveRoot(watched) &&
+         HasFile(watched.root.get(), SplitPath(relative).first, settings_.marker);
 }
 
 void Session::OnFileEvent(std::size_t index, FolderEvent::Kind kind, const std::string& relative) {
@@ -136,7 +153,7 @@ void Session::OnFileEvent(std::size_t index, FolderEvent::Kind kind, const std::
     Unsettle(key);
     if (!HaveRoot(watched)) return;
     const auto info = Inspect(watched.root.get(), relative);
-    if (info && info->links > 1) {
+    if (info && info->links > 1 && MayBeTaken(watched, relative)) {
       watched.changing.erase(relative);
       Settle(key, info->version, settings_.settle);
     }
@@ -145,7 +162,7 @@ void Session::OnFileEvent(std::size_t index, FolderEvent::Kind kind, const std::
   watched.changing.erase(relative);
   Unsettle(key);
   if (kind == FolderEvent::Kind::kComplete) {
-    Queue(key, std::nullopt);
+    if (MayBeTaken(watched, relative)) Queue(key, std::nullopt);
   } else if (const auto path = watched.source.PathOf(relative); ledger_.Find(path) != nullptr) {
     // Gone, unless it is there again already.
     if (!HaveRoot(watched)) return;
@@ -198,7 +215,7 @@ void Session::QueueSettled() {
   }
 }
 
-Status Session::WorkOnce() {
+Status Session::WorkOnce(const std::stop_token& stop) {
   const Work work = std::move(work_.front());
   work_.pop_front();
   queued_.erase(work.key);
@@ -212,10 +229,13 @@ Status Session::WorkOnce() {
   const auto opened_as = watched.opened_as;
   const auto replaced = [&] { return watched.opened_as != opened_as; };
   const Intake::Place place{root.get(), relative, watched.source.PathOf(relative)};
-  const auto verdict = intake_.Take(place, work.expected, [&] {
-    ReadEvents();
-    return !changing() && !replaced();
-  });
+  const auto verdict = intake_.Take(
+      place, work.expected,
+      [&] {
+        ReadEvents();
+        return !changing() && !replaced();
+      },
+      stop);
   if (!verdict) return verdict.error();
   if (replaced()) return Ok();
   if (*verdict == Intake::Verdict::kUnstable && !changing()) {

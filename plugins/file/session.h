@@ -32,7 +32,7 @@ class Session {
   static constexpr std::chrono::milliseconds kCheckRoots{1'000};
 
   // All must outlive the session.
-  Session(WatcherContext& tower, const Settings& settings, Ledger ledger);
+  Session(WatcherContext& tower, const Settings& settings, Mapping& mapping, Ledger ledger);
 
   // Until stop is requested, the queue fails, or none of the paths can be opened.
   Status Run(const std::stop_token& stop);
@@ -54,6 +54,7 @@ class Session {
     Clock::time_point next_look{};             // at everything
     std::set<std::string> new_folders;         // to be looked at
     std::unordered_set<std::string> changing;  // files that somebody has open for writing
+    bool marked = true;  // whether the files of the folder that is being read may be taken
   };
   using Key = std::pair<std::size_t, std::string>;  // index in sources_, relative path
   struct Work {
@@ -76,6 +77,7 @@ class Session {
   void ContinueScans(const std::stop_token& stop);
   void EndScan(std::size_t index);
   void OnFolder(Watched& watched, int fd, const std::string& relative);
+  void WatchFolder(Watched& watched, int fd, const std::string& relative);
   void PollInstead(Watched& watched, std::string_view why);
   bool OnFile(Watched& watched, const std::string& relative, const Version& version);
   void OnFound(std::size_t index, std::vector<Found> found);
@@ -86,13 +88,15 @@ class Session {
   void ReadEvents();
   void OnEvent(std::size_t index, const FolderEvent& event);
   void OnFileEvent(std::size_t index, FolderEvent::Kind kind, const std::string& relative);
+  void LookAtFolder(std::size_t index, const std::string& relative);
+  bool MayBeTaken(Watched& watched, const std::string& relative);
 
   // Work.
   void Queue(const Key& key, const std::optional<Version>& expected);
   void Settle(const Key& key, const Version& version, std::chrono::milliseconds time);
   void Unsettle(const Key& key);
   void QueueSettled();
-  Status WorkOnce();
+  Status WorkOnce(const std::stop_token& stop);
   bool Busy() const;
   void Wait(int stop_fd);
 

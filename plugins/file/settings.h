@@ -6,14 +6,26 @@
 #include <string>
 #include <vector>
 
+#include "core/mapping.h"
 #include "core/options.h"
+#include "plugins/file/csv.h"
+#include "plugins/file/plate.h"
 
 namespace tower::file {
 
 struct Settings {
   std::vector<std::string> path;
-  std::vector<std::string> pattern = {"*.json", "*.ndjson", "*.jsonl"};
+  std::vector<std::string> pattern;  // empty: Patterns() says which
   bool recursive = false;
+  std::string marker;
+  std::string marker_event = "folder";
+  std::string format = "json";
+  std::string csv_events = "row";
+  Delimiter delimiter;
+  std::string csv_numbers = "unquoted";
+  std::int64_t csv_skip_lines = 0;
+  PlateChoice plate;
+  std::string api_version, protocol;
   std::string mode = "auto";
   std::chrono::milliseconds rescan_interval{60'000};
   std::chrono::milliseconds poll_interval{5'000};
@@ -24,7 +36,25 @@ struct Settings {
   std::string on_failure = "move";
   std::string failed_dir = "failed";
 
-  void Declare(OptionSet& options);
+  // The options of the map stand among them.
+  void Declare(OptionSet& options, Mapping& mapping);
+
+  // Whether the event is a folder with the marker in it, not a file.
+  bool FolderIsEvent() const { return !marker.empty() && marker_event == "folder"; }
+  // Whether files wait for the marker in their folder.
+  bool FilesWait() const { return !marker.empty() && marker_event == "files"; }
+  const std::vector<std::string>& Patterns() const;
+
+ private:
+  void DeclareContent(OptionSet& options, Mapping& mapping);
+  void DeclareNotice(OptionSet& options);
+  void DeclareEnd(OptionSet& options);
+
+  // Rules over several options. `mapped`: there is a map.
+  Status CheckFormat(bool mapped) const;
+  Status CheckCsv(bool mapped) const;
+  Status CheckNames(bool mapped) const;
+  Status CheckMarker(bool mapped) const;
 };
 
 }  // namespace tower::file

@@ -85,15 +85,25 @@ std::string Source::OnlyName() const {
   return literal_ && !levels_.empty() ? Unescape(levels_.back()) : "";
 }
 
+bool WantsName(const Settings& settings, std::string_view name) {
+  const auto& patterns = settings.Patterns();
+  return !IsTemporary(name) &&
+         std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& glob) { return Matches(glob, name); });
+}
+
 bool Source::WantsFile(std::string_view folder, std::string_view name) const {
   const auto depth = Depth(folder);
+  const bool is_marker = !settings_->marker.empty() && name == settings_->marker;
+  if (is_marker != settings_->FolderIsEvent()) return false;
   if (depth + 1 == levels_.size()) {
-    return Matches(levels_.back(), name) && (literal_ || !IsTemporary(name));
+    return Matches(levels_.back(), name) && (literal_ || is_marker || !IsTemporary(name));
   }
-  if (depth < levels_.size()) return false;
-  return !IsTemporary(name) &&
-         std::any_of(settings_->pattern.begin(), settings_->pattern.end(),
-                     [&](const std::string& glob) { return Matches(glob, name); });
+  return depth >= levels_.size() && (is_marker || WantsName(*settings_, name));
+}
+
+bool Source::IsMarker(std::string_view folder, std::string_view name) const {
+  return settings_->FilesWait() && name == settings_->marker && Depth(folder) + 1 >= levels_.size();
 }
 
 bool Source::WantsFolder(std::string_view folder, std::string_view name) const {

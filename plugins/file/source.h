@@ -36,7 +36,10 @@ class Source {
   // The file that alone is wanted in the root, or "".
   std::string OnlyName() const;
 
+  // With a marker that makes its folder the event, the marker alone.
   bool WantsFile(std::string_view folder, std::string_view name) const;
+  // Whether it is the marker that the files of its folder wait for.
+  bool IsMarker(std::string_view folder, std::string_view name) const;
   bool WantsFolder(std::string_view folder, std::string_view name) const;
   // Whether a look would come to this file. False for what is below a path that is no folder now.
   bool Reaches(const std::string& relative) const;
@@ -48,6 +51,10 @@ class Source {
   std::string root_;
   std::vector<std::string> levels_;
 };
+
+// Whether a file of that name in a watched folder is one to take: it matches a pattern, and is
+// neither hidden nor temporary.
+bool WantsName(const Settings& settings, std::string_view name);
 
 struct Found {
   std::string relative;

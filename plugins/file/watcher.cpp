@@ -15,15 +15,19 @@ namespace {
 
 class FileWatcher final : public Watcher {
  public:
-  static void Declare(OptionSet& options, FileWatcher& self) { self.settings_.Declare(options); }
+  static void Declare(OptionSet& options, FileWatcher& self) {
+    self.settings_.Declare(options, self.mapping_);
+  }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
+    if (auto loaded = mapping_.Load(); !loaded) return loaded;
     auto ledger = file::Ledger::Load(tower.queue);
     if (!ledger) return ledger.error();
-    return file::Session(tower, settings_, std::move(*ledger)).Run(stop);
+    return file::Session(tower, settings_, mapping_, std::move(*ledger)).Run(stop);
   }
 
   Status Check() override {
+    if (auto loaded = mapping_.Load(); !loaded) return loaded;
     std::string faults;
     for (const auto& path : settings_.path) {
       const file::Source source(path, settings_);
@@ -34,7 +38,8 @@ class FileWatcher final : public Watcher {
           return ErrnoText(errno);
         }
         const bool moves = settings_.after != "keep" || settings_.on_failure != "keep";
-        if (moves && access(source.root().c_str(), W_OK) != 0) return "write: " + ErrnoText(errno);
+        if (moves && !settings_.FolderIsEvent() && access(source.root().c_str(), W_OK) != 0)
+          return "write: " + ErrnoText(errno);
         return "";
       }();
       if (missing.empty()) continue;
@@ -46,10 +51,12 @@ class FileWatcher final : public Watcher {
 
  private:
   file::Settings settings_;
+  Mapping mapping_;
 };
 
-REGISTER_WATCHER(FileWatcher, "file",
-                 "Watches files and folders for triggers: one, an array or one a line.");
+REGISTER_WATCHER(
+    FileWatcher, "file",
+    "Watches files and folders: triggers, CSV, plate maps, text, folders with a marker.");
 
 }  // namespace
 }  // namespace tower
