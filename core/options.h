@@ -115,7 +115,7 @@ class Option {
 };
 
 // The options of one group: the core's ("") or one watcher's ("plugin.inbox"). Bound variables must
-// outlive the set. Not thread-safe; used while starting only.
+// outlive the set. Not thread-safe; used while a configuration is read.
 class OptionSet {
  public:
   explicit OptionSet(std::string prefix = {}) : prefix_(std::move(prefix)) {}

@@ -154,7 +154,7 @@ namespace {
 using Catch::Matchers::ContainsSubstring;
 
 END
-  test_case "$name goes on after a restart with the event after the last one"
+  test_case "$name goes on where it was after a restart"
   cat << 'END'
   TestQueue queue;
   const WatcherHarness::Options options = {{"every", {"1d"}}};
@@ -184,9 +184,12 @@ END
 } | fill > "test/plugins/$name/${file}_test.cpp"
 
 cat << END
-plugins/$name/watcher.cpp             reads the source: begin here; core/watcher.h is the whole contract
-plugins/$name/README.md               its table of options: control-tower plugins $name --markdown
+plugins/$name/watcher.cpp
+  reads the source: begin here; core/watcher.h is the whole contract
+plugins/$name/README.md
+  its table of options is what control-tower plugins $name --markdown prints
 test/plugins/$name/${file}_test.cpp
+  runs it on a real queue
 
 Build and run it; nothing else is to be edited:
 

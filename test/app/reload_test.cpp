@@ -43,7 +43,7 @@ class Diary {
 Diary diary;
 
 // Notes that it runs, and with which path.
-class Probe final : public Watcher {
+class Probe : public Watcher {
  public:
   static void Declare(OptionSet& options, Probe& self) {
     options.Add("path", &self.path_, "Where to look.").Required();
@@ -73,20 +73,15 @@ class Probe final : public Watcher {
   std::string path_, key_, script_;
 };
 
-class Other final : public Watcher {
+// Of another kind, with the same options.
+class Other final : public Probe {
  public:
-  static void Declare(OptionSet& options, Other& self) {
-    options.Add("path", &self.path_, "Where to look.");
-  }
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     diary.Note(tower.name + ": runs as other");
     while (WatcherContext::Sleep(std::chrono::hours(1), stop)) {
     }
     return Ok();
   }
-
- private:
-  std::string path_;
 };
 
 constinit WatcherKind probe_kind{"probe", "Looks at things.", &internal::NewWatcherOf<Probe>};

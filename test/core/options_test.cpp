@@ -179,6 +179,7 @@ TEST_CASE("options have one fingerprint exactly when their values are equal", "[
   CHECK(Configured().With(0, {"a", "b"}) == plain);  // set to what it was by default
   CHECK(Configured().With(3, {"1000ms"}) == plain);  // written in another way
   CHECK(Configured().With(0, {"a,b"}) != plain);
+  CHECK(Configured().With(0, {"ab"}) != plain);
   CHECK(Configured().With(0, {"b", "a"}) != plain);
   CHECK(Configured().With(1, {"k"}) != plain);
   CHECK(Configured().With(1, {"k"}) != Configured().With(1, {"l"}));
