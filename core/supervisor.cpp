@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/backoff.h"
+#include "core/hooks.h"
 
 namespace tower {
 namespace {
@@ -58,9 +59,8 @@ struct Supervised {
   Counter& restarts;
   Gauge& up;
   Gauge& last_success;
-  // Used only by the thread.
-  Backoff backoff;
   // Guarded by Impl::mutex_.
+  Backoff backoff;
   WatcherStatus status;
   std::jthread thread;
 };
@@ -69,9 +69,10 @@ struct Supervised {
 
 class Supervisor::Impl {
  public:
-  Impl(TriggerQueue& queue, const SupervisorOptions& options, Logger log, Metrics& metrics,
-       std::function<void(const WatcherStatus&)> on_failure)
+  Impl(TriggerQueue& queue, Hooks& hooks, const SupervisorOptions& options, Logger log,
+       Metrics& metrics, std::function<void(const WatcherStatus&)> on_failure)
       : queue_(queue),
+        hooks_(hooks),
         options_(options),
         log_(std::move(log)),
         metrics_(metrics),
@@ -106,6 +107,7 @@ class Supervisor::Impl {
 
   std::unique_ptr<Supervised> Make(WatcherChange wanted) {
     auto log = log_.With({{"watcher", wanted.name}});
+    if (wanted.watcher->ServesHook()) hooks_.Expect(wanted.name);
     return std::make_unique<Supervised>(std::move(wanted.name), std::move(wanted.plugin),
                                         std::move(wanted.watcher), options_, std::move(log),
                                         metrics_);
@@ -116,11 +118,13 @@ class Supervisor::Impl {
   void Forget(const Supervised& gone);
   void Keep(Supervised& self, const std::stop_token& stop);
   Error Run(Supervised& self, const std::stop_token& stop);
+  std::chrono::milliseconds NextDelay(Supervised& self, Clock::duration ran);
   bool FailedForGood(Supervised& self, const Error& error);
   void SetState(Supervised& self, WatcherState state, const Error* error = nullptr);
 
   // Constant after construction.
   TriggerQueue& queue_;
+  Hooks& hooks_;
   const SupervisorOptions options_;
   const Logger log_;
   Metrics& metrics_;
@@ -163,8 +167,9 @@ void Supervisor::Impl::Change(std::vector<WatcherChange> wanted) {
   for (auto* watched : fresh) StartThread(*watched);
 }
 
-// Where its name comes again, Make asks for the metrics anew.
+// Where its name comes again, Make asks for the metrics anew, and expects the hook.
 void Supervisor::Impl::Forget(const Supervised& gone) {
+  hooks_.Forget(gone.status.name);
   const MetricLabels labels = {{"watcher", gone.status.name}, {"plugin", gone.status.plugin}};
   for (const auto* name :
        {"watcher_up", "watcher_restarts_total", "watcher_last_success_timestamp_seconds"}) {
@@ -185,8 +190,7 @@ void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
       break;
     }
     if (FailedForGood(self, error)) return;
-    if (Clock::now() - began > options_.backoff_max) self.backoff.Reset();
-    const auto delay = self.backoff.Next();
+    const auto delay = NextDelay(self, Clock::now() - began);
     self.log.Warn("watcher backs off", {{"why", error}, {"delay_ms", delay.count()}});
     SetState(self, WatcherState::kBackingOff, &error);
     if (!WatcherContext::Sleep(delay, stop)) break;
@@ -198,6 +202,12 @@ void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
   self.log.Info("watcher stopped");
 }
 
+std::chrono::milliseconds Supervisor::Impl::NextDelay(Supervised& self, Clock::duration ran) {
+  const std::lock_guard lock(mutex_);
+  if (ran > options_.backoff_max) self.backoff.Reset();
+  return self.backoff.Next();
+}
+
 // Runs the watcher once. kStopped when it ended as asked.
 Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
   WatcherContext context{
@@ -205,12 +215,13 @@ Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
       .queue = WatcherQueue(queue_, self.status.name, stop, self.accepted,
                             [this, &self] {
                               self.last_success.Set(UnixSeconds());
-                              self.backoff.Reset();
                               const std::lock_guard lock(mutex_);
+                              self.backoff.Reset();
                               self.status.last_error.clear();
                             }),
       .log = self.log,
       .rejected = self.rejected,
+      .hooks = hooks_,
   };
   try {
     const Status status = self.watcher->Run(context, stop);
@@ -262,10 +273,11 @@ std::string_view ToString(WatcherState state) noexcept {
   return "unknown";
 }
 
-Supervisor::Supervisor(TriggerQueue& queue, const SupervisorOptions& options, Logger log,
-                       Metrics& metrics, std::function<void(const WatcherStatus&)> on_failure)
-    : impl_(
-          std::make_unique<Impl>(queue, options, std::move(log), metrics, std::move(on_failure))) {}
+Supervisor::Supervisor(TriggerQueue& queue, Hooks& hooks, const SupervisorOptions& options,
+                       Logger log, Metrics& metrics,
+                       std::function<void(const WatcherStatus&)> on_failure)
+    : impl_(std::make_unique<Impl>(queue, hooks, options, std::move(log), metrics,
+                                   std::move(on_failure))) {}
 Supervisor::~Supervisor() = default;
 void Supervisor::Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher) {
   impl_->Add({std::move(name), std::move(plugin), std::move(watcher)});
