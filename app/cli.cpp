@@ -5,6 +5,7 @@
 
 #include "app/command_line.h"
 #include "app/config_file.h"
+#include "core/http_client.h"
 
 namespace tower {
 namespace {
@@ -124,17 +125,21 @@ bool ApplyRules(const OptionSet& options, Complaints& complaints) {
   return complaints.size() == before;
 }
 
-// What shows only once options have their values; with `world`, what the watchers need of it too.
-void Examine(Setup& setup, const CheckHooks& hooks, bool world, Complaints& complaints) {
-  const auto refused = complaints;
-  if (IsSound(setup.core, refused) && ApplyRules(setup.core, complaints)) {
-    for (const auto& error : hooks.validate(setup.settings)) {
-      complaints.push_back({"", error.message, ""});
-    }
+// What shows only once the options have their values. Whether the core's are right.
+bool ExamineCore(const Setup& setup, const CheckHooks& hooks, Complaints& complaints) {
+  const auto before = complaints.size();
+  if (!IsSound(setup.core, complaints) || !ApplyRules(setup.core, complaints)) return false;
+  for (const auto& error : hooks.validate(setup.settings)) {
+    complaints.push_back({"", error.message, ""});
   }
-  for (auto& watcher : setup.watchers) {
-    if (!IsSound(*watcher.options, refused) || !ApplyRules(*watcher.options, complaints)) continue;
-    if (!world) continue;
+  return complaints.size() == before;
+}
+
+// With `world`, what the watchers need of it too.
+void ExamineWatchers(const Setup& setup, bool world, Complaints& complaints) {
+  for (const auto& watcher : setup.watchers) {
+    if (!IsSound(*watcher.options, complaints)) continue;
+    if (!ApplyRules(*watcher.options, complaints) || !world) continue;
     if (const auto fits = watcher.watcher->Check(); !fits) {
       complaints.push_back({"watcher " + watcher.name, fits.error().message, ""});
     }
@@ -193,7 +198,10 @@ CliResult Dispatch(const std::vector<std::string>& arguments, const Environment&
     return {RunPlugins(line, kinds, out, err), nullptr};
   }
   const bool check = line.command == CommandLine::Command::kCheck;
-  Examine(*setup, hooks, check, complaints);
+  if (ExamineCore(*setup, hooks, complaints)) {
+    ConfigureHttpClients(setup->settings.http_policy);  // before a watcher is checked or run
+  }
+  ExamineWatchers(*setup, check, complaints);
   if (!complaints.empty()) return {Refuse(complaints, err), nullptr};
   if (check) return {RunCheck(line.connect, *setup, hooks, out, err), nullptr};
   return {kExitStopped, std::move(setup)};
@@ -205,7 +213,8 @@ Configured Configure(const std::vector<std::string>& arguments, const Environmen
                      WatcherKinds kinds, const CheckHooks& hooks) {
   Configured out{std::make_unique<Setup>(), {}};
   Read(*out.setup, arguments, environment, kinds, out.complaints);
-  Examine(*out.setup, hooks, false, out.complaints);
+  ExamineCore(*out.setup, hooks, out.complaints);
+  ExamineWatchers(*out.setup, false, out.complaints);
   return out;
 }
 

@@ -67,6 +67,7 @@ std::vector<Error> ValidateSettings(const Settings& settings) {
   if (settings.broker == "amqp") note(CheckAmqpOptions(settings.amqp));
   note(CheckQueueFolder(settings.queue.path));
   note(CheckHost(settings.http));
+  note(CheckHttpPolicy(settings.http_policy));
   if (!settings.http.tokens_file.empty()) {
     const auto tokens = HttpTokens::Load(settings.http.tokens_file);
     if (!tokens) out.push_back(tokens.error());
