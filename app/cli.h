@@ -29,6 +29,10 @@ struct CliResult {
   std::unique_ptr<Setup> run;  // null when there is nothing left to do
 };
 
+// What arguments, environment and the files that they name say at this moment, as a run takes it.
+Configured Configure(const std::vector<std::string>& arguments, const Environment& environment,
+                     WatcherKinds kinds, const CheckHooks& hooks);
+
 // `arguments` without the program's name. Help and answers go to `out`, complaints to `err`.
 CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
                  WatcherKinds kinds, const CheckHooks& hooks, std::ostream& out, std::ostream& err);

@@ -98,9 +98,9 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::ArgumentMismatch&) {  // thrown when the arguments end too early, only
-    complaints.push_back({arguments.back(), "needs a value", ""});
+    complaints.push_back({arguments.back(), "needs a value", "", true});
   } catch (const CLI::ParseError& error) {
-    complaints.push_back({"command line", error.what(), ""});
+    complaints.push_back({"command line", error.what(), "", true});
   }
   for (const auto& [option, flag] : flags) {
     if (flag->results().empty()) continue;

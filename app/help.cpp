@@ -109,6 +109,11 @@ Each option is a flag, an environment variable and a key of the configuration fi
 SERVER_PORT, and port in [server]. Flags beat environment beat file beat default. SERVER_PORT_FILE
 reads the value from a file, for secrets. Durations are written 500ms, 10s, 5m, 7d; sizes 64KiB,
 1MiB, 1GiB.
+
+SIGTERM and SIGINT stop it, a second one at once. SIGHUP, which a closing terminal sends too, reads
+the configuration anew: watchers whose options changed are restarted, the others go on untouched; a
+configuration that has a fault is refused, and the old one goes on. Of the core's options log.level
+alone is applied without a restart.
 )";
 
 }  // namespace

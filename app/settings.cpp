@@ -19,9 +19,11 @@ void DeclareServer(OptionSet& options, Settings& settings) {
       .Add("server.max-body", &settings.http_max_body,
            "Largest body of a request; a larger one is answered with 413.")
       .Range(1024, 1 << 30);
-  options.Add("server.tokens-file", &settings.http.tokens_file,
-              "File of bearer tokens, one name:token a line. Without it HTTP listens on loopback "
-              "addresses only.");
+  options
+      .Add("server.tokens-file", &settings.http.tokens_file,
+           "File of bearer tokens, one name:token a line. Without it HTTP listens on loopback "
+           "addresses only.")
+      .File();
   options.Add("server.allow-anonymous", &settings.http.allow_anonymous,
               "Listen on any address without tokens.");
   options

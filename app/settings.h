@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/sources.h"
 #include "core/amqp_broker.h"
 #include "core/http.h"
 #include "core/http_client.h"
@@ -88,6 +89,12 @@ struct Setup {
 
   Setup() { Declare(core, settings); }
   std::vector<Option*> AllOptions();
+};
+
+// A configuration, or all that is wrong with it.
+struct Configured {
+  std::unique_ptr<Setup> setup;
+  Complaints complaints;  // without any, the setup is right
 };
 
 }  // namespace tower

@@ -49,6 +49,9 @@ void AppendJsonString(std::string& out, std::string_view text);
 // surrogate, nothing above U+10FFFF), or npos.
 std::size_t FindInvalidUtf8(std::string_view text) noexcept;
 
+// Whether `text` is well-formed UTF-8 (RFC 3629).
+bool IsUtf8(std::string_view text) noexcept;
+
 enum class JsonType : std::uint8_t { kNull, kFalse, kTrue, kNumber, kString, kArray, kObject };
 
 // "null", "a boolean", "a number", "a string", "an array", "an object".

@@ -73,6 +73,10 @@ std::pair<std::uint32_t, std::size_t> ReadEscape(std::string_view escape) noexce
 
 }  // namespace
 
+bool IsUtf8(std::string_view text) noexcept {
+  return FindInvalidUtf8(text) == std::string_view::npos;
+}
+
 std::size_t FindInvalidUtf8(std::string_view text) noexcept {
   std::size_t at = 0;
   while (at < text.size()) {

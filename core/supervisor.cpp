@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <cassert>
 #include <exception>
 #include <mutex>
 #include <stop_token>
@@ -9,6 +11,7 @@
 #include <utility>
 
 #include "core/backoff.h"
+#include "core/hooks.h"
 
 namespace tower {
 namespace {
@@ -56,9 +59,8 @@ struct Supervised {
   Counter& restarts;
   Gauge& up;
   Gauge& last_success;
-  // Used only by the thread.
-  Backoff backoff;
   // Guarded by Impl::mutex_.
+  Backoff backoff;
   WatcherStatus status;
   std::jthread thread;
 };
@@ -67,28 +69,23 @@ struct Supervised {
 
 class Supervisor::Impl {
  public:
-  Impl(TriggerQueue& queue, const SupervisorOptions& options, Logger log, Metrics& metrics,
-       std::function<void(const WatcherStatus&)> on_failure)
+  Impl(TriggerQueue& queue, Hooks& hooks, const SupervisorOptions& options, Logger log,
+       Metrics& metrics, std::function<void(const WatcherStatus&)> on_failure)
       : queue_(queue),
+        hooks_(hooks),
         options_(options),
         log_(std::move(log)),
         metrics_(metrics),
         on_failure_(std::move(on_failure)) {}
   ~Impl() { Stop(); }
 
-  void Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher) {
-    auto log = log_.With({{"watcher", name}});
-    watchers_.push_back(std::make_unique<Supervised>(std::move(name), std::move(plugin),
-                                                     std::move(watcher), options_, std::move(log),
-                                                     metrics_));
-  }
+  void Add(WatcherChange added) { watchers_.push_back(Make(std::move(added))); }
 
   void Start() {
-    for (auto& watcher : watchers_) {
-      watcher->thread =
-          std::jthread([this, &watched = *watcher](std::stop_token stop) { Keep(watched, stop); });
-    }
+    for (auto& watcher : watchers_) StartThread(*watcher);
   }
+
+  void Change(std::vector<WatcherChange> wanted);
 
   void Stop() {
     for (auto& watcher : watchers_) watcher->thread.request_stop();
@@ -106,21 +103,79 @@ class Supervisor::Impl {
   }
 
  private:
+  using List = std::vector<std::unique_ptr<Supervised>>;
+
+  std::unique_ptr<Supervised> Make(WatcherChange wanted) {
+    auto log = log_.With({{"watcher", wanted.name}});
+    if (wanted.watcher->ServesHook()) hooks_.Expect(wanted.name);
+    return std::make_unique<Supervised>(std::move(wanted.name), std::move(wanted.plugin),
+                                        std::move(wanted.watcher), options_, std::move(log),
+                                        metrics_);
+  }
+  void StartThread(Supervised& watched) {
+    watched.thread = std::jthread([this, &watched](std::stop_token stop) { Keep(watched, stop); });
+  }
+  void Forget(const Supervised& gone);
   void Keep(Supervised& self, const std::stop_token& stop);
   Error Run(Supervised& self, const std::stop_token& stop);
+  std::chrono::milliseconds NextDelay(Supervised& self, Clock::duration ran);
   bool FailedForGood(Supervised& self, const Error& error);
   void SetState(Supervised& self, WatcherState state, const Error* error = nullptr);
 
   // Constant after construction.
   TriggerQueue& queue_;
+  Hooks& hooks_;
   const SupervisorOptions options_;
   const Logger log_;
   Metrics& metrics_;
   const std::function<void(const WatcherStatus&)> on_failure_;
-  // The list is constant after Start.
+  // The list is changed by the owner's thread alone, which may therefore read it without the lock.
   mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<Supervised>> watchers_;
+  List watchers_;
 };
+
+void Supervisor::Impl::Change(std::vector<WatcherChange> wanted) {
+  const auto find = [this](const std::string& name) {  // among those not yet moved on
+    return std::find_if(watchers_.begin(), watchers_.end(), [&name](const auto& watched) {
+      return watched != nullptr && watched->status.name == name;
+    });
+  };
+  for (const auto& watched : watchers_) {
+    const auto stays = [&watched](const WatcherChange& entry) {
+      return entry.watcher == nullptr && entry.name == watched->status.name;
+    };
+    if (std::any_of(wanted.begin(), wanted.end(), stays)) continue;
+    watched->thread.request_stop();
+    Forget(*watched);
+  }
+  List next;
+  std::vector<Supervised*> fresh;
+  for (auto& entry : wanted) {
+    const bool stays = entry.watcher == nullptr;
+    assert(!stays || find(entry.name) != watchers_.end());
+    next.push_back(stays ? nullptr : Make(std::move(entry)));
+    if (!stays) fresh.push_back(next.back().get());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < next.size(); ++i) {
+      if (next[i] == nullptr) next[i] = std::move(*find(wanted[i].name));
+    }
+    watchers_.swap(next);
+  }
+  next.clear();  // joins
+  for (auto* watched : fresh) StartThread(*watched);
+}
+
+// Where its name comes again, Make asks for the metrics anew, and expects the hook.
+void Supervisor::Impl::Forget(const Supervised& gone) {
+  hooks_.Forget(gone.status.name);
+  const MetricLabels labels = {{"watcher", gone.status.name}, {"plugin", gone.status.plugin}};
+  for (const auto* name :
+       {"watcher_up", "watcher_restarts_total", "watcher_last_success_timestamp_seconds"}) {
+    metrics_.Forget(name, labels);
+  }
+}
 
 // A watcher's thread: runs it, again and again, until stop is requested or it failed for good.
 void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
@@ -135,8 +190,7 @@ void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
       break;
     }
     if (FailedForGood(self, error)) return;
-    if (Clock::now() - began > options_.backoff_max) self.backoff.Reset();
-    const auto delay = self.backoff.Next();
+    const auto delay = NextDelay(self, Clock::now() - began);
     self.log.Warn("watcher backs off", {{"why", error}, {"delay_ms", delay.count()}});
     SetState(self, WatcherState::kBackingOff, &error);
     if (!WatcherContext::Sleep(delay, stop)) break;
@@ -148,6 +202,12 @@ void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
   self.log.Info("watcher stopped");
 }
 
+std::chrono::milliseconds Supervisor::Impl::NextDelay(Supervised& self, Clock::duration ran) {
+  const std::lock_guard lock(mutex_);
+  if (ran > options_.backoff_max) self.backoff.Reset();
+  return self.backoff.Next();
+}
+
 // Runs the watcher once. kStopped when it ended as asked.
 Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
   WatcherContext context{
@@ -155,12 +215,13 @@ Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
       .queue = WatcherQueue(queue_, self.status.name, stop, self.accepted,
                             [this, &self] {
                               self.last_success.Set(UnixSeconds());
-                              self.backoff.Reset();
                               const std::lock_guard lock(mutex_);
+                              self.backoff.Reset();
                               self.status.last_error.clear();
                             }),
       .log = self.log,
       .rejected = self.rejected,
+      .hooks = hooks_,
   };
   try {
     const Status status = self.watcher->Run(context, stop);
@@ -212,15 +273,17 @@ std::string_view ToString(WatcherState state) noexcept {
   return "unknown";
 }
 
-Supervisor::Supervisor(TriggerQueue& queue, const SupervisorOptions& options, Logger log,
-                       Metrics& metrics, std::function<void(const WatcherStatus&)> on_failure)
-    : impl_(
-          std::make_unique<Impl>(queue, options, std::move(log), metrics, std::move(on_failure))) {}
+Supervisor::Supervisor(TriggerQueue& queue, Hooks& hooks, const SupervisorOptions& options,
+                       Logger log, Metrics& metrics,
+                       std::function<void(const WatcherStatus&)> on_failure)
+    : impl_(std::make_unique<Impl>(queue, hooks, options, std::move(log), metrics,
+                                   std::move(on_failure))) {}
 Supervisor::~Supervisor() = default;
 void Supervisor::Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher) {
-  impl_->Add(std::move(name), std::move(plugin), std::move(watcher));
+  impl_->Add({std::move(name), std::move(plugin), std::move(watcher)});
 }
 void Supervisor::Start() { impl_->Start(); }
+void Supervisor::Change(std::vector<WatcherChange> watchers) { impl_->Change(std::move(watchers)); }
 void Supervisor::Stop() { impl_->Stop(); }
 std::vector<WatcherStatus> Supervisor::States() const { return impl_->States(); }
 

@@ -41,6 +41,7 @@ Status UntilStopped(const std::stop_token& stop) {
 
 struct Fixture {
   TestQueue queue;
+  Hooks hooks;
   CapturedLogs logs;
   SupervisorOptions options{.backoff_min = 1ms, .backoff_max = 4ms};
   std::function<void(const WatcherStatus&)> on_failure;
@@ -48,7 +49,7 @@ struct Fixture {
 
   Supervisor& Make() {
     supervisor =
-        std::make_unique<Supervisor>(*queue, options, Logger(), queue.metrics(), on_failure);
+        std::make_unique<Supervisor>(*queue, hooks, options, Logger(), queue.metrics(), on_failure);
     return *supervisor;
   }
   void Add(const std::string& name, Script script) {
@@ -271,6 +272,109 @@ TEST_CASE("refused events are counted, and threads carry the watchers' names", "
              ContainsSubstring(R"(reason="invalid",source="a-name-that-is-long")"));
   f.supervisor->Stop();
   CHECK(std::string(name.data()) == "a-name-that-is-");
+}
+
+// What a change gives the supervisor to run under a name.
+WatcherChange Scripted(const std::string& name, Script script) {
+  return {name, "scripted", std::make_unique<ScriptedWatcher>(std::move(script))};
+}
+std::vector<WatcherChange> Changes(WatcherChange a, WatcherChange b) {
+  std::vector<WatcherChange> changes;
+  changes.push_back(std::move(a));
+  changes.push_back(std::move(b));
+  return changes;
+}
+
+TEST_CASE("a change stops, replaces and starts watchers, and leaves the others alone",
+          "[supervisor]") {
+  Fixture f;
+  std::atomic<int> old_runs = 0, kept_runs = 0, new_runs = 0;
+  std::atomic<bool> old_ended = false, overlapped = false;
+  const auto count = [](std::atomic<int>& runs) {
+    return [&runs](WatcherContext&, const std::stop_token& stop, int) {
+      ++runs;
+      return UntilStopped(stop);
+    };
+  };
+  f.Add("gone", count(old_runs));
+  f.Add("kept", count(kept_runs));
+  f.Add("changed", [&](WatcherContext&, const std::stop_token& stop, int) {
+    ++old_runs;
+    auto status = UntilStopped(stop);
+    old_ended = true;
+    return status;
+  });
+  f.supervisor->Start();
+  REQUIRE(Eventually([&] { return old_runs == 2 && kept_runs == 1; }));
+
+  auto changes = Changes(Scripted("changed",
+                                  [&](WatcherContext&, const std::stop_token& stop, int) {
+                                    overlapped = !old_ended;
+                                    ++new_runs;
+                                    return UntilStopped(stop);
+                                  }),
+                         {"kept", "scripted", nullptr});
+  changes.push_back(Scripted("new", count(new_runs)));
+  f.supervisor->Change(std::move(changes));
+  CHECK(old_ended);
+  CHECK(Eventually([&] { return new_runs == 2; }));
+  CHECK_FALSE(overlapped);
+  CHECK(kept_runs == 1);
+  const auto states = f.supervisor->States();
+  REQUIRE(states.size() == 3);
+  CHECK(states[0].name + " " + states[1].name + " " + states[2].name == "changed kept new");
+  for (std::size_t i = 0; i < 3; ++i) CHECK(f.Reaches(i, WatcherState::kRunning));
+  const auto metrics = f.queue.metrics().Render();
+  CHECK_THAT(metrics, !ContainsSubstring("watcher=\"gone\""));
+  for (const std::string name : {"changed", "kept", "new"}) {
+    CHECK_THAT(metrics,
+               ContainsSubstring("watcher_up{plugin=\"scripted\",watcher=\"" + name + "\"} 1\n"));
+  }
+  f.supervisor->Stop();
+  for (std::size_t i = 0; i < 3; ++i) CHECK(f.Of(i).state == WatcherState::kStopped);
+}
+
+TEST_CASE("a change gives a watcher that failed another start", "[supervisor]") {
+  Fixture f;
+  f.Add("broken", [](WatcherContext&, const std::stop_token&, int) -> Status {
+    return Error{ErrorCode::kPermanent, "the password is wrong"};
+  });
+  f.supervisor->Start();
+  REQUIRE(f.Reaches(0, WatcherState::kFailed));
+  std::vector<WatcherChange> changes;
+  changes.push_back(Scripted("broken", [](WatcherContext&, const std::stop_token& stop, int) {
+    return UntilStopped(stop);
+  }));
+  f.supervisor->Change(std::move(changes));
+  CHECK(f.Reaches(0, WatcherState::kRunning));
+  CHECK(f.Of(0).last_error.empty());
+  f.supervisor->Change({});
+  CHECK(f.supervisor->States().empty());
+}
+
+TEST_CASE("states can be asked for while watchers change", "[supervisor]") {
+  Fixture f;
+  const Script idle = [](WatcherContext&, const std::stop_token& stop, int) {
+    return UntilStopped(stop);
+  };
+  f.Add("a", idle);
+  f.supervisor->Start();
+  std::atomic<int> odd = 0;
+  {
+    const std::jthread reader([&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        const auto states = f.supervisor->States();
+        if (states.empty() || states[0].name != "a") ++odd;
+        f.queue.metrics().Render();
+      }
+    });
+    for (int i = 0; i < 50; ++i) {
+      f.supervisor->Change(Changes({"a", "scripted", nullptr}, Scripted("b", idle)));
+    }
+  }
+  CHECK(odd == 0);
+  CHECK(f.Of(0).restarts == 0);
+  CHECK(f.Of(1).name == "b");
 }
 
 }  // namespace
