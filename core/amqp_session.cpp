@@ -1,5 +1,4 @@
-// AmqpConnection: from a closed connection to one that can publish.
-#include "core/amqp.h"
+#include "core/amqp_session.h"
 
 #if __has_include(<rabbitmq-c/amqp.h>)
 #include <rabbitmq-c/amqp.h>
@@ -21,10 +20,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::uint16_t kChannel = 1;
 constexpr std::size_t kMaxShortString = 255;  // AMQP 0-9-1, section 4.2.5.3
-constexpr milliseconds kSilence{
-    30'000};  // without heartbeats: how long sent bytes may stay unacknowledged
+constexpr milliseconds kCloseTimeout{1000};
 
 amqp_bytes_t Bytes(std::string_view text) {
   return {text.size(), const_cast<char*>(text.data())};  // the library only reads
@@ -67,10 +64,9 @@ Error TooLong(std::string_view what) {
 
 }  // namespace
 
-Status AmqpConnection::Open(const AmqpUrl& url, const AmqpTls* tls, const AmqpSettings& settings,
-                            std::stop_token stop) {
+Status AmqpSession::Open(const AmqpUrl& url, const AmqpTls* tls, const AmqpSettings& settings,
+                         std::stop_token stop) {
   settings_ = settings;
-  returned_.reset();
   close_code_ = 0;
   close_text_.clear();
   channel_open_ = blocked_ = false;
@@ -86,7 +82,7 @@ Status AmqpConnection::Open(const AmqpUrl& url, const AmqpTls* tls, const AmqpSe
   return done;
 }
 
-Status AmqpConnection::Login(const AmqpUrl& url, Deadline deadline) {
+Status AmqpSession::Login(const AmqpUrl& url, Deadline deadline) {
   link_.out().append("AMQP\0\0\x09\x01", 8);
   Status s = Await(AMQP_CONNECTION_START_METHOD, deadline, [&](const void* start) {
     return SendStartOk(url, *static_cast<const amqp_connection_start_t*>(start));
@@ -98,12 +94,12 @@ Status AmqpConnection::Login(const AmqpUrl& url, Deadline deadline) {
   if (!s) return s;
   amqp_connection_open_t open{};
   open.virtual_host = Bytes(url.vhost);
-  s = Call(0, AMQP_CONNECTION_OPEN_METHOD, &open, AMQP_CONNECTION_OPEN_OK_METHOD, deadline);
+  s = CallOn(0, AMQP_CONNECTION_OPEN_METHOD, &open, AMQP_CONNECTION_OPEN_OK_METHOD, deadline);
   if (!s) return s;
   return OpenChannel(deadline);
 }
 
-Status AmqpConnection::SendStartOk(const AmqpUrl& url, const amqp_connection_start_t& start) {
+Status AmqpSession::SendStartOk(const AmqpUrl& url, const amqp_connection_start_t& start) {
   const std::string_view mechanism = settings_.external_login ? "EXTERNAL" : "PLAIN";
   if (!HasWord(View(start.mechanisms), mechanism)) {
     return Error{ErrorCode::kPermanent, "the broker does not offer the login mechanism " +
@@ -111,7 +107,7 @@ Status AmqpConnection::SendStartOk(const AmqpUrl& url, const amqp_connection_sta
                                             std::string(View(start.mechanisms))};
   }
   std::array capabilities = {TrueEntry("publisher_confirms"), TrueEntry("basic.nack"),
-                             TrueEntry("connection.blocked"),
+                             TrueEntry("connection.blocked"), TrueEntry("consumer_cancel_notify"),
                              TrueEntry("authentication_failure_close")};
   amqp_table_entry_t capable{};
   capable.key = Bytes("capabilities");
@@ -129,10 +125,10 @@ Status AmqpConnection::SendStartOk(const AmqpUrl& url, const amqp_connection_sta
   ok.mechanism = Bytes(mechanism);
   ok.response = Bytes(response);
   ok.locale = Bytes("en_US");
-  return Send(0, AMQP_CONNECTION_START_OK_METHOD, &ok);
+  return SendOn(0, AMQP_CONNECTION_START_OK_METHOD, &ok);
 }
 
-Status AmqpConnection::Tune(const amqp_connection_tune_t& tune) {
+Status AmqpSession::Tune(const amqp_connection_tune_t& tune) {
   const std::size_t frame_max =
       tune.frame_max == 0 ? kAmqpFrameMax : std::min<std::size_t>(tune.frame_max, kAmqpFrameMax);
   if (Status s = link_.frames().SetFrameMax(frame_max); !s) return s;
@@ -143,31 +139,27 @@ Status AmqpConnection::Tune(const amqp_connection_tune_t& tune) {
   ok.channel_max = tune.channel_max;
   ok.frame_max = static_cast<std::uint32_t>(frame_max);
   ok.heartbeat = heartbeat;
-  return Send(0, AMQP_CONNECTION_TUNE_OK_METHOD, &ok);
+  return SendOn(0, AMQP_CONNECTION_TUNE_OK_METHOD, &ok);
 }
 
-Status AmqpConnection::OpenChannel(Deadline deadline) {
+Status AmqpSession::OpenChannel(Deadline deadline) {
   amqp_channel_open_t open{};
   channel_open_ = true;
-  Status s = Call(kChannel, AMQP_CHANNEL_OPEN_METHOD, &open, AMQP_CHANNEL_OPEN_OK_METHOD, deadline);
-  if (!s) return s;
-  amqp_confirm_select_t select{};
-  next_tag_ = 1;
-  return Call(kChannel, AMQP_CONFIRM_SELECT_METHOD, &select, AMQP_CONFIRM_SELECT_OK_METHOD,
-              deadline);
+  Status s = Call(AMQP_CHANNEL_OPEN_METHOD, &open, AMQP_CHANNEL_OPEN_OK_METHOD, deadline);
+  return s ? SetUpChannel(deadline) : s;
 }
 
-Status AmqpConnection::DeclareExchange(std::string_view name, std::string_view type, bool passive) {
+Status AmqpSession::DeclareExchange(std::string_view name, std::string_view type, bool passive) {
   if (name.size() > kMaxShortString) return TooLong("the exchange");
   amqp_exchange_declare_t declare{};
   declare.exchange = Bytes(name);
   declare.type = Bytes(type);
   declare.passive = passive;
   declare.durable = 1;
-  return Declare(AMQP_EXCHANGE_DECLARE_METHOD, &declare, AMQP_EXCHANGE_DECLARE_OK_METHOD);
+  return Call(AMQP_EXCHANGE_DECLARE_METHOD, &declare, AMQP_EXCHANGE_DECLARE_OK_METHOD);
 }
 
-Status AmqpConnection::DeclareQuorumQueue(std::string_view name, bool passive) {
+Status AmqpSession::DeclareQuorumQueue(std::string_view name, bool passive) {
   if (name.size() > kMaxShortString) return TooLong("the queue");
   std::array arguments = {TextEntry("x-queue-type", "quorum")};
   amqp_queue_declare_t declare{};
@@ -175,20 +167,122 @@ Status AmqpConnection::DeclareQuorumQueue(std::string_view name, bool passive) {
   declare.passive = passive;
   declare.durable = 1;
   declare.arguments = Table(arguments);
-  return Declare(AMQP_QUEUE_DECLARE_METHOD, &declare, AMQP_QUEUE_DECLARE_OK_METHOD);
+  return Call(AMQP_QUEUE_DECLARE_METHOD, &declare, AMQP_QUEUE_DECLARE_OK_METHOD);
 }
 
-Status AmqpConnection::Bind(std::string_view queue, std::string_view exchange,
-                            std::string_view key) {
+Status AmqpSession::Bind(std::string_view queue, std::string_view exchange, std::string_view key) {
   amqp_queue_bind_t bind{};
   bind.queue = Bytes(queue);
   bind.exchange = Bytes(exchange);
   bind.routing_key = Bytes(key);
-  return Declare(AMQP_QUEUE_BIND_METHOD, &bind, AMQP_QUEUE_BIND_OK_METHOD);
+  return Call(AMQP_QUEUE_BIND_METHOD, &bind, AMQP_QUEUE_BIND_OK_METHOD);
 }
 
-Status AmqpConnection::Declare(std::uint32_t id, void* method, std::uint32_t reply) {
-  return Call(kChannel, id, method, reply, steady_clock::now() + settings_.timeout);
+Status AmqpSession::Call(std::uint32_t id, void* method, std::uint32_t reply) {
+  return Call(id, method, reply, steady_clock::now() + settings_.timeout);
+}
+
+Status AmqpSession::CallOn(std::uint16_t channel, std::uint32_t id, void* method,
+                           std::uint32_t reply, Deadline deadline) {
+  if (!link_.is_open()) return Error{ErrorCode::kUnavailable, "not connected"};
+  if (Status s = SendOn(channel, id, method); !s) return s;
+  return Await(reply, deadline);
+}
+
+Status AmqpSession::SendOn(std::uint16_t channel, std::uint32_t id, void* method) {
+  return link_.frames().AppendMethod(link_.out(), channel, id, method);
+}
+
+Status AmqpSession::Await(std::uint32_t reply, Deadline deadline, OnReply on_reply) {
+  const bool on_channel = channel_open_;
+  awaited_ = reply;
+  on_reply_ = std::move(on_reply);
+  while (awaited_ != 0) {
+    bool woken = false;
+    if (Status s = link_.Pump(deadline, -1, woken); !s) return s;
+    if (awaited_ == 0) break;
+    if (on_channel && !channel_open_) return ChannelClosed();
+    if (steady_clock::now() >= deadline) {
+      return Error{ErrorCode::kTimeout, "no answer from the broker in time"};
+    }
+  }
+  return Ok();
+}
+
+void AmqpSession::Close() {
+  if (link_.is_open()) {
+    amqp_connection_close_t close{};
+    close.reply_code = AMQP_REPLY_SUCCESS;
+    close.reply_text = Bytes("goodbye");
+    // Best effort: the answer matters to nobody.
+    (void)CallOn(0, AMQP_CONNECTION_CLOSE_METHOD, &close, AMQP_CONNECTION_CLOSE_OK_METHOD,
+                 steady_clock::now() + kCloseTimeout);
+  }
+  link_.Close();
+}
+
+Status AmqpSession::OnFrame(const AmqpFrame& frame) {
+  if (frame.channel > kChannel) {
+    return Error{ErrorCode::kUnavailable, "the broker sent a frame on a channel that is not open"};
+  }
+  switch (frame.type) {
+    case AmqpFrame::Type::kMethod:
+      if (awaited_ != 0 && frame.method == awaited_) {
+        awaited_ = 0;
+        return on_reply_ ? std::exchange(on_reply_, {})(frame.decoded) : Ok();
+      }
+      if (frame.channel == 0) return OnConnectionMethod(frame);
+      if (frame.method == AMQP_CHANNEL_CLOSE_METHOD) return OnChannelClose(frame.decoded);
+      return OnChannelMethod(frame);
+    case AmqpFrame::Type::kHeader:
+    case AmqpFrame::Type::kBody:
+      return OnContent(frame);
+    default:
+      return Ok();
+  }
+}
+
+Status AmqpSession::OnConnectionMethod(const AmqpFrame& frame) {
+  switch (frame.method) {
+    case AMQP_CONNECTION_CLOSE_METHOD:
+      return OnConnectionClose(*static_cast<const amqp_connection_close_t*>(frame.decoded));
+    case AMQP_CONNECTION_BLOCKED_METHOD:
+      blocked_ = true;
+      link_.SetPatient(true);
+      OnBlocked(View(static_cast<const amqp_connection_blocked_t*>(frame.decoded)->reason));
+      return Ok();
+    case AMQP_CONNECTION_UNBLOCKED_METHOD:
+      blocked_ = false;
+      link_.SetPatient(false);
+      OnUnblocked();
+      return Ok();
+    default:
+      return Ok();
+  }
+}
+
+Status AmqpSession::OnConnectionClose(const amqp_connection_close_t& close) {
+  close_code_ = close.reply_code;
+  close_text_ = View(close.reply_text);
+  amqp_connection_close_ok_t ok{};
+  // Best effort: the broker hangs up either way.
+  if (SendOn(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok)) (void)link_.Flush();
+  std::string text = close_text_.empty() ? "closed by the broker" : close_text_;
+  const bool refused = close_code_ == AMQP_ACCESS_REFUSED || close_code_ == AMQP_NOT_ALLOWED ||
+                       close_code_ == AMQP_INVALID_PATH;
+  if (!logging_in_ || !refused) return Error{ErrorCode::kUnavailable, text};
+  text += close_code_ == AMQP_ACCESS_REFUSED ? ", check user and password in "
+                                             : ", check vhost and user in ";
+  return Error{ErrorCode::kPermanent, text + settings_.prefix + "url"};
+}
+
+Status AmqpSession::OnChannelClose(const void* decoded) {
+  const auto& close = *static_cast<const amqp_channel_close_t*>(decoded);
+  close_code_ = close.reply_code;
+  close_text_ = View(close.reply_text);
+  channel_open_ = false;
+  amqp_channel_close_ok_t ok{};
+  return Send(AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
 }
 
 }  // namespace tower
