@@ -18,13 +18,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::uint16_t kChannel = 1;
 constexpr std::size_t kMaxShortString = 255;  // AMQP 0-9-1, section 4.2.5.3
 constexpr std::size_t kSendAt = 64 * 1024;    // bytes that wait before they leave without a Wait
 constexpr std::size_t kMostUnsent = 1024 * 1024;  // bytes
-constexpr milliseconds kCloseTimeout{1000};
-constexpr milliseconds kSilence{
-    30'000};  // without heartbeats: how long sent bytes may stay unacknowledged
 
 amqp_bytes_t Bytes(std::string_view text) {
   return {text.size(), const_cast<char*>(text.data())};  // the library only reads
@@ -54,31 +50,11 @@ Error NeverSent() {
 
 }  // namespace
 
-Status AmqpConnection::Send(std::uint16_t channel, std::uint32_t id, void* method) {
-  return link_.frames().AppendMethod(link_.out(), channel, id, method);
-}
-
-Status AmqpConnection::Call(std::uint16_t channel, std::uint32_t id, void* method,
-                            std::uint32_t reply, Deadline deadline) {
-  if (!link_.is_open()) return Error{ErrorCode::kUnavailable, "not connected"};
-  if (Status s = Send(channel, id, method); !s) return s;
-  return Await(reply, deadline);
-}
-
-Status AmqpConnection::Await(std::uint32_t reply, Deadline deadline, OnReply on_reply) {
-  const bool on_channel = channel_open_;
-  awaited_ = reply;
-  on_reply_ = std::move(on_reply);
-  while (awaited_ != 0) {
-    bool woken = false;
-    if (Status s = link_.Pump(deadline, -1, woken); !s) return s;
-    if (awaited_ == 0) break;
-    if (on_channel && !channel_open_) return ChannelClosed();
-    if (steady_clock::now() >= deadline) {
-      return Error{ErrorCode::kTimeout, "no answer from the broker in time"};
-    }
-  }
-  return Ok();
+Status AmqpConnection::SetUpChannel(Deadline deadline) {
+  amqp_confirm_select_t select{};
+  next_tag_ = 1;
+  returned_.reset();
+  return Call(AMQP_CONFIRM_SELECT_METHOD, &select, AMQP_CONFIRM_SELECT_OK_METHOD, deadline);
 }
 
 Result<std::uint64_t> AmqpConnection::Publish(const AmqpMessage& message) {
@@ -89,7 +65,7 @@ Result<std::uint64_t> AmqpConnection::Publish(const AmqpMessage& message) {
     if (text.size() > kMaxShortString) return TooLong("a property of the message");
   }
   // Since the broker closed the channel it ignores what comes; these are lost like those under way.
-  if (!channel_open_) return next_tag_++;
+  if (!channel_open()) return next_tag_++;
 
   std::array<amqp_table_entry_t, 8> entries{};
   const std::size_t count = std::min(message.headers.size(), entries.size());
@@ -114,7 +90,7 @@ Result<std::uint64_t> AmqpConnection::Publish(const AmqpMessage& message) {
 
   std::string& out = link_.out();
   const std::size_t before = out.size();
-  Status s = Send(kChannel, AMQP_BASIC_PUBLISH_METHOD, &publish);
+  Status s = Send(AMQP_BASIC_PUBLISH_METHOD, &publish);
   if (s) s = link_.frames().AppendHeader(out, kChannel, message.body.size(), &properties);
   if (!s) {
     out.resize(before);
@@ -133,7 +109,7 @@ Result<std::uint64_t> AmqpConnection::Publish(const AmqpMessage& message) {
 Status AmqpConnection::MakeRoom() {
   if (Status s = link_.Flush(); !s) return s;
   const Deadline deadline = steady_clock::now() + kSilence;
-  while (link_.unsent() > kMostUnsent && !blocked_) {
+  while (link_.unsent() > kMostUnsent && !blocked()) {
     bool woken = false;
     if (Status s = link_.Pump(deadline, -1, woken); !s) return s;
     if (steady_clock::now() >= deadline) {
@@ -149,10 +125,10 @@ Status AmqpConnection::Wait(milliseconds timeout, int wake_fd) {
   for (;;) {
     bool woken = false;
     if (Status s = link_.Pump(deadline, wake_fd, woken); !s) return s;
-    if (!channel_open_) {
-      const int code = close_code_;
-      const std::string text = close_text_;
-      if (Status s = OpenChannel(steady_clock::now() + settings_.timeout); !s) return s;
+    if (!channel_open()) {
+      const int code = close_code();
+      const std::string text = close_text();
+      if (Status s = OpenChannel(steady_clock::now() + settings().timeout); !s) return s;
       listener_.OnReset(code, text);
       return Ok();
     }
@@ -160,71 +136,14 @@ Status AmqpConnection::Wait(milliseconds timeout, int wake_fd) {
   }
 }
 
-void AmqpConnection::Close() {
-  if (link_.is_open()) {
-    amqp_connection_close_t close{};
-    close.reply_code = AMQP_REPLY_SUCCESS;
-    close.reply_text = Bytes("goodbye");
-    // Best effort: the answer matters to nobody.
-    (void)Call(0, AMQP_CONNECTION_CLOSE_METHOD, &close, AMQP_CONNECTION_CLOSE_OK_METHOD,
-               steady_clock::now() + kCloseTimeout);
-  }
-  link_.Close();
+void AmqpConnection::OnBlocked(std::string_view reason) {
+  heard_ = true;
+  listener_.OnBlocked(reason);
 }
 
-Status AmqpConnection::OnFrame(const AmqpFrame& frame) {
-  if (frame.channel > kChannel) {
-    return Error{ErrorCode::kUnavailable, "the broker sent a frame on a channel that is not open"};
-  }
-  switch (frame.type) {
-    case AmqpFrame::Type::kMethod:
-      if (awaited_ != 0 && frame.method == awaited_) {
-        awaited_ = 0;
-        return on_reply_ ? std::exchange(on_reply_, {})(frame.decoded) : Ok();
-      }
-      return frame.channel == 0 ? OnConnectionMethod(frame) : OnChannelMethod(frame);
-    case AmqpFrame::Type::kHeader:
-    case AmqpFrame::Type::kBody:
-      return OnContent(frame);
-    default:
-      return Ok();
-  }
-}
-
-Status AmqpConnection::OnConnectionMethod(const AmqpFrame& frame) {
-  switch (frame.method) {
-    case AMQP_CONNECTION_CLOSE_METHOD:
-      return OnConnectionClose(*static_cast<const amqp_connection_close_t*>(frame.decoded));
-    case AMQP_CONNECTION_BLOCKED_METHOD:
-      heard_ = blocked_ = true;
-      link_.SetPatient(true);
-      listener_.OnBlocked(
-          View(static_cast<const amqp_connection_blocked_t*>(frame.decoded)->reason));
-      return Ok();
-    case AMQP_CONNECTION_UNBLOCKED_METHOD:
-      heard_ = true;
-      blocked_ = false;
-      link_.SetPatient(false);
-      listener_.OnUnblocked();
-      return Ok();
-    default:
-      return Ok();
-  }
-}
-
-Status AmqpConnection::OnConnectionClose(const amqp_connection_close_t& close) {
-  close_code_ = close.reply_code;
-  close_text_ = View(close.reply_text);
-  amqp_connection_close_ok_t ok{};
-  // Best effort: the broker hangs up either way.
-  if (Send(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok)) (void)link_.Flush();
-  std::string text = close_text_.empty() ? "closed by the broker" : close_text_;
-  const bool refused = close_code_ == AMQP_ACCESS_REFUSED || close_code_ == AMQP_NOT_ALLOWED ||
-                       close_code_ == AMQP_INVALID_PATH;
-  if (!logging_in_ || !refused) return Error{ErrorCode::kUnavailable, text};
-  text += close_code_ == AMQP_ACCESS_REFUSED ? ", check user and password in amqp.url"
-                                             : ", check vhost and user in amqp.url";
-  return Error{ErrorCode::kPermanent, text};
+void AmqpConnection::OnUnblocked() {
+  heard_ = true;
+  listener_.OnUnblocked();
 }
 
 Status AmqpConnection::OnChannelMethod(const AmqpFrame& frame) {
@@ -249,14 +168,6 @@ Status AmqpConnection::OnChannelMethod(const AmqpFrame& frame) {
       returned_->code = back.reply_code;
       returned_->reason = View(back.reply_text);
       return Ok();
-    }
-    case AMQP_CHANNEL_CLOSE_METHOD: {
-      const auto& close = *static_cast<const amqp_channel_close_t*>(frame.decoded);
-      close_code_ = close.reply_code;
-      close_text_ = View(close.reply_text);
-      channel_open_ = false;
-      amqp_channel_close_ok_t ok{};
-      return Send(kChannel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
     }
     default:
       return Ok();

@@ -8,7 +8,7 @@
 namespace tower {
 namespace {
 
-constexpr std::string_view kName = "control-tower";
+constexpr std::string_view kAppId = "control-tower";
 constexpr std::size_t kMaxShortString = 255;  // AMQP 0-9-1, section 4.2.5.3
 
 // Reply codes of AMQP 0-9-1, section 1.1 of the reference.
@@ -25,75 +25,28 @@ bool MessageAtFault(int code, std::string_view reason) {
          (code == kAccessRefused && reason.find("access to topic '") != std::string_view::npos);
 }
 
-AmqpTlsFiles TlsFiles(const AmqpOptions& options) {
-  return {options.ca_file, options.cert, options.key};
-}
-
 }  // namespace
 
 Status CheckAmqpOptions(const AmqpOptions& options) {
   const auto invalid = [](std::string text) { return Error{ErrorCode::kInvalid, std::move(text)}; };
-  if (options.urls.empty()) return invalid("amqp.url: at least one is needed");
-  bool tls = false;
-  for (const std::string& text : options.urls) {
-    auto url = ParseAmqpUrl(text);
-    if (!url) return Annotate("amqp.url", url.error());
-    tls = tls || url->tls;
-  }
+  if (Status servers = CheckAmqpServers(options); !servers) return servers;
   if (options.exchange.size() > kMaxShortString) return invalid("amqp.exchange: at most 255 bytes");
   if (options.queue.size() > kMaxShortString) return invalid("amqp.queue: at most 255 bytes");
-  if (options.cert.empty() != options.key.empty()) {
-    return invalid("amqp.cert and amqp.key belong together");
-  }
-  if (tls) {
-    auto loaded = AmqpTls::Load(TlsFiles(options));
-    if (!loaded) return loaded.error();
-  }
-  return Ok();
+  return CheckAmqpTlsFiles(options);
 }
 
-AmqpBroker::AmqpBroker(AmqpOptions options) : options_(std::move(options)), connection_(*this) {}
+AmqpBroker::AmqpBroker(AmqpOptions options)
+    : options_(std::move(options)), connection_(*this), dialer_(options_) {}
 
 AmqpBroker::~AmqpBroker() = default;
 
 Status AmqpBroker::Connect(std::stop_token stop) {
-  Error failed{ErrorCode::kPermanent, ""};
-  for (std::size_t i = 0; i < options_.urls.size(); ++i) {
-    const std::size_t index = (current_ + i) % options_.urls.size();
-    const std::string& url = options_.urls[index];
-    Status done = ConnectTo(url, stop);
-    if (done) {
-      current_ = index;
-      return Ok();
-    }
-    connection_.Close();
-    if (done.error().code == ErrorCode::kStopped) return done;
-    if (done.error().retryable()) failed.code = ErrorCode::kUnavailable;
-    if (!failed.message.empty()) failed.message += "; ";
-    failed.message += RedactAmqpUrl(url) + ": " + done.error().message;
-  }
-  return failed;
-}
-
-Status AmqpBroker::ConnectTo(const std::string& text, const std::stop_token& stop) {
-  events_.clear();
-  sent_.clear();
-  first_tag_ = 1;
-  auto url = ParseAmqpUrl(text);
-  if (!url) return url.error();
-  std::shared_ptr<const AmqpTls> tls;
-  if (url->tls) {
-    auto loaded = AmqpTls::Load(TlsFiles(options_));
-    if (!loaded) return loaded.error();
-    tls = std::move(*loaded);
-  }
-  AmqpSettings settings;
-  settings.heartbeat = options_.heartbeat;
-  settings.timeout = options_.timeout;
-  settings.name = kName;
-  settings.external_login = url->tls && !options_.cert.empty() && !url->has_user;
-  if (Status s = connection_.Open(*url, tls.get(), settings, stop); !s) return s;
-  return Topology();
+  const auto forget = [this] {
+    events_.clear();
+    sent_.clear();
+    first_tag_ = 1;
+  };
+  return dialer_.Connect(connection_, stop, forget, [this] { return Topology(); });
 }
 
 Status AmqpBroker::Topology() {
@@ -160,7 +113,7 @@ Result<std::uint64_t> AmqpBroker::Publish(const AcceptedTrigger& trigger) {
   message.content_type = "application/json";
   message.message_id = {id.data(), id.size()};
   message.type = trigger.protocol;
-  message.app_id = kName;
+  message.app_id = kAppId;
   message.timestamp = static_cast<std::uint64_t>(
       std::chrono::floor<std::chrono::seconds>(trigger.accepted_at.time_since_epoch()).count());
   message.headers = std::span(headers).first(count);
@@ -180,7 +133,7 @@ Status AmqpBroker::Wait(std::chrono::milliseconds timeout, int wake_fd,
   return s;
 }
 
-std::string AmqpBroker::Address() const { return RedactAmqpUrl(options_.urls[current_]); }
+std::string AmqpBroker::Address() const { return dialer_.Address(); }
 
 void AmqpBroker::Settle(std::uint64_t tag, bool multiple) {
   if (tag < first_tag_) return;

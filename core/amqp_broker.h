@@ -9,21 +9,16 @@
 #include <vector>
 
 #include "core/amqp.h"
+#include "core/amqp_servers.h"
 #include "core/broker.h"
 
 namespace tower {
 
-struct AmqpOptions {
-  std::vector<std::string> urls = {"amqp://guest:guest@127.0.0.1:5672/%2f"};  // tried in turn
+struct AmqpOptions : AmqpServers {
   std::string exchange = "triggers";
   std::string exchange_type = "topic";
   std::string queue;    // a quorum queue bound with "#"; empty for none
   bool declare = true;  // make them; else only check that they exist
-  std::string ca_file;  // PEM; empty: SSL_CERT_FILE, else the system's bundle
-  std::string cert;     // PEM; also the login, where the URL names no user
-  std::string key;
-  std::chrono::milliseconds heartbeat{15'000};
-  std::chrono::milliseconds timeout{10'000};  // for connecting, and for each answer
 };
 
 // Everything that can be checked without connecting: URLs, names, and where TLS is asked for its
@@ -35,8 +30,7 @@ class AmqpBroker final : public Broker, private AmqpListener {
   explicit AmqpBroker(AmqpOptions options);
   ~AmqpBroker() override;
 
-  // Tries each URL once, beginning with the one that was connected last. Reads the TLS files again.
-  // Then declares or checks exchange and queue.
+  // As AmqpDialer says, and declares or checks exchange and queue.
   Status Connect(std::stop_token stop) override;
   Result<std::uint64_t> Publish(const AcceptedTrigger& trigger) override;
   Status Wait(std::chrono::milliseconds timeout, int wake_fd,
@@ -52,7 +46,6 @@ class AmqpBroker final : public Broker, private AmqpListener {
     bool returned = false;
   };
 
-  Status ConnectTo(const std::string& url, const std::stop_token& stop);
   Status Topology();
   Error TopologyError(std::string_view what, const std::string& name, const Error& error) const;
   void Settle(std::uint64_t tag, bool multiple);
@@ -66,7 +59,7 @@ class AmqpBroker final : public Broker, private AmqpListener {
 
   const AmqpOptions options_;
   AmqpConnection connection_;
-  std::size_t current_ = 0;  // of options_.urls
+  AmqpDialer dialer_;
   std::vector<BrokerEvent> events_;
   // A message that comes back carries no tag, only its message_id: what is unconfirmed, by tag.
   std::deque<Sent> sent_;

@@ -72,6 +72,8 @@ Result<std::size_t> AmqpFrames::Feed(const char* data, std::size_t size, AmqpFra
     case AMQP_FRAME_BODY:
       frame.type = AmqpFrame::Type::kBody;
       frame.body_size = decoded.payload.body_fragment.len;
+      frame.body = {static_cast<const char*>(decoded.payload.body_fragment.bytes),
+                    decoded.payload.body_fragment.len};
       break;
     case AMQP_FRAME_HEARTBEAT:
       frame.type = AmqpFrame::Type::kHeartbeat;

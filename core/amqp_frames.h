@@ -24,6 +24,7 @@ struct AmqpFrame {
   std::uint32_t method = 0;     // of kMethod
   void* decoded = nullptr;      // of kMethod and kHeader
   std::uint64_t body_size = 0;  // of kHeader: of the whole message; of kBody: of this piece
+  std::string_view body;        // of kBody: this piece
 };
 
 // Used by one thread.

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <utility>
 
 #include "core/ca_bundle.h"
 
@@ -42,13 +43,14 @@ bool IsAddress(const std::string& host) {
 
 }  // namespace
 
-AmqpTls::AmqpTls() : context_(SSL_CTX_new(TLS_client_method())) {}
+AmqpTls::AmqpTls(std::string prefix)
+    : context_(SSL_CTX_new(TLS_client_method())), prefix_(std::move(prefix)) {}
 
 AmqpTls::~AmqpTls() { SSL_CTX_free(context_); }
 
 Result<std::shared_ptr<const AmqpTls>> AmqpTls::Load(const AmqpTlsFiles& files) {
   ERR_clear_error();
-  std::shared_ptr<AmqpTls> tls(new AmqpTls());
+  std::shared_ptr<AmqpTls> tls(new AmqpTls(files.prefix));
   SSL_CTX* context = tls->context_;
   if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) {
     return Error{ErrorCode::kUnavailable, "set up TLS: " + OpenSslText()};
@@ -57,13 +59,14 @@ Result<std::shared_ptr<const AmqpTls>> AmqpTls::Load(const AmqpTlsFiles& files) 
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_default_passwd_cb(context, NoPassPhrase);
 
-  auto bundle = FindCaBundle(files.ca_file, "amqp.ca-file");
+  auto bundle = FindCaBundle(files.ca_file, files.prefix + "ca-file");
   if (!bundle) return bundle.error();
   if (SSL_CTX_load_verify_file(context, bundle->c_str()) != 1) {
     return FileError("read CA certificates from", *bundle);
   }
   if (files.cert.empty() != files.key.empty()) {
-    return Error{ErrorCode::kInvalid, "amqp.cert and amqp.key belong together"};
+    return Error{ErrorCode::kInvalid,
+                 files.prefix + "cert and " + files.prefix + "key belong together"};
   }
   if (!files.cert.empty()) {
     if (SSL_CTX_use_certificate_chain_file(context, files.cert.c_str()) != 1) {
@@ -96,10 +99,11 @@ Status AmqpStream::Open(int fd, const std::string& host, const AmqpTls* tls, Dea
     return Error{ErrorCode::kInvalid, "'" + host + "' is no host name for TLS"};
   }
   SSL_set_hostflags(ssl_, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  return Handshake(host, deadline, interrupt_fd);
+  return Handshake(host, tls->prefix_, deadline, interrupt_fd);
 }
 
-Status AmqpStream::Handshake(const std::string& host, Deadline deadline, int interrupt_fd) {
+Status AmqpStream::Handshake(const std::string& host, const std::string& prefix, Deadline deadline,
+                             int interrupt_fd) {
   for (;;) {
     ERR_clear_error();
     const int result = SSL_connect(ssl_);
@@ -112,8 +116,8 @@ Status AmqpStream::Handshake(const std::string& host, Deadline deadline, int int
       }
       ERR_clear_error();
       return Error{ErrorCode::kPermanent, "the certificate of " + host + " is not accepted (" +
-                                              X509_verify_cert_error_string(verdict) +
-                                              "), see amqp.ca-file and the host in amqp.url"};
+                                              X509_verify_cert_error_string(verdict) + "), see " +
+                                              prefix + "ca-file and the host in " + prefix + "url"};
     }
     const short events = why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
     std::array<pollfd, 2> fds = {{{fd_, events, 0}, {interrupt_fd, POLLIN, 0}}};

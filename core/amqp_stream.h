@@ -17,9 +17,10 @@ struct ssl_st;
 namespace tower {
 
 struct AmqpTlsFiles {
-  std::string ca_file;  // PEM; empty: SSL_CERT_FILE, else the system's bundle
-  std::string cert;     // PEM, our certificate and its chain; empty for none
-  std::string key;      // PEM, its key, without a pass phrase
+  std::string ca_file;           // PEM; empty: SSL_CERT_FILE, else the system's bundle
+  std::string cert;              // PEM, our certificate and its chain; empty for none
+  std::string key;               // PEM, its key, without a pass phrase
+  std::string prefix = "amqp.";  // of the options that name them, for errors
 };
 
 // What all TLS connections share: TLS 1.2 at least, the broker's certificate always verified.
@@ -34,8 +35,9 @@ class AmqpTls {
 
  private:
   friend class AmqpStream;
-  AmqpTls();
+  explicit AmqpTls(std::string prefix);
   ssl_ctx_st* context_;
+  const std::string prefix_;
 };
 
 // Used by one thread. The process must ignore SIGPIPE where TLS is used.
@@ -66,7 +68,8 @@ class AmqpStream {
 
  private:
   Result<std::size_t> TlsResult(int result, const char* what, bool& wants_write);
-  Status Handshake(const std::string& host, Deadline deadline, int interrupt_fd);
+  Status Handshake(const std::string& host, const std::string& prefix, Deadline deadline,
+                   int interrupt_fd);
 
   int fd_ = -1;
   ssl_st* ssl_ = nullptr;

@@ -4,8 +4,8 @@
 //
 // User, password and vhost are percent-decoded. Mind the vhost: no path at all means the default
 // one, "/", which written out is "/%2f"; a bare "/" at the end means the vhost with the empty name.
-// An IPv6 address stands in brackets. Query parameters are refused: amqp.heartbeat, amqp.ca-file
-// and their like say the same.
+// An IPv6 address stands in brackets. Query parameters are refused: options such as amqp.heartbeat
+// and amqp.ca-file say the same.
 #ifndef CORE_AMQP_URL_H_
 #define CORE_AMQP_URL_H_
 

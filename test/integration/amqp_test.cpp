@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/amqp_broker.h"
-#include "test/support/amqp_consumer.h"
+#include "test/support/test_consumer.h"
 
 namespace tower {
 namespace {
@@ -103,7 +103,7 @@ struct Site {
     return nullptr;
   }
 
-  AmqpConsumer consumer;
+  TestConsumer consumer;
   AmqpOptions options;
   std::string queue;
   std::unique_ptr<AmqpBroker> broker;
@@ -217,7 +217,7 @@ TEST_CASE("an exchange that vanishes resets the channel, and tags start anew", "
 }
 
 TEST_CASE("declaring makes the exchange and a bound quorum queue, twice without harm", "[amqp]") {
-  AmqpConsumer consumer(Url());
+  TestConsumer consumer(Url());
   AmqpOptions options;
   options.urls = {Url()};
   options.exchange = Unique("declared");
@@ -240,7 +240,7 @@ TEST_CASE("declaring makes the exchange and a bound quorum queue, twice without 
 }
 
 TEST_CASE("topology that can't be had is a clear error that says what to change", "[amqp]") {
-  AmqpConsumer consumer(Url());
+  TestConsumer consumer(Url());
   AmqpOptions options;
   options.urls = {Url()};
   options.exchange = Unique("topology");

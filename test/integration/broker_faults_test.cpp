@@ -8,9 +8,9 @@
 #include <string>
 
 #include "core/uuid.h"
-#include "test/support/amqp_consumer.h"
 #include "test/support/eventually.h"
 #include "test/support/rabbitmq_node.h"
+#include "test/support/test_consumer.h"
 #include "test/support/tower_site.h"
 
 namespace tower {
@@ -33,7 +33,7 @@ struct BoundSite : TowerSite {
     consumer.Bind(name(), name(), "#");
     Start();
   }
-  AmqpConsumer consumer;
+  TestConsumer consumer;
 };
 
 // The tower declares a quorum queue that gets everything.
@@ -67,7 +67,7 @@ TEST_CASE("a broker that is killed under load has everything in the end", "[brok
   TowerSite site({node.Url()});
   // Not a quorum queue: one of a single node that is published to in the moments after a restart
   // may stay without a leader for ever (RabbitMQ 3.10).
-  auto consumer = std::make_unique<AmqpConsumer>(node.Url());
+  auto consumer = std::make_unique<TestConsumer>(node.Url());
   consumer->MakeExchange(site.name());
   consumer->MakeQueue(site.name());
   consumer->Bind(site.name(), site.name(), "#");
@@ -92,7 +92,7 @@ TEST_CASE("a broker that is killed under load has everything in the end", "[brok
     const auto load = site.Load(4);
     REQUIRE(more());
   }
-  consumer = std::make_unique<AmqpConsumer>(node.Url());
+  consumer = std::make_unique<TestConsumer>(node.Url());
   site.Finish(*consumer);
 }
 
@@ -138,7 +138,7 @@ TEST_CASE("what comes while its queue is deleted is listed undeliverable", "[bro
 TEST_CASE("an exchange that is deleted under load is declared again with its binding", "[broker]") {
   const auto node = RabbitmqNode::Shared();
   TowerSite site({node.Url()}, OwnQueue);
-  AmqpConsumer consumer(node.Url());
+  TestConsumer consumer(node.Url());
   consumer.Adopt(site.name(), site.name());
   site.Start();
   REQUIRE(site.BecomesReady());
@@ -166,7 +166,7 @@ TEST_CASE(
   site.Start();
   const auto consume = [&] {
     REQUIRE(site.Queued(0));
-    AmqpConsumer consumer(tenant.Url());
+    TestConsumer consumer(tenant.Url());
     site.Consume(consumer);
     REQUIRE(site.Strike().lost.empty());
   };
@@ -195,7 +195,7 @@ TEST_CASE(
   CHECK(site.Tells("access to exchange '" + site.name() + "-exchange' in vhost"));
   site.Post();
   tenant.Allow("'.*'");
-  AmqpConsumer consumer(tenant.Url());
+  TestConsumer consumer(tenant.Url());
   CHECK(site.Finish(consumer).undeliverable == 0);
   CHECK_THAT(site.log(), !ContainsSubstring("secret"));
 }
@@ -214,7 +214,7 @@ TEST_CASE("a topic that the user may not write to is undeliverable, its neighbou
     const auto uuid = site.Post("client", allowed ? "P" : "Forbidden");
     if (!allowed) forbidden.insert(uuid);
   }
-  AmqpConsumer consumer(tenant.Url());
+  TestConsumer consumer(tenant.Url());
   CHECK(site.Finish(consumer).undeliverable == forbidden.size());
   for (const std::string& uuid : forbidden) {
     CHECK_THAT(site.Get("/triggers/" + uuid),
@@ -266,7 +266,7 @@ TEST_CASE("messages over the broker's limit are undeliverable, their neighbours 
 TEST_CASE("an exchange of another type in its place is told, and waited for", "[broker]") {
   const auto node = RabbitmqNode::Shared();
   TowerSite site({node.Url()}, OwnQueue);
-  AmqpConsumer consumer(node.Url());
+  TestConsumer consumer(node.Url());
   consumer.MakeExchange(site.name(), "fanout");
   consumer.Adopt("", site.name());
   site.Start();

@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "test/support/amqp_consumer.h"
 #include "test/support/eventually.h"
 #include "test/support/rabbitmq_node.h"
 #include "test/support/tcp_proxy.h"
+#include "test/support/test_consumer.h"
 #include "test/support/tower_site.h"
 
 namespace tower {
@@ -84,7 +84,7 @@ TEST_CASE("a cluster whose nodes are killed one after the other has everything i
       nodes[n].Ctl("await_online_nodes 3");
     }
   }
-  AmqpConsumer consumer(urls.front());
+  TestConsumer consumer(urls.front());
   site.Finish(consumer);
 }
 

@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "core/uuid.h"
-#include "test/support/amqp_consumer.h"
 #include "test/support/ledger.h"
+#include "test/support/test_consumer.h"
 #include "test/support/tower_process.h"
 
 namespace tower {
@@ -138,7 +138,7 @@ struct Plant {
   const std::string url = RequiredVariable("TOWER_TEST_AMQP_URL");
   const TempDir folder;
   const int port = FreePort();
-  AmqpConsumer consumer{url};
+  TestConsumer consumer{url};
 
   Plant() {
     consumer.MakeExchange(name);

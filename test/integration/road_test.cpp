@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/uuid.h"
-#include "test/support/amqp_consumer.h"
 #include "test/support/tcp_proxy.h"
+#include "test/support/test_consumer.h"
 #include "test/support/tower_process.h"
 
 namespace tower {
@@ -48,7 +48,7 @@ struct Road {
   const std::string name = "road-" + NewUuidV7().ToString();
   const std::string url = RequiredVariable("TOWER_TEST_AMQP_URL");
   TempDir folder;
-  AmqpConsumer consumer{url};
+  TestConsumer consumer{url};
 
   explicit Road(bool bound = true) {
     consumer.Adopt(name, name);

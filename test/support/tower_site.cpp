@@ -98,13 +98,13 @@ Balance TowerSite::Strike() const {
   });
 }
 
-void TowerSite::Take(AmqpConsumer& consumer) {
+void TowerSite::Take(TestConsumer& consumer) {
   while (const auto message = consumer.Get(name_, milliseconds(0))) {
     ledger_.Arrive(message->message_id);
   }
 }
 
-void TowerSite::Consume(AmqpConsumer& consumer) {
+void TowerSite::Consume(TestConsumer& consumer) {
   Eventually(
       [&] {
         Take(consumer);
@@ -113,7 +113,7 @@ void TowerSite::Consume(AmqpConsumer& consumer) {
       seconds(10));
 }
 
-Balance TowerSite::Finish(AmqpConsumer& consumer) {
+Balance TowerSite::Finish(TestConsumer& consumer) {
   const bool settled = Queued(0);
   INFO(log());
   REQUIRE(settled);

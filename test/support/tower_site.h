@@ -13,9 +13,9 @@
 
 #include "app/tower.h"
 #include "core/log.h"
-#include "test/support/amqp_consumer.h"
 #include "test/support/ledger.h"
 #include "test/support/temp_dir.h"
+#include "test/support/test_consumer.h"
 
 namespace tower {
 
@@ -46,10 +46,10 @@ class TowerSite {
   bool Queued(std::size_t depth) const;  // becomes the depth
   std::string log() const { return logs_.text(); }
 
-  void Take(AmqpConsumer& consumer);     // what is in the queue called name() now
-  void Consume(AmqpConsumer& consumer);  // the same, and waits while something is missing
+  void Take(TestConsumer& consumer);     // what is in the queue called name() now
+  void Consume(TestConsumer& consumer);  // the same, and waits while something is missing
   // Waits until nothing is queued, consumes, and requires that nothing is lost.
-  Balance Finish(AmqpConsumer& consumer);
+  Balance Finish(TestConsumer& consumer);
 
   Ledger& ledger() { return ledger_; }
   Balance Strike() const;

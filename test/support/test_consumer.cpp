@@ -1,4 +1,4 @@
-#include "test/support/amqp_consumer.h"
+#include "test/support/test_consumer.h"
 
 #if __has_include(<rabbitmq-c/amqp.h>)
 #include <rabbitmq-c/amqp.h>
@@ -62,13 +62,13 @@ ConsumedMessage Convert(const amqp_basic_get_ok_t& got, const amqp_message_t& me
 
 }  // namespace
 
-struct AmqpConsumer::Connection {
+struct TestConsumer::Connection {
   amqp_connection_state_t state = amqp_new_connection();
   ~Connection() { amqp_destroy_connection(state); }
   void CheckLast(const std::string& what) const { Check(amqp_get_rpc_reply(state), what); }
 };
 
-AmqpConsumer::AmqpConsumer(const std::string& url) : connection_(std::make_unique<Connection>()) {
+TestConsumer::TestConsumer(const std::string& url) : connection_(std::make_unique<Connection>()) {
   const auto parsed = ParseAmqpUrl(url);
   if (!parsed) throw std::runtime_error("consumer: " + parsed.error().message);
   amqp_socket_t* socket = amqp_tcp_socket_new(connection_->state);
@@ -85,7 +85,7 @@ AmqpConsumer::AmqpConsumer(const std::string& url) : connection_(std::make_uniqu
   connection_->CheckLast("open channel");
 }
 
-AmqpConsumer::~AmqpConsumer() {
+TestConsumer::~TestConsumer() {
   try {
     for (const std::string& queue : queues_) DeleteQueue(queue);
     for (const std::string& exchange : exchanges_) DeleteExchange(exchange);
@@ -95,14 +95,14 @@ AmqpConsumer::~AmqpConsumer() {
   }
 }
 
-void AmqpConsumer::MakeExchange(const std::string& name, const std::string& type) {
+void TestConsumer::MakeExchange(const std::string& name, const std::string& type) {
   amqp_exchange_declare(connection_->state, kChannel, Bytes(name), Bytes(type), 0, 1, 0, 0,
                         amqp_empty_table);
   connection_->CheckLast("declare exchange " + name);
   exchanges_.push_back(name);
 }
 
-void AmqpConsumer::MakeQueue(const std::string& name, int limit) {
+void TestConsumer::MakeQueue(const std::string& name, int limit) {
   amqp_table_entry_t arguments[2] = {};
   arguments[0].key = Bytes("x-overflow");
   arguments[0].value.kind = AMQP_FIELD_KIND_UTF8;
@@ -116,29 +116,29 @@ void AmqpConsumer::MakeQueue(const std::string& name, int limit) {
   queues_.push_back(name);
 }
 
-void AmqpConsumer::Bind(const std::string& queue, const std::string& exchange,
+void TestConsumer::Bind(const std::string& queue, const std::string& exchange,
                         const std::string& key) {
   amqp_queue_bind(connection_->state, kChannel, Bytes(queue), Bytes(exchange), Bytes(key),
                   amqp_empty_table);
   connection_->CheckLast("bind " + queue + " to " + exchange);
 }
 
-void AmqpConsumer::DeleteExchange(const std::string& name) {
+void TestConsumer::DeleteExchange(const std::string& name) {
   amqp_exchange_delete(connection_->state, kChannel, Bytes(name), 0);
   connection_->CheckLast("delete exchange " + name);
 }
 
-void AmqpConsumer::DeleteQueue(const std::string& name) {
+void TestConsumer::DeleteQueue(const std::string& name) {
   amqp_queue_delete(connection_->state, kChannel, Bytes(name), 0, 0);
   connection_->CheckLast("delete queue " + name);
 }
 
-void AmqpConsumer::Adopt(const std::string& exchange, const std::string& queue) {
+void TestConsumer::Adopt(const std::string& exchange, const std::string& queue) {
   if (!exchange.empty()) exchanges_.push_back(exchange);
   if (!queue.empty()) queues_.push_back(queue);
 }
 
-std::optional<ConsumedMessage> AmqpConsumer::Get(const std::string& queue,
+std::optional<ConsumedMessage> TestConsumer::Get(const std::string& queue,
                                                  std::chrono::milliseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   for (;;) {
@@ -159,7 +159,7 @@ std::optional<ConsumedMessage> AmqpConsumer::Get(const std::string& queue,
   }
 }
 
-std::uint32_t AmqpConsumer::Count(const std::string& queue) {
+std::uint32_t TestConsumer::Count(const std::string& queue) {
   const amqp_queue_declare_ok_t* ok =
       amqp_queue_declare(connection_->state, kChannel, Bytes(queue), 1, 0, 0, 0, amqp_empty_table);
   connection_->CheckLast("look at queue " + queue);

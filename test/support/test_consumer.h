@@ -1,7 +1,7 @@
 // The other side of the broker, for tests: exchanges, queues, and messages as a consumer sees them.
 // Made from rabbitmq-c's own connection, so that it shares nothing with core/amqp but the codec.
-#ifndef TEST_SUPPORT_AMQP_CONSUMER_H_
-#define TEST_SUPPORT_AMQP_CONSUMER_H_
+#ifndef TEST_SUPPORT_TEST_CONSUMER_H_
+#define TEST_SUPPORT_TEST_CONSUMER_H_
 
 #include <chrono>
 #include <cstdint>
@@ -24,12 +24,12 @@ struct ConsumedMessage {
 
 // Used by one thread. Everything throws std::runtime_error on a fault. What was made through it is
 // deleted at its end.
-class AmqpConsumer {
+class TestConsumer {
  public:
-  explicit AmqpConsumer(const std::string& url);
-  ~AmqpConsumer();
-  AmqpConsumer(const AmqpConsumer&) = delete;
-  AmqpConsumer& operator=(const AmqpConsumer&) = delete;
+  explicit TestConsumer(const std::string& url);
+  ~TestConsumer();
+  TestConsumer(const TestConsumer&) = delete;
+  TestConsumer& operator=(const TestConsumer&) = delete;
 
   void MakeExchange(const std::string& name, const std::string& type = "topic");
   // A durable queue; with `limit`, refuses (basic.nack) what comes when it holds so many messages.
@@ -53,4 +53,4 @@ class AmqpConsumer {
 
 }  // namespace tower
 
-#endif  // TEST_SUPPORT_AMQP_CONSUMER_H_
+#endif  // TEST_SUPPORT_TEST_CONSUMER_H_
