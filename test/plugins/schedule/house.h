@@ -73,6 +73,7 @@ class House {
         .queue = WatcherQueue(*queue, "lab", {}, accepted, [this] { OnSuccess(); }),
         .log = Logger().With({{"watcher", "lab"}}),
         .rejected = rejected,
+        .hooks = hooks,
     };
     return Session(context, settings, *std::move(zone), clock).Run({});
   }
@@ -96,6 +97,7 @@ class House {
   TestQueue queue;
   FakeClock clock;
   Counter accepted, rejected;
+  Hooks hooks;
   std::function<void()> on_fire;  // once a trigger is on disk
 
  private:
