@@ -116,7 +116,7 @@ class Fixture {
   }
   Tower& tower() { return *tower_; }
   std::string Get(std::string_view target) const {
-    const auto answer = HttpClient(tower_->port()).Request("GET", target);
+    const auto answer = RawHttpClient(tower_->port()).Request("GET", target);
     return answer ? answer->body : "";
   }
   std::string log() const { return logs_.text(); }

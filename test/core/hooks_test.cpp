@@ -43,7 +43,7 @@ HookHandler Echo() {
 // What a client is told that has sent the head alone, of a body of `size` bytes.
 int StatusBeforeBody(const HookServer& fixture, std::string_view name, std::size_t size = 5,
                      std::string_view headers = {}) {
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   client.Send("POST /hooks/" + std::string(name) + " HTTP/1.1\r\nHost: t\r\n" +
               std::string(headers) + "Content-Length: " + std::to_string(size) + "\r\n\r\n");
   const auto answer = client.Receive();
@@ -101,7 +101,7 @@ TEST_CASE("what a hook does not take is refused before its body is read", "[hook
   CHECK(StatusBeforeBody(fixture, "inbox", 5, "X-Fails: 1\r\n") == 500);
   CHECK_THAT(logs.text(), ContainsSubstring("broken"));
 
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   client.Send("POST /hooks/inbox HTTP/1.1\r\nHost: t\r\nAuthorization: x\r\n");
   client.Send("Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
   CHECK(client.Receive()->status == 100);

@@ -377,5 +377,28 @@ TEST_CASE("states can be asked for while watchers change", "[supervisor]") {
   CHECK(f.Of(1).name == "b");
 }
 
+TEST_CASE("a hook is expected while a watcher that serves it is among those to run",
+          "[supervisor]") {
+  class Served final : public Watcher {
+   public:
+    Status Run(WatcherContext&, std::stop_token stop) override { return UntilStopped(stop); }
+    bool ServesHook() const override { return true; }
+  };
+  Fixture f;
+  const auto status = [&f](const std::string& name) {
+    HttpRequest request;
+    request.param = name;
+    return f.hooks.Answer(request).status;
+  };
+  f.Make().Start();
+  for (const std::string name : {"first", "second", "second"}) {
+    std::vector<WatcherChange> changes;
+    changes.push_back({name, "served", std::make_unique<Served>()});
+    f.supervisor->Change(std::move(changes));
+    CHECK(status(name) == 503);
+    CHECK(status(name == "first" ? "second" : "first") == 404);
+  }
+}
+
 }  // namespace
 }  // namespace tower
