@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -27,7 +28,7 @@ void NameThisThread(const std::string& name) {
 
 struct Supervised {
   Supervised(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher_to_run,
-             const SupervisorOptions& options, Logger logger, Metrics& metrics)
+             const SupervisorOptions& options, Logger logger, Metrics& metrics, Hooks& hooks)
       : watcher(std::move(watcher_to_run)),
         log(std::move(logger)),
         accepted(metrics.GetCounter("triggers_accepted_total",
@@ -45,6 +46,7 @@ struct Supervised {
                                       "When the watcher last read its source without a fault.",
                                       {{"watcher", name}, {"plugin", plugin}})),
         backoff(options.backoff_min, options.backoff_max) {
+    if (watcher->ServesHook()) hook.emplace(hooks, name);
     status.name = std::move(name);
     status.plugin = std::move(plugin);
   }
@@ -52,6 +54,7 @@ struct Supervised {
   // Constant after construction.
   const std::unique_ptr<Watcher> watcher;
   const Logger log;
+  std::optional<Hooks::Expectation> hook;
   Counter& accepted;
   Counter& rejected;
   Counter& restarts;
@@ -79,10 +82,9 @@ class Supervisor::Impl {
 
   void Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher) {
     auto log = log_.With({{"watcher", name}});
-    if (watcher->ServesHook()) hooks_.Expect(name);
     watchers_.push_back(std::make_unique<Supervised>(std::move(name), std::move(plugin),
                                                      std::move(watcher), options_, std::move(log),
-                                                     metrics_));
+                                                     metrics_, hooks_));
   }
 
   void Start() {

@@ -43,7 +43,7 @@ class Supervisor {
              Metrics& metrics, std::function<void(const WatcherStatus&)> on_failure = {});
   ~Supervisor();  // Stop()
 
-  // Before Start. `name` is unique. A watcher's hook is expected from now on.
+  // Before Start. `name` is unique.
   void Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher);
   void Start();
   // Requests stop of all watchers, then joins them. Idempotent.

@@ -27,6 +27,7 @@ class ScriptedWatcher final : public Watcher {
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     return script_(tower, stop, ++runs_);
   }
+  bool ServesHook() const override { return true; }
 
  private:
   const Script script_;
@@ -272,6 +273,45 @@ TEST_CASE("refused events are counted, and threads carry the watchers' names", "
              ContainsSubstring(R"(reason="invalid",source="a-name-that-is-long")"));
   f.supervisor->Stop();
   CHECK(std::string(name.data()) == "a-name-that-is-");
+}
+
+TEST_CASE("while a watcher backs off, its hook is there but not served", "[supervisor][hooks]") {
+  Fixture f;
+  f.options = {.backoff_min = 1h, .backoff_max = 1h};
+  std::atomic<bool> fails = false;
+  f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int) -> Status {
+    HookHandler handler;
+    handler.answer = [](const HttpRequest&) { return HttpResponse{}; };
+    const auto served = tower.hooks.Serve(tower.name, handler);
+    while (!fails && WatcherContext::Sleep(1ms, stop)) {
+    }
+    return Error{ErrorCode::kUnavailable, "the share is away"};
+  });
+  HttpRequest request;
+  request.param = "inbox";
+  CHECK(f.hooks.Answer(request).status == 503);
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return f.hooks.Answer(request).status == 200; }));
+  fails = true;
+  CHECK(f.Reaches(0, WatcherState::kBackingOff));
+  CHECK(f.hooks.Answer(request).status == 503);
+  request.param = "elsewhere";
+  CHECK(f.hooks.Answer(request).status == 404);
+}
+
+TEST_CASE("a put that was submitted is a success, and its watcher starts afresh", "[supervisor]") {
+  Fixture f;
+  std::atomic<bool> put = false;
+  f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int run) -> Status {
+    if (run == 1) return Error{ErrorCode::kUnavailable, "the share is away"};
+    const auto trigger = *Trigger::Parse(R"({"apiVersion":"A/v1","protocol":"P","spec":{}})");
+    tower.queue.Submit(std::span(&trigger, 1), {}, [&put](const auto& done) { put = bool(done); });
+    return UntilStopped(stop);
+  });
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return put.load(); }));
+  CHECK(f.Of(0).last_error.empty());
+  CHECK(f.Of(0).restarts == 1);
 }
 
 }  // namespace
