@@ -64,8 +64,10 @@ void ScriptBudget::Spend(std::uint64_t steps) noexcept {
 void ScriptBudget::Exhaust(lua_State* lua, const char* limit) {
   steps_ = -1;
   lua_sethook(lua, OnCount, LUA_MASKCOUNT, 1);
+  constexpr int kLevels = 10;
   luaL_where(lua, 0);
-  if (*lua_tostring(lua, -1) == '\0') luaL_where(lua, 1);  // a function in C has no line
+  for (int level = 1; level < kLevels && *lua_tostring(lua, -1) == '\0'; ++level)
+    luaL_where(lua, level);  // functions in C have no line
   if (exhausted_.empty()) exhausted_.append(lua_tostring(lua, -1)).append(limit);
   lua_pushstring(lua, exhausted_.c_str());
   lua_error(lua);

@@ -19,6 +19,7 @@ namespace {
 static_assert(sizeof(lua_Integer) == sizeof(std::int64_t));
 
 constexpr std::uint64_t kBytesForAStep = 16;  // of JSON read or written
+constexpr std::uint64_t kStepsForATable = 4;  // written
 constexpr lua_Integer kMaxArray = 1'000'000;  // that array(t, n) fills
 
 // Keys in Lua's registry, by address: the metatables that tell the kinds, and the one null.
@@ -334,6 +335,7 @@ bool LuaJsonWriter::WriteTable(std::size_t depth) {
   if (depth == kMaxJsonDepth)
     return Fail("nested deeper than " + std::to_string(kMaxJsonDepth) + ", or a cycle");
   luaL_checkstack(lua_, 8, "nested too deep");
+  ScriptBudget::Of(lua_).Charge(lua_, kStepsForATable);  // one that is there twice is written twice
   const Keys keys(lua_);
   const bool array = HasKind(lua_, -1, kArray);
   const bool object = HasKind(lua_, -1, kObject);

@@ -7,6 +7,7 @@
 
 #include "core/mapping_budget.h"
 #include "core/mapping_json.h"
+#include "core/mapping_pattern.h"
 
 namespace tower {
 namespace {
@@ -194,9 +195,10 @@ void AddBase(lua_State* lua) {
 void AddStrings(lua_State* lua) {
   Open(lua, luaopen_string);
   lua_newtable(lua);
-  Keep(lua, {"byte", "char", "find", "format", "gmatch", "gsub", "len", "match", "lower", "pack",
-             "packsize", "rep", "reverse", "sub", "unpack", "upper"});
+  Keep(lua, {"byte", "char", "format", "len", "lower", "pack", "packsize", "rep", "reverse", "sub",
+             "unpack", "upper"});
   Replace(lua, {{"rep", Repeat}});
+  AddPatternFunctions(lua);
   lua_remove(lua, -2);
   // The methods of texts are these too, and texts show no metatable to change.
   lua_pushliteral(lua, "");

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -29,7 +30,7 @@ void NameThisThread(const std::string& name) {
 
 struct Supervised {
   Supervised(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher_to_run,
-             const SupervisorOptions& options, Logger logger, Metrics& metrics)
+             const SupervisorOptions& options, Logger logger, Metrics& metrics, Hooks& hooks)
       : watcher(std::move(watcher_to_run)),
         log(std::move(logger)),
         accepted(metrics.GetCounter("triggers_accepted_total",
@@ -47,6 +48,7 @@ struct Supervised {
                                       "When the watcher last read its source without a fault.",
                                       {{"watcher", name}, {"plugin", plugin}})),
         backoff(options.backoff_min, options.backoff_max) {
+    if (watcher->ServesHook()) hook.emplace(hooks, name);
     status.name = std::move(name);
     status.plugin = std::move(plugin);
   }
@@ -54,6 +56,7 @@ struct Supervised {
   // Constant after construction.
   const std::unique_ptr<Watcher> watcher;
   const Logger log;
+  std::optional<Hooks::Expectation> hook;
   Counter& accepted;
   Counter& rejected;
   Counter& restarts;
@@ -107,10 +110,9 @@ class Supervisor::Impl {
 
   std::unique_ptr<Supervised> Make(WatcherChange wanted) {
     auto log = log_.With({{"watcher", wanted.name}});
-    if (wanted.watcher->ServesHook()) hooks_.Expect(wanted.name);
     return std::make_unique<Supervised>(std::move(wanted.name), std::move(wanted.plugin),
                                         std::move(wanted.watcher), options_, std::move(log),
-                                        metrics_);
+                                        metrics_, hooks_);
   }
   void StartThread(Supervised& watched) {
     watched.thread = std::jthread([this, &watched](std::stop_token stop) { Keep(watched, stop); });
@@ -167,9 +169,8 @@ void Supervisor::Impl::Change(std::vector<WatcherChange> wanted) {
   for (auto* watched : fresh) StartThread(*watched);
 }
 
-// Where its name comes again, Make asks for the metrics anew, and expects the hook.
+// Where its name comes again, Make asks for the metrics anew.
 void Supervisor::Impl::Forget(const Supervised& gone) {
-  hooks_.Forget(gone.status.name);
   const MetricLabels labels = {{"watcher", gone.status.name}, {"plugin", gone.status.plugin}};
   for (const auto* name :
        {"watcher_up", "watcher_restarts_total", "watcher_last_success_timestamp_seconds"}) {

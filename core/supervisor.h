@@ -51,7 +51,7 @@ class Supervisor {
              Metrics& metrics, std::function<void(const WatcherStatus&)> on_failure = {});
   ~Supervisor();  // Stop()
 
-  // Before Start. `name` is unique. A watcher's hook is expected from now on.
+  // Before Start. `name` is unique.
   void Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher);
   void Start();
   // While it runs: makes these, whose names are unique, all the watchers that there are. What has a

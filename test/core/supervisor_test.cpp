@@ -27,6 +27,7 @@ class ScriptedWatcher final : public Watcher {
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     return script_(tower, stop, ++runs_);
   }
+  bool ServesHook() const override { return true; }
 
  private:
   const Script script_;
@@ -274,6 +275,45 @@ TEST_CASE("refused events are counted, and threads carry the watchers' names", "
   CHECK(std::string(name.data()) == "a-name-that-is-");
 }
 
+TEST_CASE("while a watcher backs off, its hook is there but not served", "[supervisor][hooks]") {
+  Fixture f;
+  f.options = {.backoff_min = 1h, .backoff_max = 1h};
+  std::atomic<bool> fails = false;
+  f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int) -> Status {
+    HookHandler handler;
+    handler.answer = [](const HttpRequest&) { return HttpResponse{}; };
+    const auto served = tower.hooks.Serve(tower.name, handler);
+    while (!fails && WatcherContext::Sleep(1ms, stop)) {
+    }
+    return Error{ErrorCode::kUnavailable, "the share is away"};
+  });
+  HttpRequest request;
+  request.param = "inbox";
+  CHECK(f.hooks.Answer(request).status == 503);
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return f.hooks.Answer(request).status == 200; }));
+  fails = true;
+  CHECK(f.Reaches(0, WatcherState::kBackingOff));
+  CHECK(f.hooks.Answer(request).status == 503);
+  request.param = "elsewhere";
+  CHECK(f.hooks.Answer(request).status == 404);
+}
+
+TEST_CASE("a put that was submitted is a success, and its watcher starts afresh", "[supervisor]") {
+  Fixture f;
+  std::atomic<bool> put = false;
+  f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int run) -> Status {
+    if (run == 1) return Error{ErrorCode::kUnavailable, "the share is away"};
+    const auto trigger = *Trigger::Parse(R"({"apiVersion":"A/v1","protocol":"P","spec":{}})");
+    tower.queue.Submit(std::span(&trigger, 1), {}, [&put](const auto& done) { put = bool(done); });
+    return UntilStopped(stop);
+  });
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return put.load(); }));
+  CHECK(f.Of(0).last_error.empty());
+  CHECK(f.Of(0).restarts == 1);
+}
+
 // What a change gives the supervisor to run under a name.
 WatcherChange Scripted(const std::string& name, Script script) {
   return {name, "scripted", std::make_unique<ScriptedWatcher>(std::move(script))};
@@ -375,6 +415,26 @@ TEST_CASE("states can be asked for while watchers change", "[supervisor]") {
   CHECK(odd == 0);
   CHECK(f.Of(0).restarts == 0);
   CHECK(f.Of(1).name == "b");
+}
+
+TEST_CASE("a hook is expected while a watcher that serves it is among those to run",
+          "[supervisor][hooks]") {
+  Fixture f;
+  const auto status = [&f](const std::string& name) {
+    HttpRequest request;
+    request.param = name;
+    return f.hooks.Answer(request).status;
+  };
+  f.Make().Start();
+  for (const std::string name : {"first", "second", "second"}) {
+    std::vector<WatcherChange> changes;
+    changes.push_back(Scripted(name, [](WatcherContext&, const std::stop_token& stop, int) {
+      return UntilStopped(stop);
+    }));
+    f.supervisor->Change(std::move(changes));
+    CHECK(status(name) == 503);
+    CHECK(status(name == "first" ? "second" : "first") == 404);
+  }
 }
 
 }  // namespace
