@@ -27,6 +27,7 @@
 
 namespace tower {
 
+class Mapping;
 class TriggerQueue;
 
 // A change of the watcher's checkpoint: what it remembers across restarts, under keys of its own
@@ -102,6 +103,10 @@ class Watcher {
   // Checks that need the world (does the folder exist?), for `control-tower check`; changes
   // nothing.
   virtual Status Check() { return Ok(); }
+
+  // The mapping that this watcher's events go through, for `control-tower map`; null when it has
+  // none.
+  virtual Mapping* mapping() { return nullptr; }
 };
 
 // One node of the list of linked-in plugins. Constructed before main by REGISTER_WATCHER: no
