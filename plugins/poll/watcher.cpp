@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <random>
+#include <string_view>
 
 #include "core/http_client.h"
 #include "core/mapping.h"
@@ -23,6 +24,9 @@ class PollWatcher final : public Watcher {
   }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
+    mapping_.OnPrint([&tower](std::string_view line) {
+      tower.log.Info("map says", {{"text", line}});
+    });
     if (auto loaded = mapping_.Load(); !loaded) return loaded;
     auto client = NewClient();
     if (!client) return client.error();
@@ -38,6 +42,8 @@ class PollWatcher final : public Watcher {
     } while (WatcherContext::Sleep(Jittered(settings_.interval), stop));
     return Ok();
   }
+
+  Mapping* mapping() override { return &mapping_; }
 
   Status Check() override {
     if (auto client = NewClient(); !client) return client.error();

@@ -217,17 +217,16 @@ TEST_CASE("a policy names every network that is none", "[http_client]") {
 
 TEST_CASE("a redirect is followed on the same host and port, and nowhere else", "[http_client]") {
   HttpService other([](const ServedRequest&) { return ServedAnswer{.body = "other"}; });
-  std::string where;
-  HttpService service([&](const ServedRequest& request) -> ServedAnswer {
+  HttpService service([](const ServedRequest& request) -> ServedAnswer {
     if (request.path == "/end") return {.body = "end " + request.target};
     if (request.path == "/loop") return {.status = 302, .headers = {{"Location", "/loop"}}};
-    return {.status = request.path == "/307" ? 307 : 301, .headers = {{"Location", where}}};
+    return {.status = request.path == "/307" ? 307 : 301,
+            .headers = {{"Location", request.query.at("to")}}};
   });
   for (const std::string& to : {std::string("/end?a=1"), service.Url("/end?a=1"),
                                 std::string("end?a=1"), std::string("../x/../end?a=1#part")}) {
-    where = to;
     INFO(to);
-    const auto reply = Get(service.Url("/307"));
+    const auto reply = Get(WithQuery(service.Url("/307"), "to", to));
     REQUIRE(reply);
     CHECK(reply->body == "end /end?a=1");
   }
@@ -235,9 +234,8 @@ TEST_CASE("a redirect is followed on the same host and port, and nowhere else", 
        {other.Url("/?token=s3cret"), "//127.0.0.1:" + std::to_string(other.port()) + "/",
         service.Url("/end", "localhost"), std::string("https://127.0.0.1/"),
         std::string("ftp://127.0.0.1/"), std::string("http://[")}) {
-    where = to;
     INFO(to);
-    const auto reply = Get(service.Url("/go?key=s3cret"));
+    const auto reply = Get(WithQuery(service.Url("/go?key=s3cret"), "to", to));
     CHECK_THAT(Fault(reply), ContainsSubstring("permanent: ") &&
                                  ContainsSubstring("redirected to elsewhere") &&
                                  !ContainsSubstring("s3cret"));
@@ -251,19 +249,17 @@ TEST_CASE("a redirect is followed on the same host and port, and nowhere else", 
 
 TEST_CASE("an answer that is too large is left, however it is framed", "[http_client]") {
   const std::string megabyte(1 << 20, 'x');
-  std::string head;
-  RawService service([&](int fd) {
-    RawService::ReadHead(fd);
-    RawService::Send(fd, head);
-    while (RawService::Send(fd, "100000\r\n" + megabyte + "\r\n")) {
-    }
-  });
   const HttpClientOptions options{.max_body = 100'000};
   for (const std::string framing :
        {"Content-Length: 100001\r\n", "Content-Length: 99999999999999999999999\r\n",
         "Transfer-Encoding: chunked\r\n", "Connection: close\r\n"}) {
     INFO(framing);
-    head = "HTTP/1.1 200 OK\r\n" + framing + "\r\n";
+    RawService service([&](int fd) {
+      RawService::ReadHead(fd);
+      RawService::Send(fd, "HTTP/1.1 200 OK\r\n" + framing + "\r\n");
+      while (RawService::Send(fd, "100000\r\n" + megabyte + "\r\n")) {
+      }
+    });
     CHECK_THAT(Fault(Get(service.Url("/"), options)), ContainsSubstring("unavailable: "));
   }
   HttpService fitting([&](const ServedRequest&) {
@@ -273,23 +269,21 @@ TEST_CASE("an answer that is too large is left, however it is framed", "[http_cl
 }
 
 TEST_CASE("an answer that is not whole, compressed or no HTTP is an error", "[http_client]") {
-  std::string answer;
-  RawService service([&](int fd) {
-    RawService::ReadHead(fd);
-    RawService::Send(fd, answer);
-  });
   for (const std::string& text :
        {std::string("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345"),
         std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n"),
         std::string("HTTP/1.1 200 OK\r\nContent-Le"), std::string("SSH-2.0-OpenSSH_9.2\r\n"),
         std::string(""), std::string("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nxx"),
+        "HTTP/1.1 200 " + std::string(9'000, 'x') + "\r\n\r\n",
         "HTTP/1.1 200 " + std::string(30'000, 'x') + "\r\n\r\n",
         "HTTP/1.1 200 " + std::string(1'000'000, 'x') + "\r\n\r\n",
         "HTTP/1.1 200 OK\r\n" + std::string(100'000, 'X') + ": y\r\n\r\n"}) {
     INFO(text.substr(0, 80));
-    answer = text;
+    RawService service([&](int fd) {
+      RawService::ReadHead(fd);
+      RawService::Send(fd, text);
+    });
     const auto reply = Get(service.Url("/"));
-    if (text.size() == 30'017) continue;  // that one may do
     CHECK_THAT(Fault(reply), ContainsSubstring("unavailable: GET http://127.0.0.1:"));
   }
 }

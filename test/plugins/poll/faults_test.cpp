@@ -97,7 +97,6 @@ TEST_CASE("a watcher that was asked to wait for an hour stops at once", "[poll]"
 
 TEST_CASE("services that drip, cut off or never end are errors, and a stop needs no patience",
           "[poll]") {
-  std::string head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
   std::function<void(int)> rest;
   std::string expected, timeout = "200ms";
   SECTION("drips") {
@@ -124,7 +123,7 @@ TEST_CASE("services that drip, cut off or never end are errors, and a stop needs
   }
   RawService service([&](int fd) {
     RawService::ReadHead(fd);
-    RawService::Send(fd, head);
+    RawService::Send(fd, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n");
     rest(fd);
   });
   TestQueue queue;

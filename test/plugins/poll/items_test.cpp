@@ -192,6 +192,27 @@ TEST_CASE("what was refused is tried again after a restart", "[poll]") {
   for (const auto& request : f.Requests()) CHECK(request.Header("if-none-match").empty());
 }
 
+TEST_CASE("a map makes the triggers of an item, or none", "[poll]") {
+  const CapturedLogs logs;
+  PollFixture f;
+  const auto options =
+      With(kById, {{"map",
+                    {R"(event.spec.id > 1 and {apiVersion="M/v1", protocol="Map" .. event.spec.id,)"
+                     R"( spec={of=event.protocol}} or nil)"}}});
+  f.Answer(List({Item("1", "A"), Item("2", "B"), R"({"spec":{"id":"x"}})", Item("3", "C")}));
+  f.Start("/", options);
+  const auto taken = f.queue.Take(2);
+  REQUIRE(taken.size() == 2);
+  CHECK(taken[0].protocol + taken[1].protocol == "Map2Map3");
+  CHECK_THAT(taken[0].body, ContainsSubstring(R"({"of":"B"})"));
+  CHECK(f.Looks(2));
+  CHECK(f.watcher->rejected.value() == 1);
+  CHECK_THAT(logs.text(), ContainsSubstring(R"("item":"item x")"));
+  f.Restart("/", options);
+  CHECK(f.Looks(2));
+  CHECK(f.queue.Empty());
+}
+
 TEST_CASE("headers and a token are sent, and the answer is asked for as JSON", "[poll]") {
   PollFixture f;
   f.Start("/x?y=1", {{"header", {"X-Lab:  robots ", "Prefer: a, b"}},
