@@ -151,7 +151,8 @@ Result<RawData> ReadRawData(std::string_view json) {
     if (!table || table->type() != JsonType::kArray) continue;
     auto& row = data[run.Name()];
     if (table->begin() == table->end()) continue;
-    for (const auto& cell : *table->begin()) {
+    const JsonValue first = *table->begin();
+    for (const auto& cell : first) {
       if (cell.type() != JsonType::kNull) row.emplace(cell.Name(), cell.text());
     }
   }

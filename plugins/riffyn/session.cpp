@@ -54,11 +54,9 @@ Result<std::vector<std::string>> Session::ListExperiments(const std::stop_token&
     if (IsOfPlace(listed.error())) return Error{ErrorCode::kUnavailable, listed.error().message};
     return listed.error();
   }
+  Judge("the list of experiments", listed->whole);
   if (listed->whole) {
     if (auto noted = intake_.NoteExperiments(listed->items); !noted) return noted.error();
-    troubles_.Clear("the list of experiments", tower_.log);
-  } else {
-    troubles_.Remark("the list of experiments", "some have no id", tower_.log);
   }
   return std::move(listed->items);
 }
@@ -97,7 +95,7 @@ Result<bool> Session::Take(Reading reading, const std::stop_token& stop) {
     if (auto noted = Note(place, groups.error()); !noted) return noted.error();
     return false;
   }
-  troubles_.Clear(place, tower_.log);
+  Judge(place, groups->whole);
   bool any = reading.runs.empty(), whole = groups->whole;
   std::vector<riffyn::Run> runs;
   std::set<std::string, std::less<>> seen;
@@ -109,11 +107,7 @@ Result<bool> Session::Take(Reading reading, const std::stop_token& stop) {
       continue;
     }
     any = true;
-    if ((*group.runs)->whole) {
-      troubles_.Clear(group.place, tower_.log);
-    } else {
-      troubles_.Remark(group.place, "some runs have no id", tower_.log);
-    }
+    Judge(group.place, (*group.runs)->whole);
     for (auto& run : (*group.runs)->items) {
       if (seen.insert(run.id).second) runs.push_back(std::move(run));
     }
@@ -121,6 +115,15 @@ Result<bool> Session::Take(Reading reading, const std::stop_token& stop) {
   if (auto taken = intake_.Take(reading.experiment, runs, whole, stop); !taken)
     return taken.error();
   return any;
+}
+
+// Of a place whose list could be read.
+void Session::Judge(const std::string& place, bool whole) {
+  if (whole) {
+    troubles_.Clear(place, tower_.log);
+  } else {
+    troubles_.Remark(place, "some items of its list have no id", tower_.log);
+  }
 }
 
 Status Session::Note(const std::string& place, const Error& error) {

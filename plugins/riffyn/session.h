@@ -59,6 +59,7 @@ class Session {
   Result<std::vector<std::string>> ListExperiments(const std::stop_token& stop);
   std::vector<Reading> Read(std::span<const std::string> experiments, const std::stop_token& stop);
   Result<bool> Take(Reading reading, const std::stop_token& stop);
+  void Judge(const std::string& place, bool whole);
   Status Note(const std::string& place, const Error& error);
 
   WatcherContext& tower_;
