@@ -153,9 +153,9 @@ void Session::OnFileEvent(std::size_t index, FolderEvent::Kind kind, const std::
     Unsettle(key);
     if (!HaveRoot(watched)) return;
     const auto info = Inspect(watched.root.get(), relative);
-    if (info && info->links > 1 && MayBeTaken(watched, relative)) {
+    if (info && info->links > 1) {
       watched.changing.erase(relative);
-      Settle(key, info->version, settings_.settle);
+      if (MayBeTaken(watched, relative)) Settle(key, info->version, settings_.settle);
     }
     return;
   }

@@ -20,11 +20,16 @@ class FileWatcher final : public Watcher {
   }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
+    mapping_.OnPrint([&tower](std::string_view line) {
+      tower.log.Info("map says", {{"text", line}});
+    });
     if (auto loaded = mapping_.Load(); !loaded) return loaded;
     auto ledger = file::Ledger::Load(tower.queue);
     if (!ledger) return ledger.error();
     return file::Session(tower, settings_, mapping_, std::move(*ledger)).Run(stop);
   }
+
+  Mapping* mapping() override { return &mapping_; }
 
   Status Check() override {
     if (auto loaded = mapping_.Load(); !loaded) return loaded;

@@ -3,6 +3,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include "core/mapping.h"
 #include "test/plugins/file/inbox.h"
 
 namespace tower::file {
@@ -16,7 +17,6 @@ constexpr const char* kWhole = R"({apiVersion = "A/v1", protocol = "P", spec = e
 
 class Mapped : public Inbox {
  public:
-  // `options` without `map` begin with the map.
   WatcherHarness& WatchWith(const std::string& map, Options more = {}) {
     Options options = {{"map", {map}}};
     for (auto& option : more) options.push_back(std::move(option));
@@ -188,22 +188,36 @@ TEST_CASE("a map may not make more triggers of a file than a batch has", "[file]
 TEST_CASE("a stop ends a file of many rows, which is taken again", "[file][map]") {
   Mapped inbox;
   std::string text = "id\n";
-  for (int i = 0; i < 2'000'000; ++i) text += "x\n";
-  auto& watcher = inbox.WatchWith("nil", {{"format", {"csv"}}});
+  for (int i = 0; i < 1'000'000; ++i) text += "x\n";
+  const auto script = inbox.dir.Write("map.lua",
+                                      "if event.row == 1 then print('begun') end\n"
+                                      "for i = 1, 10000 do end\n");
+  auto& watcher = inbox.Watch({{"map-file", {script}}, {"format", {"csv"}}});
   inbox.dir.Write("many.csv", text);
   std::filesystem::rename(inbox.dir / "many.csv", inbox / "many.csv");
+  REQUIRE(Eventually([&] { return inbox.logs.text().find("begun") != std::string::npos; }));
   const auto stopped = watcher.Stop();
   CHECK((stopped || stopped.error().code == ErrorCode::kStopped));
   CHECK_FALSE(inbox.queue->Checkpoint("test", inbox / "many.csv").value().has_value());
   CHECK(watcher.rejected.value() == 0);
 }
 
+TEST_CASE("the map can be tried without a source", "[file][map]") {
+  Mapped inbox;
+  auto* mapping = inbox.Make({{"map", {kWhole}}}).watcher().mapping();
+  REQUIRE(mapping != nullptr);
+  REQUIRE(mapping->Load());
+  CHECK(mapping->Apply("{}", "a try").value().size() == 1);
+}
+
 TEST_CASE("a map that is no Lua ends the watcher, and the check says so", "[file][map]") {
   Mapped inbox;
   auto& watcher = inbox.Watch({{"map", {"{apiVersion = "}}});
   CHECK(Eventually([&] { return watcher.ended(); }));
-  CHECK(watcher.Stop().error().code == ErrorCode::kInvalid);
-  CHECK(watcher.watcher().Check().error().code == ErrorCode::kInvalid);
+  for (const auto& status : {watcher.Stop(), watcher.watcher().Check()}) {
+    REQUIRE_FALSE(status);
+    CHECK(status.error().code == ErrorCode::kInvalid);
+  }
 }
 
 }  // namespace

@@ -94,6 +94,7 @@ TEST_CASE("wells stand column first, and those that are not listed are null", "[
   CHECK_FALSE(plate.Add({1, 2}, {.line = 2, .spec = "{\"n\":2}", .metadata = "{\"m\":2}"}));
   CHECK_FALSE(plate.Add({2, 1}, {.line = 3, .spec = "{\"n\":1}", .metadata = "{\"m\":1}"}));
   CHECK_FALSE(plate.Add({2, 2}, {.line = 4, .spec = "", .metadata = "{\"m\":3}"}));
+  CHECK_FALSE(plate.blank());
   std::string spec, metadata;
   plate.AppendWells(spec, &PlateMap::Content::spec);
   plate.AppendWells(metadata, &PlateMap::Content::metadata);
