@@ -56,7 +56,8 @@ Mapping::~Mapping() = default;
 void Mapping::Declare(OptionSet& options) {
   options.Add("map", &map_,
               "Lua expression that makes a trigger, an array of them or nil (ignored) of `event`.");
-  options.Add("map-file", &map_file_, "File with a Lua script that does the same by `return`.");
+  options.Add("map-file", &map_file_, "File with a Lua script that does the same by `return`.")
+      .File();
   options.Check([this]() -> Status {
     if (map_.empty() || map_file_.empty()) return Ok();
     return Error{ErrorCode::kInvalid, "set map or map-file, not both"};

@@ -286,5 +286,23 @@ TEST_CASE("what a script prints goes where it is asked to go", "[mapping]") {
   CHECK(TestMapping("print(1)").Protocols("{}").empty());
 }
 
+TEST_CASE("a script that was edited makes another configuration", "[mapping]") {
+  const TempDir folder;
+  const auto path = folder.Write("map.lua", "return event");
+  const auto fingerprint = [&path] {
+    Mapping mapping;
+    OptionSet options("plugin.inbox");
+    mapping.Declare(options);
+    for (auto& option : options.all()) {
+      if (option.name() == "plugin.inbox.map-file") REQUIRE(option.Set({path}));
+    }
+    return options.Fingerprint();
+  };
+  const auto before = fingerprint();
+  CHECK(fingerprint() == before);
+  folder.Write("map.lua", "return nil");
+  CHECK(fingerprint() != before);
+}
+
 }  // namespace
 }  // namespace tower
