@@ -66,7 +66,8 @@ Mapping::~Mapping() = default;
 void Mapping::Declare(OptionSet& options) {
   options.Add("map", &map_,
               "Lua expression that makes a trigger, an array of them or nil (ignored) of `event`.");
-  options.Add("map-file", &map_file_, "File with a Lua script that does the same by `return`.");
+  options.Add("map-file", &map_file_, "File with a Lua script that does the same by `return`.")
+      .File();
   options.Check([this] { return CheckOptions(); });
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 static_assert(sizeof(lua_Integer) == sizeof(std::int64_t));
 
-constexpr std::uint64_t kBytesForAStep = 16;  // of JSON read or written
+constexpr std::uint64_t kBytesForAStep = 4;   // of JSON written; one that is read is a step
 constexpr std::uint64_t kStepsForATable = 4;  // written
 constexpr lua_Integer kMaxArray = 1'000'000;  // that array(t, n) fills
 
@@ -250,7 +250,7 @@ int LuaEncode(lua_State* lua) {
 int LuaDecode(lua_State* lua) {
   std::size_t size = 0;
   const char* const text = luaL_checklstring(lua, 1, &size);
-  ScriptBudget::Of(lua).Charge(lua, size / kBytesForAStep);
+  ScriptBudget::Of(lua).Charge(lua, size);
   JsonTape tape;
   const auto root = tape.Read({text, size});
   if (!root) return luaL_error(lua, "%s", Describe(root.error()).c_str());

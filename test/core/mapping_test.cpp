@@ -277,7 +277,9 @@ TEST_CASE("a file is read again at each load", "[mapping]") {
   const auto source = FileOf("return {apiVersion = 'T/v1', protocol = 'Old', spec = {}}");
   TestMapping mapping(source);
   CHECK(mapping.Protocols("{}") == Strings{"Old"});
+  const auto before = mapping.Fingerprint();
   source.folder->Write("map.lua", "return {apiVersion = 'T/v1', protocol = 'New', spec = {}}");
+  CHECK(mapping.Fingerprint() != before);  // so a reload restarts the watcher
   CHECK(mapping.Protocols("{}") == Strings{"Old"});
   REQUIRE(mapping->Load());
   CHECK(mapping.Protocols("{}") == Strings{"New"});
