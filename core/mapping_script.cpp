@@ -5,6 +5,7 @@
 
 #include "core/mapping_json.h"
 #include "core/mapping_sandbox.h"
+#include "core/mapping_writer.h"
 
 namespace tower {
 namespace {
@@ -115,7 +116,7 @@ int LuaScript::RunProtected(lua_State* lua) {
 
   const int count = lua_gettop(lua);
   LuaJsonWriter writer(lua);
-  if (count == 0 || (count == 1 && (lua_isnil(lua, 1) || writer.IsNullOnTop()))) return 0;
+  if (count == 0 || (count == 1 && (lua_isnil(lua, 1) || IsNull(lua, 1)))) return 0;
   if (count > 1) {
     job.fault = "it returned " + std::to_string(count) + " values; put triggers into one table";
   } else if (!lua_istable(lua, 1)) {
