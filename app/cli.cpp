@@ -5,6 +5,7 @@
 
 #include "app/command_line.h"
 #include "app/config_file.h"
+#include "app/map_command.h"
 #include "core/http_client.h"
 
 namespace tower {
@@ -89,6 +90,12 @@ CommandLine Read(Setup& setup, const std::vector<std::string>& arguments,
   ApplyEarly(setup, arguments, environment, file, complaints);
   const bool unread = !complaints.empty() && complaints.back().of_source;
   AddWatchers(setup, kinds, complaints);
+  if (setup.watchers.empty() && !arguments.empty() && arguments.front() == "map") {
+    // Its flags may say which watcher is meant, without --plugin.
+    const auto named = WatchersOfFlags(arguments);
+    setup.settings.plugins.assign(named.begin(), named.end());
+    AddWatchers(setup, kinds, complaints);
+  }
 
   const auto options = setup.AllOptions();
   auto line = ReadCommandLine(arguments, options, complaints);
@@ -181,7 +188,7 @@ int RunCheck(bool connect, const Setup& setup, const CheckHooks& hooks, std::ost
 }
 
 CliResult Dispatch(const std::vector<std::string>& arguments, const Environment& environment,
-                   WatcherKinds kinds, const CheckHooks& hooks, std::ostream& out,
+                   WatcherKinds kinds, const CheckHooks& hooks, std::istream& in, std::ostream& out,
                    std::ostream& err) {
   auto setup = std::make_unique<Setup>();
   Complaints complaints;
@@ -196,6 +203,10 @@ CliResult Dispatch(const std::vector<std::string>& arguments, const Environment&
   }
   if (line.command == CommandLine::Command::kPlugins) {
     return {RunPlugins(line, kinds, out, err), nullptr};
+  }
+  if (line.command == CommandLine::Command::kMap) {
+    const MapRequest request{WatchersOfFlags(arguments), line.lines};
+    return {RunMap(request, *setup, complaints, in, out, err), nullptr};
   }
   const bool check = line.command == CommandLine::Command::kCheck;
   if (ExamineCore(*setup, hooks, complaints)) {
@@ -219,9 +230,9 @@ Configured Configure(const std::vector<std::string>& arguments, const Environmen
 }
 
 CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
-                 WatcherKinds kinds, const CheckHooks& hooks, std::ostream& out,
+                 WatcherKinds kinds, const CheckHooks& hooks, std::istream& in, std::ostream& out,
                  std::ostream& err) {
-  auto result = Dispatch(arguments, environment, kinds, hooks, out, err);
+  auto result = Dispatch(arguments, environment, kinds, hooks, in, out, err);
   if (!out.flush()) {
     err << "control-tower: standard output can't be written\n";
     return {kExitFailed, nullptr};

@@ -33,9 +33,11 @@ struct CliResult {
 Configured Configure(const std::vector<std::string>& arguments, const Environment& environment,
                      WatcherKinds kinds, const CheckHooks& hooks);
 
-// `arguments` without the program's name. Help and answers go to `out`, complaints to `err`.
+// `arguments` without the program's name. Help and answers go to `out`, complaints to `err`; `in`
+// is read by `map` alone.
 CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
-                 WatcherKinds kinds, const CheckHooks& hooks, std::ostream& out, std::ostream& err);
+                 WatcherKinds kinds, const CheckHooks& hooks, std::istream& in, std::ostream& out,
+                 std::ostream& err);
 
 }  // namespace tower
 

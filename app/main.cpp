@@ -50,7 +50,8 @@ int main(int argc, char** argv) try {
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   const auto environment = tower::ReadEnvironment();
   const tower::CheckHooks hooks{tower::ValidateSettings, tower::TryBroker};
-  const auto todo = tower::RunCli(arguments, environment, *kinds, hooks, std::cout, std::cerr);
+  const auto todo =
+      tower::RunCli(arguments, environment, *kinds, hooks, std::cin, std::cout, std::cerr);
   const auto again = [&] { return tower::Configure(arguments, environment, *kinds, hooks); };
   return todo.run ? tower::Run(*todo.run, again) : todo.exit_code;
 } catch (const std::exception& error) {

@@ -12,7 +12,23 @@
 namespace tower {
 namespace {
 
-constexpr off_t kLargestFile = 1 << 20;
+constexpr std::size_t kLargestFile = 1U << 20U;
+constexpr std::size_t kLongestName = 50;  // in errors; Lua itself would cut it at 59
+
+// What is wrong with it; "" when nothing is.
+std::string ReadAll(int fd, std::string& text) {
+  text.resize(kLargestFile + 1);
+  std::size_t size = 0;
+  ssize_t got = 0;
+  do {
+    got = read(fd, text.data() + size, text.size() - size);
+    if (got > 0) size += static_cast<std::size_t>(got);
+  } while (got > 0 || (got < 0 && errno == EINTR));
+  if (got < 0) return ErrnoText(errno);
+  if (size > kLargestFile) return "larger than 1 MiB";
+  text.resize(size);
+  return "";
+}
 
 // Reads a whole file. Whatever is wrong with it is for someone to mend: kInvalid.
 Result<std::string> ReadScript(const std::string& path) {
@@ -21,21 +37,15 @@ Result<std::string> ReadScript(const std::string& path) {
   };
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return fault(ErrnoText(errno));
-  std::string text;
   std::string why;
   struct stat info {};
   if (fstat(fd, &info) != 0) {
     why = ErrnoText(errno);
   } else if (!S_ISREG(info.st_mode)) {
     why = "this is no file";
-  } else if (info.st_size > kLargestFile) {
-    why = "larger than 1 MiB";
-  } else {
-    text.resize(static_cast<std::size_t>(kLargestFile));
-    const auto size = read(fd, text.data(), text.size());
-    if (size < 0) why = ErrnoText(errno);
-    text.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
   }
+  std::string text;
+  if (why.empty()) why = ReadAll(fd, text);
   close(fd);
   if (!why.empty()) return fault(why);
   return text;
@@ -58,15 +68,17 @@ void Mapping::Declare(OptionSet& options) {
               "Lua expression that makes a trigger, an array of them or nil (ignored) of `event`.");
   options.Add("map-file", &map_file_, "File with a Lua script that does the same by `return`.")
       .File();
-  options.Check([this]() -> Status {
-    if (map_.empty() || map_file_.empty()) return Ok();
-    return Error{ErrorCode::kInvalid, "set map or map-file, not both"};
-  });
+  options.Check([this] { return CheckOptions(); });
+}
+
+Status Mapping::CheckOptions() const {
+  if (map_.empty() || map_file_.empty()) return Ok();
+  return Error{ErrorCode::kInvalid, "set map or map-file, not both"};
 }
 
 Status Mapping::Load() {
   script_.reset();
-  if (!given()) return Ok();
+  if (auto fits = CheckOptions(); !fits || !given()) return fits;
   std::string text = "return " + map_;
   std::string name = "map";
   if (map_.empty()) {
@@ -74,6 +86,7 @@ Status Mapping::Load() {
     if (!file) return file.error();
     text = std::move(*file);
     name = map_file_.substr(map_file_.rfind('/') + 1);
+    if (name.size() > kLongestName) name.replace(0, name.size() - kLongestName + 3, "...");
   }
   auto script = LuaScript::Compile(WithoutPreamble(text), name, print_);
   if (!script) return script.error();

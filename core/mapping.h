@@ -53,6 +53,8 @@ class Mapping {
   Result<std::vector<Trigger>> Apply(std::string_view event, std::string_view id);
 
  private:
+  Status CheckOptions() const;
+
   std::string map_, map_file_;
   std::function<void(std::string_view)> print_;
   std::unique_ptr<LuaScript> script_;

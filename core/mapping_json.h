@@ -5,8 +5,8 @@
 #ifndef CORE_MAPPING_JSON_H_
 #define CORE_MAPPING_JSON_H_
 
-#include <string>
-#include <vector>
+#include <optional>
+#include <string_view>
 
 #include "core/json.h"
 
@@ -28,36 +28,12 @@ int LuaObject(lua_State* lua);
 int LuaEncode(lua_State* lua);
 int LuaDecode(lua_State* lua);
 
-// Writes a Lua value as JSON: members sorted by name, so that equal values are equal bytes. Runs no
-// code of the script.
-class LuaJsonWriter {
- public:
-  explicit LuaJsonWriter(lua_State* lua) : lua_(lua) {}
-
-  // Appends the value on top of the stack, which stays there. False: it can't be JSON, `fault` says
-  // where and why.
-  bool Write();
-  bool IsNullOnTop() const;
-
-  std::string out;
-  Fault fault;
-
- private:
-  enum class Kind { kArray, kObject, kNeither };
-
-  bool WriteValue(std::size_t depth);
-  bool WriteNumber();
-  bool WriteString();
-  bool WriteUserdata();
-  bool WriteTable(std::size_t depth);
-  bool WriteArray(std::size_t count, std::size_t depth);
-  bool WriteObject(bool number_names, std::size_t depth);
-  bool WriteMember(const std::string& name, std::size_t depth);
-  bool Fail(std::string detail);
-
-  lua_State* const lua_;
-  std::vector<std::string> path_;  // of the fault, innermost first
-};
+// What the value at an index is.
+bool IsNull(lua_State* lua, int index);
+bool IsMarkedArray(lua_State* lua, int index);
+bool IsMarkedObject(lua_State* lua, int index);
+// The digits of a number that Lua has no room for; valid as long as the value lives.
+std::optional<std::string_view> BigNumberAt(lua_State* lua, int index);
 
 }  // namespace tower
 

@@ -5,25 +5,37 @@
 
 #include "core/mapping_json.h"
 #include "core/mapping_sandbox.h"
+#include "core/mapping_writer.h"
 
 namespace tower {
 namespace {
 
 constexpr std::size_t kLongestMessage = 1000;
+constexpr int kLevels = 10;                    // of calls in which an error's line is looked for
 constexpr std::size_t kTidyBytes = 8U << 20U;  // more is not left to wait for the collector
 
 constexpr char kChunk = 0;  // the address is a key in Lua's registry
 
-// Errors of a script can be any value; what is no text becomes one. Runs no code of the script.
+// Puts the line of the script in front of an error that comes without, as those raised inside of a
+// library do, and makes a text of one that is none. Runs no code of the script.
 int Explain(lua_State* lua) {
-  if (lua_type(lua, 1) == LUA_TSTRING) return 1;
-  luaL_where(lua, 2);  // 1 is the function error
-  if (lua_type(lua, 1) == LUA_TNUMBER) {
-    lua_pushvalue(lua, 1);
-  } else {
+  if (lua_type(lua, 1) == LUA_TNUMBER) lua_tostring(lua, 1);
+  if (lua_type(lua, 1) != LUA_TSTRING) {
     lua_pushfstring(lua, "the script raised a %s as its error", luaL_typename(lua, 1));
+    lua_replace(lua, 1);
   }
-  lua_concat(lua, 2);
+  lua_settop(lua, 1);
+  lua_Debug where{};
+  for (int level = 1; level < kLevels && lua_getstack(lua, level, &where) != 0; ++level) {
+    lua_getinfo(lua, "Sl", &where);
+    if (where.currentline <= 0) continue;
+    const std::string_view message = lua_tostring(lua, 1);
+    if (message.starts_with(where.short_src)) break;
+    lua_pushfstring(lua, "%s:%d: ", where.short_src, where.currentline);
+    lua_insert(lua, 1);
+    lua_concat(lua, 2);
+    break;
+  }
   return 1;
 }
 
@@ -104,7 +116,7 @@ int LuaScript::RunProtected(lua_State* lua) {
 
   const int count = lua_gettop(lua);
   LuaJsonWriter writer(lua);
-  if (count == 0 || (count == 1 && (lua_isnil(lua, 1) || writer.IsNullOnTop()))) return 0;
+  if (count == 0 || (count == 1 && (lua_isnil(lua, 1) || IsNull(lua, 1)))) return 0;
   if (count > 1) {
     job.fault = "it returned " + std::to_string(count) + " values; put triggers into one table";
   } else if (!lua_istable(lua, 1)) {

@@ -2,6 +2,7 @@
 #ifndef CORE_MAPPING_SCRIPT_H_
 #define CORE_MAPPING_SCRIPT_H_
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -31,6 +32,7 @@ class LuaScript {
   Result<std::optional<std::string>> Run(std::string_view event);
 
   const std::string& name() const noexcept { return name_; }
+  std::size_t used_bytes() const noexcept { return budget_.used_bytes(); }
 
  private:
   struct Job;

@@ -71,11 +71,12 @@ struct World {
 
 Ran Run(const Strings& arguments, const World& world = {}) {
   static const WatcherKind* const kKinds[] = {&other_kind, &probe_kind};
+  std::istringstream in;
   std::ostringstream out;
   std::ostringstream err;
   const CheckHooks hooks{[&](const Settings&) { return world.faults; },
                          [&](const Settings&) { return world.connected; }};
-  auto result = RunCli(arguments, world.environment, kKinds, hooks, out, err);
+  auto result = RunCli(arguments, world.environment, kKinds, hooks, in, out, err);
   return {result.exit_code, std::move(result.run), out.str(), err.str()};
 }
 
@@ -361,10 +362,11 @@ TEST_CASE("plugins lists what is linked in, or one plugin's options", "[cli]") {
 }
 
 TEST_CASE("an answer that can't be written is a failure", "[cli]") {
+  std::istringstream in;
   std::ostringstream out;
   std::ostringstream err;
   out.setstate(std::ios::badbit);
-  CHECK(RunCli({"--version"}, {}, {}, {}, out, err).exit_code == 1);
+  CHECK(RunCli({"--version"}, {}, {}, {}, in, out, err).exit_code == 1);
   CHECK_THAT(err.str(), ContainsSubstring("standard output"));
 }
 

@@ -3,7 +3,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <chrono>
 
-#include "core/mapping_budget.h"
+#include "core/mapping_script.h"
 #include "test/support/mapping.h"
 
 namespace tower {
@@ -143,17 +143,18 @@ TEST_CASE("no function of a library is kept busy for ever", "[mapping]") {
                StartsWith("map.lua:1: a table with __len is not for this function"));
   }
   CHECK(FaultOf("assert((''):rep(1 << 62) == '' and (''):rep(1 << 62, '') == '')").empty());
-  CHECK_THAT(FaultOf("local t = {} for i = 1, 1e5 do t[i] = i end "
-                     "for i = 1, 1e5 do table.insert(t, 1, i) end"),
-             EndsWith(limit));
-  CHECK_THAT(FaultOf("local t = {} for i = 1, 1e5 do t[i] = i end for i = 1, 1e5 do "
-                     "for k in pairs(t) do break end end"),
-             EndsWith(limit));
+  // On a slow machine it is the time that is over first.
+  const std::string either = "map.lua:1: more than ";
+  const std::string full = "local t = {} for i = 1, 1e5 do t[i] = i end ";
+  CHECK_THAT(FaultOf(full + "for i = 1, 1e5 do table.insert(t, 1, i) end"), StartsWith(either));
+  CHECK_THAT(FaultOf(full + "for i = 1, 1e5 do for k in pairs(t) do break end end"),
+             StartsWith(either));
   CHECK_THAT(FaultOf("local s = ('x'):rep(1 << 20) for i = 1, 1e5 do local t = s .. i end"),
-             EndsWith(limit));
+             StartsWith(either));
   CHECK_THAT(
       FaultOf("local s = '[' .. ('1,'):rep(1e5) .. '1]' for i = 1, 1e5 do json.decode(s) end"),
-      EndsWith(limit));
+      StartsWith(either));
+  CHECK_THAT(FaultOf(full + "for i = 1, 1e5 do json.encode(t) end"), StartsWith(either));
 }
 
 TEST_CASE("what steps can't count is ended by time", "[mapping]") {
@@ -207,10 +208,14 @@ TEST_CASE("after a limit the next event is mapped as if nothing had been", "[map
   }
 }
 
-TEST_CASE("many events leave no garbage behind that counts against the next", "[mapping]") {
-  TestMapping mapping("event.x == nil and {} or nil");
-  const std::string event = R"({"x":")" + std::string(1U << 20U, 'x') + R"("})";
-  for (int i = 0; i < 300; ++i) REQUIRE(mapping.Protocols(event).empty());
+TEST_CASE("the memory of a large event is given back", "[mapping]") {
+  const auto script = LuaScript::Compile("return event.x == nil and {} or nil", "map", nullptr);
+  REQUIRE(script);
+  const std::string event = R"({"x":")" + std::string(9U << 20U, 'x') + R"("})";
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE((*script)->Run(event));
+    CHECK((*script)->used_bytes() < 200'000);
+  }
 }
 
 }  // namespace

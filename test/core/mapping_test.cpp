@@ -233,7 +233,11 @@ TEST_CASE("an error of a script names file, line and the event", "[mapping]") {
   CHECK(fault("string.rep()") ==
         "map.lua:2: bad argument #1 to 'rep' (string expected, got no value) (delivery 7f3a)");
   CHECK(fault("error('no plate')") == "map.lua:2: no plate (delivery 7f3a)");
-  CHECK(fault("error('no plate', 0)") == "map.lua: no plate (delivery 7f3a)");
+  CHECK(fault("error('no plate', 0)") == "map.lua:2: no plate (delivery 7f3a)");
+  CHECK(fault("local n = 0\nfor _, x in ipairs(event.list) do n = n + 1 end") ==
+        "map.lua:3: attempt to index a nil value (delivery 7f3a)");
+  CHECK_THAT(fault("\n\ntable.sort({1, 'a'})"),
+             StartsWith("map.lua:4: attempt to compare string with number"));
   CHECK(fault("error({code = 1})") ==
         "map.lua:2: the script raised a table as its error (delivery 7f3a)");
   CHECK(fault("error()") == "map.lua:2: the script raised a nil as its error (delivery 7f3a)");
@@ -261,11 +265,21 @@ TEST_CASE("a script that can't be loaded is refused with file and line", "[mappi
   CHECK_THAT(fault({{}, "/dev/null"}), EndsWith("this is no file"));
 }
 
+TEST_CASE("a file of any name has it in its errors, or the end of it", "[mapping]") {
+  const TempDir folder;
+  const std::string name(100, 'n');
+  TestMapping mapping({{}, folder.Write(name + ".lua", "return event.x.y"), {}});
+  CHECK(mapping.Fault("{}", "1") ==
+        "..." + std::string(43, 'n') + ".lua:1: attempt to index a nil value (field 'x') (1)");
+}
+
 TEST_CASE("a file is read again at each load", "[mapping]") {
   const auto source = FileOf("return {apiVersion = 'T/v1', protocol = 'Old', spec = {}}");
   TestMapping mapping(source);
   CHECK(mapping.Protocols("{}") == Strings{"Old"});
+  const auto before = mapping.Fingerprint();
   source.folder->Write("map.lua", "return {apiVersion = 'T/v1', protocol = 'New', spec = {}}");
+  CHECK(mapping.Fingerprint() != before);  // so a reload restarts the watcher
   CHECK(mapping.Protocols("{}") == Strings{"Old"});
   REQUIRE(mapping->Load());
   CHECK(mapping.Protocols("{}") == Strings{"New"});

@@ -65,6 +65,8 @@ class TestMapping {
     return "";
   }
 
+  std::string Fingerprint() const { return options_.Fingerprint(); }
+
   // The JSON of a value that an expression makes.
   static std::string Made(const std::string& expression, std::string_view event = "{}") {
     TestMapping mapping("{apiVersion = 'T/v1', protocol = 'A', spec = {value = " + expression +
