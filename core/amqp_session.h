@@ -33,6 +33,7 @@ struct AmqpSettings {
 // class says otherwise; Open starts anew.
 class AmqpSession : private AmqpFrameHandler {
  public:
+  ~AmqpSession() override = default;
   AmqpSession(const AmqpSession&) = delete;
   AmqpSession& operator=(const AmqpSession&) = delete;
 
@@ -56,7 +57,6 @@ class AmqpSession : private AmqpFrameHandler {
 
  protected:
   AmqpSession() : link_(*this) {}
-  ~AmqpSession() override = default;
 
   // What a channel needs that has just been opened.
   virtual Status SetUpChannel(Deadline deadline) = 0;

@@ -86,7 +86,7 @@ std::string Uuid::ToString() const {
 void Uuid::Write(char* out) const noexcept {
   for (std::size_t i = 0; i < bytes_.size(); ++i)
     std::memcpy(out + kPlaceOfByte[i], kHexOfByte[bytes_[i]].data(), 2);
-  for (const std::size_t dash : {8, 13, 18, 23}) out[dash] = '-';
+  for (const std::size_t dash : {8U, 13U, 18U, 23U}) out[dash] = '-';
 }
 
 namespace internal {

@@ -34,6 +34,9 @@ class ScheduleWatcher final : public Watcher {
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     auto zone = settings_.LoadZone();
     if (!zone) return zone.error();
+    settings_.mapping.OnPrint([&tower](std::string_view line) {
+      tower.log.Info("map says", {{"text", line}});
+    });
     if (auto loaded = settings_.mapping.Load(); !loaded) return loaded;
     SystemClock clock;
     return schedule::Session(tower, settings_, *std::move(zone), clock).Run(stop);
@@ -43,6 +46,8 @@ class ScheduleWatcher final : public Watcher {
     if (auto zone = settings_.LoadZone(); !zone) return zone.error();
     return settings_.mapping.Load();
   }
+
+  Mapping* mapping() override { return &settings_.mapping; }
 
  private:
   schedule::Settings settings_;

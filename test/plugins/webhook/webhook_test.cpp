@@ -4,10 +4,12 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <ctime>
 #include <future>
+#include <memory>
 #include <set>
 #include <thread>
 
 #include "core/digest.h"
+#include "core/json.h"
 #include "test/support/http_fixture.h"
 #include "test/support/watcher_harness.h"
 
@@ -346,6 +348,164 @@ TEST_CASE("options that don't fit together are named", "[webhook]") {
   for (const auto* bad : {"a b", "/~", "/~2", "X-Id:"}) {
     CHECK_THAT(why(Scheme("github", "x", {{"id", {bad}}})), ContainsSubstring("JSON pointer"));
   }
+}
+
+TEST_CASE("a script makes triggers of what was delivered", "[webhook]") {
+  const CapturedLogs logs;
+  Hook hook(Scheme("github", "hunter2", {{"map", {R"(
+    event.headers["x-github-event"] == "push" and {
+      apiVersion = "L/v1", protocol = "Update", spec = {
+        commit = event.body.after, lab = event.query.lab, path = event.path,
+        secret = event.headers["x-hub-signature-256"] or event.headers.authorization
+      }
+    } or event.body.fails and error("no") or nil)"}}}));
+  const std::string push = R"({"after":"6113728f","size":12345678901234567890})";
+  const auto headers = GithubHeaders(push, "X-GitHub-Event: push\r\nAuthorization: x\r\n");
+  CHECK(hook.Post(push, headers, "?lab=3").status == 202);
+  const auto taken = hook.queue.Take(1);
+  REQUIRE(taken.size() == 1);
+  for (const auto* part : {R"("commit":"6113728f")", R"("lab":"3")", R"("path":"/hooks/ci")"}) {
+    CHECK_THAT(taken[0].body, ContainsSubstring(part));
+  }
+  CHECK_THAT(taken[0].body, !ContainsSubstring("secret"));
+
+  const auto ignored = hook.Post("{}", GithubHeaders("{}", "X-GitHub-Event: star\r\n"));
+  CHECK(ignored.status == 200);
+  CHECK(ignored.body == "{\"uuids\":[],\"status\":\"ignored\"}\n");
+  CHECK(hook.Rejects(0));
+
+  const std::string fails = R"({"fails":true})";
+  const auto failed = hook.Post(
+      fails, GithubHeaders(fails, "X-GitHub-Event: star\r\nX-GitHub-Delivery: 72d3162e\r\n"));
+  CHECK(failed.status == 422);
+  CHECK_THAT(failed.body, !ContainsSubstring("map:"));
+  CHECK(hook.Rejects(1));
+  CHECK_THAT(logs.text(), ContainsSubstring("delivery 72d3162e"));
+  CHECK(hook.queue.Empty());
+}
+
+TEST_CASE("a script sees a form as text, and no body as null", "[webhook]") {
+  Hook hook(Scheme("slack", "hunter2", {{"map", {R"(
+    {apiVersion = "L/v1", protocol = type(event.body) == "string" and "Text" or "None",
+     spec = {body = event.body}})"}}}));
+  const std::string form = "command=%2Fdilute&text=a+%22b%22";
+  const auto slack =
+      hook.Post(form, SlackHeaders(form, "Content-Type: application/x-www-form-urlencoded\r\n"));
+  CHECK(slack.status == 200);
+  CHECK(hook.Post("", SlackHeaders("")).status == 200);
+  const auto taken = hook.queue.Take(2);
+  REQUIRE(taken.size() == 2);
+  CHECK(taken[0].protocol == "Text");
+  CHECK_THAT(taken[0].body, ContainsSubstring(R"("body":"command=%2Fdilute&text=a+%22b%22")"));
+  CHECK(taken[1].protocol == "None");
+  const std::string bytes = "\xff\xfe";
+  CHECK(hook.Post(bytes, SlackHeaders(bytes, "Content-Type: image/png\r\n")).status == 400);
+  CHECK(hook.Post("{", SlackHeaders("{")).status == 400);
+  CHECK(hook.queue.Empty());
+}
+
+TEST_CASE("one script serves many deliveries at once", "[webhook]") {
+  auto options = Open();
+  options.push_back({"map", {"event.body"}});
+  Hook hook(options);
+  std::vector<std::future<int>> statuses;
+  for (int i = 0; i < 8; ++i) {
+    statuses.push_back(std::async(std::launch::async, [&] {
+      RawHttpClient client(hook.http.port());
+      int taken = 0;
+      for (int j = 0; j < 10; ++j) {
+        const auto answer = client.PostJson("/hooks/ci", kTrigger);
+        taken += answer && answer->status == 202 ? 1 : 0;
+      }
+      return taken;
+    }));
+  }
+  for (auto& status : statuses) CHECK(status.get() == 10);
+  CHECK(hook.queue.Take(80).size() == 80);
+  CHECK(hook.watcher.accepted.value() == 80);
+}
+
+// Holds the watcher's thread in a script that runs until its steps are used up.
+constexpr auto kSlow = R"(event.body.slow and (function() while true do end end)() or event.body)";
+
+TEST_CASE("a script that takes its time holds up nobody else", "[webhook]") {
+  const CapturedLogs logs;
+  auto options = Open();
+  options.push_back({"map", {kSlow}});
+  Hook hook(options);
+  RawHttpClient slow(hook.http.port());
+  slow.Send("POST /hooks/ci HTTP/1.1\r\nHost: t\r\nContent-Length: 13\r\n\r\n{\"slow\":true}");
+  for (int i = 0; i < 20; ++i) {  // on whatever thread of the server
+    CHECK(Ask(hook.http, "POST", "/hooks/none").status == 404);
+  }
+  CHECK(hook.Post(kTrigger).status == 202);  // behind it
+  const auto answer = slow.Receive();
+  REQUIRE(answer);
+  CHECK(answer->status == 422);
+}
+
+TEST_CASE("deliveries that wait for a script are few, and are answered when the watcher stops",
+          "[webhook]") {
+  const CapturedLogs logs;
+  auto options = Open();
+  options.push_back({"map", {kSlow}});
+  Hook hook(options, {.max_body = 8U << 20U});
+  const std::string large = "{\"slow\":true,\"x\":\"" + std::string(6U << 20U, 'x') + "\"}";
+  std::vector<std::unique_ptr<RawHttpClient>> clients;
+  for (int i = 0; i < 5; ++i) {
+    clients.push_back(std::make_unique<RawHttpClient>(hook.http.port()));
+    clients.back()->Send("POST /hooks/ci HTTP/1.1\r\nHost: t\r\nContent-Length: " +
+                         std::to_string(large.size()) + "\r\n\r\n" + large);
+  }
+  CHECK(hook.watcher.Stop());
+  int refused = 0;
+  for (auto& client : clients) {
+    const auto answer = client->Receive();
+    REQUIRE(answer);
+    if (answer->status == 503) ++refused;
+    if (answer->status == 503) CHECK(answer->Header("Retry-After") == "1");
+  }
+  CHECK(refused > 0);
+  CHECK(hook.queue.Empty());
+}
+
+TEST_CASE("a body may be as deep as any trigger, or one level less where a script sees it",
+          "[webhook]") {
+  const auto deep = [](std::size_t levels) {  // one is the trigger, one its spec
+    const std::string open(levels - 2, '['), close(levels - 2, ']');
+    return R"({"apiVersion":"T/v1","protocol":"P","spec":{"a":)" + open + close + "}}";
+  };
+  Hook plain(Open());
+  CHECK(plain.Post(deep(kMaxJsonDepth), kJson).status == 202);
+  CHECK(plain.Post(deep(kMaxJsonDepth + 1), kJson).status == 400);
+  auto options = Open();
+  options.push_back({"map", {"event.body"}});
+  Hook mapped(options);
+  CHECK(mapped.Post(deep(kMaxJsonDepth - 1), kJson).status == 202);
+  CHECK(mapped.Post(deep(kMaxJsonDepth), kJson).status == 400);
+}
+
+TEST_CASE("while the queue takes nothing, senders are told to come again", "[webhook]") {
+  Hook hook(Open());
+  hook.queue->Close();
+  const auto answer = hook.Post(kTrigger);
+  CHECK(answer.status == 503);
+  CHECK(answer.Header("Retry-After") == "1");
+  CHECK(hook.Rejects(0));
+}
+
+TEST_CASE("a script that can't be read is found before the watcher serves", "[webhook]") {
+  TestQueue queue;
+  auto options = Open();
+  options.push_back({"map", {"{"}});
+  WatcherHarness broken(queue, "webhook", options, "ci");
+  const auto checked = broken.watcher().Check();
+  REQUIRE_FALSE(checked);
+  CHECK(checked.error().code == ErrorCode::kInvalid);
+  broken.Start();
+  CHECK(Eventually([&] { return broken.ended(); }));
+  CHECK_FALSE(broken.result());
+  CHECK(broken.watcher().ServesHook());
 }
 
 }  // namespace
