@@ -67,8 +67,8 @@ struct HttpValidators {
   void AddTo(HttpHeaders& headers) const;  // If-None-Match, else If-Modified-Since
 };
 
-// Used by one thread. Keeps the connection to the last host alive. Nothing of the environment, such
-// as a proxy, has a say.
+// Used by one thread; the process must ignore SIGPIPE. Keeps the connection to the last host alive.
+// Nothing of the environment, such as a proxy, has a say.
 class HttpClient {
  public:
   // kInvalid when there is no CA bundle to verify with, and https is asked for (`url` says so).
