@@ -9,6 +9,11 @@
 #include <utility>
 
 namespace tower {
+namespace {
+
+Error TooLate() { return {ErrorCode::kTimeout, "no whole answer in time"}; }
+
+}  // namespace
 
 HttpCutter::HttpCutter(std::stop_token stop, Deadline deadline)
     : stop_(std::move(stop)), deadline_(deadline), thread_([this] { Run(); }) {}
@@ -30,6 +35,8 @@ void HttpCutter::Watch(int fd) {
 
 std::optional<Error> HttpCutter::Cut() const {
   const std::lock_guard lock(mutex_);
+  // The library's own timeout may end a moment before the thread wakes up.
+  if (!cut_ && std::chrono::steady_clock::now() >= deadline_) return TooLate();
   return cut_;
 }
 
@@ -38,8 +45,7 @@ void HttpCutter::Run() {
   std::unique_lock lock(mutex_);
   changed_.wait_until(lock, stop_, deadline_, [this] { return done_; });
   if (done_) return;
-  cut_ = stop_.stop_requested() ? Error{ErrorCode::kStopped, "interrupted"}
-                                : Error{ErrorCode::kTimeout, "no whole answer in time"};
+  cut_ = stop_.stop_requested() ? Error{ErrorCode::kStopped, "interrupted"} : TooLate();
   interrupt_.Signal();
   do {
     shutdown(watched_.fd(), SHUT_RDWR);

@@ -29,7 +29,8 @@ class HttpCutter {
   void Watch(int fd);
   // Readable once the request was cut.
   int interrupt_fd() const noexcept { return interrupt_.fd(); }
-  // Why the request was cut, kStopped or kTimeout; nothing while it was not.
+  // Why the request was cut, kStopped or kTimeout; nothing while it was not. Past the deadline,
+  // always.
   std::optional<Error> Cut() const;
   Deadline deadline() const noexcept { return deadline_; }
 
