@@ -117,8 +117,9 @@ Status Tower::Start() {
 }
 
 void Tower::StartWatchers() {
-  supervisor_ = std::make_unique<Supervisor>(*queue_, setup_.settings.supervisor, log_, metrics_,
-                                             [this](const WatcherStatus&) { on_failure_(); });
+  supervisor_ =
+      std::make_unique<Supervisor>(*queue_, hooks_, setup_.settings.supervisor, log_, metrics_,
+                                   [this](const WatcherStatus&) { on_failure_(); });
   for (auto& watcher : setup_.watchers) {
     supervisor_->Add(watcher.name, std::string(watcher.kind->name()), std::move(watcher.watcher));
   }
@@ -128,6 +129,7 @@ void Tower::StartWatchers() {
 Status Tower::StartHttp() {
   http_ = std::make_unique<HttpServer>(setup_.settings.http, log_, metrics_);
   AddTriggerApi(*http_, *queue_, metrics_);
+  AddHookRoutes(*http_, hooks_);
   AddOpsApi(*http_,
             {.readiness =
                  [this] {

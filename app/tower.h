@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/settings.h"
+#include "core/hooks.h"
 #include "core/http.h"
 #include "core/log.h"
 #include "core/metrics.h"
@@ -51,6 +52,7 @@ class Tower {
   const std::function<void()> on_failure_;
   const Logger log_;
   Metrics metrics_;  // outlives whatever counts
+  Hooks hooks_;      // outlives watchers and HTTP
   std::unique_ptr<TriggerQueue> queue_;
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<Supervisor> supervisor_;

@@ -23,6 +23,7 @@ namespace tower {
 namespace {
 
 constexpr std::string_view kTooLarge = "the body is larger than server.max-body";
+constexpr std::string_view kAnyType = "*/*";
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 // What cpp-httplib reads the request line from and writes the answer to.
@@ -134,6 +135,9 @@ class HttpServer::Impl final : private httplib::Server, public HttpService {
   std::optional<HttpResponse> CheckBody(const HttpHead& head, const HttpRoute& route,
                                         HttpRequest& request) const;
   HttpResponse Run(HttpExchange& exchange) const;
+  // What is answered when `call` throws.
+  template <typename Call>
+  std::optional<HttpResponse> Guard(HttpExchange& exchange, Call call) const;
 
   // Of this thread.
   static thread_local HttpExchange* current_;
@@ -259,7 +263,8 @@ std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange,
   auto* pattern = routes_.Find(request.path, request.param);
   if (pattern != nullptr) exchange.pattern = pattern;
   const auto* route = pattern != nullptr ? pattern->Find(request.method) : nullptr;
-  if (route == nullptr || !route->options.open) {
+  const bool own_auth = pattern != nullptr && pattern->own_auth();
+  if (!own_auth && (route == nullptr || !route->options.open)) {
     if (auto refused = CheckToken(head, request)) return refused;
   }
   if (pattern == nullptr) return Problem(404, "there is nothing at this path");
@@ -269,11 +274,13 @@ std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange,
     return response;
   }
   if (!route->options.open && listener_->draining()) return Retryable("control-tower is stopping");
-  if (!route->options.content_types.empty()) {
-    if (auto refused = CheckBody(head, *route, request)) return refused;
-  }
   exchange.route = route;
-  return std::nullopt;
+  if (route->options.content_types.empty()) return std::nullopt;
+  if (auto refused = CheckBody(head, *route, request)) return refused;
+  if (route->options.before_body == nullptr || exchange.reader.complete()) return std::nullopt;
+  std::optional<HttpResponse> refused;
+  auto failed = Guard(exchange, [&] { refused = route->options.before_body(request); });
+  return failed ? failed : refused;
 }
 
 std::optional<HttpResponse> HttpServer::Impl::CheckToken(const HttpHead& head,
@@ -297,21 +304,34 @@ std::optional<HttpResponse> HttpServer::Impl::CheckBody(const HttpHead& head,
   if (head.Count("Content-Encoding") > 0) {
     return Problem(415, "send the body without Content-Encoding");
   }
-  const auto* type = FindMediaType(head.Find("Content-Type").value_or(""), types);
-  if (type == nullptr) {
+  const auto type = head.Find("Content-Type");
+  const bool any = types.front() == kAnyType;
+  const auto* known = any ? nullptr : FindMediaType(type.value_or(""), types);
+  if (any && !type && head.Count("Content-Type") > 0) {
+    return Problem(415, "Content-Type must stand once");
+  }
+  if (!any && known == nullptr) {
     return Problem(415, "Content-Type must be one of " + Joined(types) + ", in UTF-8");
   }
   if (!head.content_length && !head.chunked) {
     return Problem(411, "send Content-Length, or the body as chunks");
   }
   if (head.content_length.value_or(0) > options_.max_body) return Problem(413, kTooLarge);
-  request.content_type = *type;
+  request.content_type = known != nullptr ? *known : type.value_or("");
   return std::nullopt;
 }
 
 HttpResponse HttpServer::Impl::Run(HttpExchange& exchange) const {
+  HttpResponse response;
+  auto failed = Guard(exchange, [&] { response = exchange.route->handler(exchange.request); });
+  return failed ? std::move(*failed) : std::move(response);
+}
+
+template <typename Call>
+std::optional<HttpResponse> HttpServer::Impl::Guard(HttpExchange& exchange, Call call) const {
   try {
-    return exchange.route->handler(exchange.request);
+    call();
+    return std::nullopt;
   } catch (const std::bad_alloc&) {
     exchange.deferred = false;
     log_.Error("out of memory while answering", {{"route", exchange.pattern->text()}});
@@ -349,24 +369,6 @@ bool HttpServer::draining() const noexcept {
 
 void HttpServer::Stop() {
   if (auto* listener = impl_->listener()) listener->Stop();
-}
-
-std::optional<std::string_view> HttpRequest::Header(std::string_view name) const {
-  return exchange_->reader.head().Find(name);
-}
-
-std::size_t HttpRequest::HeaderCount(std::string_view name) const {
-  return exchange_->reader.head().Count(name);
-}
-
-HttpLater HttpRequest::Defer() const {
-  exchange_->deferred = true;
-  return exchange_->later;
-}
-
-bool HttpRequest::HasQuery(std::string_view name) const {
-  return std::any_of(query.begin(), query.end(),
-                     [name](const auto& parameter) { return parameter.first == name; });
 }
 
 }  // namespace tower

@@ -3,7 +3,8 @@
 //
 // A request is looked at in this order, and its body is read only when all of it passed: the head
 // is well formed, the token is good, path and method are known, Content-Encoding, Content-Type and
-// the length are acceptable. Every answer of 400 and above is application/problem+json (RFC 9457).
+// the length are acceptable, the route wants it. Every answer of 400 and above is
+// application/problem+json (RFC 9457).
 #ifndef CORE_HTTP_H_
 #define CORE_HTTP_H_
 
@@ -62,7 +63,8 @@ class HttpRequest {
   std::string_view method;        // HEAD comes as GET
   std::string_view path;          // percent-decoded, without the query
   std::string_view param;         // what stands for {…} in the route's pattern; never empty there
-  std::string_view content_type;  // the one of the route's content types that came
+  std::string_view content_type;  // the one of the route's content types that came; all of the
+                                  // header, or empty, where the route takes any
   std::string_view body;
   std::string_view peer;    // the client's address
   std::string_view client;  // the name of its token; empty without tokens
@@ -71,6 +73,8 @@ class HttpRequest {
   // The value of a header that came exactly once, as sent. `name` in any case.
   std::optional<std::string_view> Header(std::string_view name) const;
   std::size_t HeaderCount(std::string_view name) const;
+  // All of them, in the order in which they came: names as sent, values as Header has them.
+  std::vector<std::pair<std::string_view, std::string_view>> Headers() const;
   bool HasQuery(std::string_view name) const;
 
   // For a handler that would have to wait: the answer that it returns is held back until HttpLater
@@ -102,7 +106,12 @@ struct HttpServerOptions {
 
 struct HttpRouteOptions {
   bool open = false;                       // needs no token, and is answered while draining
-  std::vector<std::string> content_types;  // of the body, lower case; none: no body is read
+  std::vector<std::string> content_types;  // of the body, lower case; none: no body is read;
+                                           // "*/*": any, or none at all
+  bool own_auth = false;                   // needs no token: the handler knows who may ask
+  // Is shown a request whose body is still to come; an answer refuses it there. The handler can't
+  // count on that: a body that came with its head is there already.
+  std::function<std::optional<HttpResponse>(const HttpRequest&)> before_body = {};
 };
 
 class HttpServer {

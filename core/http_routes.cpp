@@ -29,6 +29,7 @@ HttpPattern::HttpPattern(std::string_view pattern, Metrics& metrics)
 void HttpPattern::Add(HttpRoute route) {
   if (!allow_.empty()) allow_ += ", ";
   allow_ += route.method == "GET" ? "GET, HEAD" : route.method;
+  own_auth_ = own_auth_ || route.options.own_auth;
   routes_.push_back(std::move(route));
 }
 

@@ -34,6 +34,7 @@ class HttpPattern {
   bool Matches(std::string_view path, std::string_view& param) const noexcept;
 
   const std::string& text() const noexcept { return text_; }
+  bool own_auth() const noexcept { return own_auth_; }          // of any of its routes
   const std::string& allow() const noexcept { return allow_; }  // "GET, HEAD, POST"
 
   // Counts an answer. Thread-safe; a lock is taken once for each method and status.
@@ -47,6 +48,7 @@ class HttpPattern {
   const std::string text_;
   std::string before_, after_;  // of {…}; before_ is all of a pattern without
   bool has_param_ = false;
+  bool own_auth_ = false;
   std::deque<HttpRoute> routes_;
   std::string allow_;
   Metrics& metrics_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/backoff.h"
+#include "core/hooks.h"
 
 namespace tower {
 namespace {
@@ -56,9 +57,8 @@ struct Supervised {
   Counter& restarts;
   Gauge& up;
   Gauge& last_success;
-  // Used only by the thread.
-  Backoff backoff;
   // Guarded by Impl::mutex_.
+  Backoff backoff;
   WatcherStatus status;
   std::jthread thread;
 };
@@ -67,9 +67,10 @@ struct Supervised {
 
 class Supervisor::Impl {
  public:
-  Impl(TriggerQueue& queue, const SupervisorOptions& options, Logger log, Metrics& metrics,
-       std::function<void(const WatcherStatus&)> on_failure)
+  Impl(TriggerQueue& queue, Hooks& hooks, const SupervisorOptions& options, Logger log,
+       Metrics& metrics, std::function<void(const WatcherStatus&)> on_failure)
       : queue_(queue),
+        hooks_(hooks),
         options_(options),
         log_(std::move(log)),
         metrics_(metrics),
@@ -78,6 +79,7 @@ class Supervisor::Impl {
 
   void Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher) {
     auto log = log_.With({{"watcher", name}});
+    if (watcher->ServesHook()) hooks_.Expect(name);
     watchers_.push_back(std::make_unique<Supervised>(std::move(name), std::move(plugin),
                                                      std::move(watcher), options_, std::move(log),
                                                      metrics_));
@@ -108,11 +110,13 @@ class Supervisor::Impl {
  private:
   void Keep(Supervised& self, const std::stop_token& stop);
   Error Run(Supervised& self, const std::stop_token& stop);
+  std::chrono::milliseconds NextDelay(Supervised& self, Clock::duration ran);
   bool FailedForGood(Supervised& self, const Error& error);
   void SetState(Supervised& self, WatcherState state, const Error* error = nullptr);
 
   // Constant after construction.
   TriggerQueue& queue_;
+  Hooks& hooks_;
   const SupervisorOptions options_;
   const Logger log_;
   Metrics& metrics_;
@@ -135,8 +139,7 @@ void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
       break;
     }
     if (FailedForGood(self, error)) return;
-    if (Clock::now() - began > options_.backoff_max) self.backoff.Reset();
-    const auto delay = self.backoff.Next();
+    const auto delay = NextDelay(self, Clock::now() - began);
     self.log.Warn("watcher backs off", {{"why", error}, {"delay_ms", delay.count()}});
     SetState(self, WatcherState::kBackingOff, &error);
     if (!WatcherContext::Sleep(delay, stop)) break;
@@ -148,6 +151,12 @@ void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
   self.log.Info("watcher stopped");
 }
 
+std::chrono::milliseconds Supervisor::Impl::NextDelay(Supervised& self, Clock::duration ran) {
+  const std::lock_guard lock(mutex_);
+  if (ran > options_.backoff_max) self.backoff.Reset();
+  return self.backoff.Next();
+}
+
 // Runs the watcher once. kStopped when it ended as asked.
 Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
   WatcherContext context{
@@ -155,12 +164,13 @@ Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
       .queue = WatcherQueue(queue_, self.status.name, stop, self.accepted,
                             [this, &self] {
                               self.last_success.Set(UnixSeconds());
-                              self.backoff.Reset();
                               const std::lock_guard lock(mutex_);
+                              self.backoff.Reset();
                               self.status.last_error.clear();
                             }),
       .log = self.log,
       .rejected = self.rejected,
+      .hooks = hooks_,
   };
   try {
     const Status status = self.watcher->Run(context, stop);
@@ -212,10 +222,11 @@ std::string_view ToString(WatcherState state) noexcept {
   return "unknown";
 }
 
-Supervisor::Supervisor(TriggerQueue& queue, const SupervisorOptions& options, Logger log,
-                       Metrics& metrics, std::function<void(const WatcherStatus&)> on_failure)
-    : impl_(
-          std::make_unique<Impl>(queue, options, std::move(log), metrics, std::move(on_failure))) {}
+Supervisor::Supervisor(TriggerQueue& queue, Hooks& hooks, const SupervisorOptions& options,
+                       Logger log, Metrics& metrics,
+                       std::function<void(const WatcherStatus&)> on_failure)
+    : impl_(std::make_unique<Impl>(queue, hooks, options, std::move(log), metrics,
+                                   std::move(on_failure))) {}
 Supervisor::~Supervisor() = default;
 void Supervisor::Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher) {
   impl_->Add(std::move(name), std::move(plugin), std::move(watcher));

@@ -37,13 +37,13 @@ struct WatcherStatus {
 
 class Supervisor {
  public:
-  // `queue` and `metrics` outlive the supervisor. `on_failure` is called, from a watcher's thread,
-  // when a watcher failed for good and exit_on_failure is set.
-  Supervisor(TriggerQueue& queue, const SupervisorOptions& options, Logger log, Metrics& metrics,
-             std::function<void(const WatcherStatus&)> on_failure = {});
+  // `queue`, `hooks` and `metrics` outlive the supervisor. `on_failure` is called, from a watcher's
+  // thread, when a watcher failed for good and exit_on_failure is set.
+  Supervisor(TriggerQueue& queue, Hooks& hooks, const SupervisorOptions& options, Logger log,
+             Metrics& metrics, std::function<void(const WatcherStatus&)> on_failure = {});
   ~Supervisor();  // Stop()
 
-  // Before Start. `name` is unique.
+  // Before Start. `name` is unique. A watcher's hook is expected from now on.
   void Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher);
   void Start();
   // Requests stop of all watchers, then joins them. Idempotent.

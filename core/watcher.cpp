@@ -11,6 +11,23 @@ namespace {
 
 constinit const WatcherKind* linked_kinds = nullptr;
 
+std::vector<CheckpointChange> CheckpointOf(const Event& event) {
+  std::vector<CheckpointChange> changes;
+  changes.reserve(event.remember.size());
+  for (const auto& change : event.remember) changes.push_back({change.key, change.value});
+  return changes;
+}
+
+PutOptions OptionsOf(std::string_view source, const Event& event,
+                     std::span<const CheckpointChange> checkpoints) {
+  PutOptions options;
+  options.source = source;
+  options.key = event.key;
+  options.fingerprint = event.fingerprint;
+  options.checkpoints = checkpoints;
+  return options;
+}
+
 bool IsPluginName(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
@@ -27,14 +44,14 @@ WatcherQueue::WatcherQueue(TriggerQueue& queue, std::string source, std::stop_to
       accepted_(accepted),
       on_success_(std::move(on_success)) {}
 
+WatcherQueue::~WatcherQueue() {
+  std::unique_lock lock(mutex_);
+  answered_.wait(lock, [this] { return submitted_ == 0; });
+}
+
 Status WatcherQueue::Put(std::span<const Trigger> triggers, const Event& event) {
-  std::vector<CheckpointChange> checkpoints;
-  checkpoints.reserve(event.remember.size());
-  for (const auto& change : event.remember) checkpoints.push_back({change.key, change.value});
-  PutOptions options;
-  options.source = source_;
-  options.key = event.key;
-  options.checkpoints = checkpoints;
+  const auto checkpoints = CheckpointOf(event);
+  auto options = OptionsOf(source_, event, checkpoints);
   auto stop = stop_;
   if (triggers.empty() && stop.stop_requested()) {
     // The last words of a watcher: let them through, but do not wait for them.
@@ -46,6 +63,37 @@ Status WatcherQueue::Put(std::span<const Trigger> triggers, const Event& event) 
   if (!receipt->repeated) accepted_.Add(triggers.size());
   on_success_();
   return Ok();
+}
+
+void WatcherQueue::Submit(std::span<const Trigger> triggers, const Event& event, Submitted done) {
+  const auto checkpoints = CheckpointOf(event);
+  const auto options = OptionsOf(source_, event, checkpoints);
+  {
+    const std::lock_guard lock(mutex_);
+    ++submitted_;
+  }
+  try {
+    queue_.Submit(triggers, options,
+                  [this, count = triggers.size(), done = std::move(done)](Result<Receipt> receipt) {
+                    if (receipt) {
+                      if (!receipt->repeated) accepted_.Add(count);
+                      on_success_();
+                      done(std::move(receipt->uuids));
+                    } else {
+                      done(receipt.error());
+                    }
+                    EndSubmit();
+                  });
+  } catch (...) {  // out of memory, before the queue had it
+    EndSubmit();
+    throw;
+  }
+}
+
+// This object may be gone as soon as the lock is.
+void WatcherQueue::EndSubmit() {
+  const std::lock_guard lock(mutex_);
+  if (--submitted_ == 0) answered_.notify_all();
 }
 
 Result<std::optional<std::string>> WatcherQueue::Recall(std::string_view key) const {

@@ -9,8 +9,11 @@
 #define CORE_WATCHER_H_
 
 #include <chrono>
+#include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -24,9 +27,11 @@
 #include "core/options.h"
 #include "core/result.h"
 #include "core/trigger.h"
+#include "core/uuid.h"
 
 namespace tower {
 
+class Hooks;
 class TriggerQueue;
 
 // A change of the watcher's checkpoint: what it remembers across restarts, under keys of its own
@@ -41,14 +46,25 @@ struct Event {
   std::string_view key = {};  // the event's id in its source; a second put under it stores nothing
                               // but its checkpoint
   std::span<const Remember> remember = {};  // checkpoint
+  std::string_view fingerprint = {};        // what the key stands for: another one under the same
+                                            // key is kConflict
 };
 
-// The watcher's door to the queue. Used by the watcher's thread.
+// Hears what Put would have returned, and which uuids the triggers have: those of the first time
+// where the key was known.
+using Submitted = std::function<void(Result<std::vector<Uuid>>)>;
+
+// The watcher's door to the queue. Used by the watcher's thread, but for Submit.
 class WatcherQueue {
  public:
-  // `on_success` is called, by the watcher's thread, after each put and by ReportSuccess.
+  // `on_success` is called after each put and by ReportSuccess: by the watcher's thread, and, for
+  // Submit, by the queue's writer, where it must be quick and must not call the queue.
   WatcherQueue(TriggerQueue& queue, std::string source, std::stop_token stop, Counter& accepted,
                std::function<void()> on_success);
+  // Waits until what was submitted is on disk or refused, and `done` has returned.
+  ~WatcherQueue();
+  WatcherQueue(const WatcherQueue&) = delete;
+  WatcherQueue& operator=(const WatcherQueue&) = delete;
 
   // Returns once the triggers and the checkpoint are on disk: from then on they will be published.
   // Waits while the queue is full. kStopped: stop was requested first, nothing was stored; return
@@ -61,25 +77,39 @@ class WatcherQueue {
     return Put(std::span(&trigger, 1), event);
   }
 
+  // The same for a caller that must not wait, such as an HTTP handler. Thread-safe. A full queue is
+  // kFull at once. `done` is called exactly once, by this call or by the queue's writer, at the
+  // latest when this object ends, which is after Run: it owns what it uses, is quick, does not
+  // throw, and does not call the queue. Keeps nothing of the other arguments.
+  void Submit(std::span<const Trigger> triggers, const Event& event, Submitted done);
+
   // What was remembered under a key; all of it, sorted by key.
   Result<std::optional<std::string>> Recall(std::string_view key) const;
   Result<std::vector<std::pair<std::string, std::string>>> RecallAll() const;
 
  private:
   friend struct WatcherContext;
+  void EndSubmit();
+
   TriggerQueue& queue_;
   const std::string source_;
   const std::stop_token stop_;
   Counter& accepted_;
   const std::function<void()> on_success_;
+  // Guarded by mutex_.
+  std::mutex mutex_;
+  std::condition_variable answered_;
+  std::size_t submitted_ = 0;  // and not yet done
 };
 
-// What the tower gives to a running watcher. Used by the watcher's thread.
+// What the tower gives to a running watcher. Used by the watcher's thread; queue.Submit, log,
+// rejected and hooks by others too, which must not outlast Run but for `done` of Submit.
 struct WatcherContext {
   std::string name;  // of this watcher, such as "inbox"
   WatcherQueue queue;
   Logger log;         // has the watcher's name in it
   Counter& rejected;  // events that could not become triggers; count them here
+  Hooks& hooks;       // core/hooks.h
 
   // Tells the supervisor that the source was read without a fault: the backoff starts afresh. Put
   // does so too.
@@ -102,6 +132,9 @@ class Watcher {
   // Checks that need the world (does the folder exist?), for `control-tower check`; changes
   // nothing.
   virtual Status Check() { return Ok(); }
+
+  // Whether it serves /hooks/{its name} (core/hooks.h) while it runs.
+  virtual bool ServesHook() const { return false; }
 };
 
 // One node of the list of linked-in plugins. Constructed before main by REGISTER_WATCHER: no

@@ -41,6 +41,7 @@ Status UntilStopped(const std::stop_token& stop) {
 
 struct Fixture {
   TestQueue queue;
+  Hooks hooks;
   CapturedLogs logs;
   SupervisorOptions options{.backoff_min = 1ms, .backoff_max = 4ms};
   std::function<void(const WatcherStatus&)> on_failure;
@@ -48,7 +49,7 @@ struct Fixture {
 
   Supervisor& Make() {
     supervisor =
-        std::make_unique<Supervisor>(*queue, options, Logger(), queue.metrics(), on_failure);
+        std::make_unique<Supervisor>(*queue, hooks, options, Logger(), queue.metrics(), on_failure);
     return *supervisor;
   }
   void Add(const std::string& name, Script script) {

@@ -1,6 +1,8 @@
 #include "core/watcher.h"
 
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <future>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -21,7 +23,7 @@ std::unique_ptr<Watcher> NoWatcher(OptionSet&) { return nullptr; }
 struct Door {
   TestQueue queue;
   Counter accepted;
-  int successes = 0;
+  std::atomic<int> successes = 0;
   std::stop_source stop;
   WatcherQueue Open(const std::string& source = "inbox") {
     return WatcherQueue(*queue, source, stop.get_token(), accepted, [this] { ++successes; });
@@ -131,6 +133,87 @@ TEST_CASE("sleep ends with the time, or at once with the stop", "[watcher]") {
   sleeper.join();
   CHECK_FALSE(slept);
   CHECK(std::chrono::steady_clock::now() - began < 30s);
+}
+
+// What became of a submitted put.
+struct Answer {
+  std::promise<Result<std::vector<Uuid>>> promise;
+  Submitted Done() {
+    return [this](Result<std::vector<Uuid>> result) { promise.set_value(std::move(result)); };
+  }
+  Result<std::vector<Uuid>> Get() { return promise.get_future().get(); }
+};
+
+TEST_CASE("a submitted put tells its uuids once it is on disk, and is counted once", "[watcher]") {
+  Door door;
+  auto queue = door.Open();
+  const auto trigger = OneTrigger();
+  Answer first, again, other;
+  queue.Submit(std::span(&trigger, 1), {.key = "delivery 1", .fingerprint = "a"}, first.Done());
+  const auto uuids = first.Get();
+  REQUIRE(uuids);
+  REQUIRE(uuids->size() == 1);
+  CHECK(door.queue->Find(uuids->front()));
+  queue.Submit(std::span(&trigger, 1), {.key = "delivery 1", .fingerprint = "a"}, again.Done());
+  const auto known = again.Get();
+  REQUIRE(known);
+  CHECK(*known == *uuids);
+  queue.Submit(std::span(&trigger, 1), {.key = "delivery 1", .fingerprint = "b"}, other.Done());
+  const auto conflict = other.Get();
+  REQUIRE_FALSE(conflict);
+  CHECK(conflict.error().code == ErrorCode::kConflict);
+  CHECK(door.accepted.value() == 1);
+  CHECK(door.successes == 2);
+  CHECK(door.queue.Take(1).size() == 1);
+  CHECK(door.queue.Empty());
+}
+
+TEST_CASE("puts are submitted by several threads, and the door closes behind the last",
+          "[watcher]") {
+  Door door;
+  std::atomic<int> done = 0;
+  {
+    auto queue = door.Open();
+    std::vector<std::thread> senders;
+    for (int i = 0; i < 4; ++i) {
+      senders.emplace_back([&] {
+        const auto trigger = OneTrigger();
+        for (int j = 0; j < 50; ++j) {
+          queue.Submit(std::span(&trigger, 1), {}, [&done](const Result<std::vector<Uuid>>& put) {
+            if (put) ++done;
+          });
+        }
+      });
+    }
+    for (auto& sender : senders) sender.join();
+  }
+  CHECK(done == 200);
+  CHECK(door.accepted.value() == 200);
+  CHECK(door.queue.Take(200).size() == 200);
+}
+
+TEST_CASE("a full queue refuses what is submitted at once", "[watcher]") {
+  const TempDir folder;
+  Metrics metrics;
+  auto queue =
+      TriggerQueue::Open({.path = folder / "queue.db", .max_bytes = 1U << 20U}, {}, metrics);
+  REQUIRE(queue);
+  Counter accepted;
+  WatcherQueue door(**queue, "inbox", {}, accepted, [] {});
+  const auto trigger = *Trigger::Parse(R"({"apiVersion":"A/v1","protocol":"P","spec":{"text":")" +
+                                       std::string(400'000, 'x') + "\"}}");
+  Result<std::vector<Uuid>> last;
+  int taken = 0;
+  for (; taken < 10; ++taken) {
+    Answer answer;
+    door.Submit(std::span(&trigger, 1), {}, answer.Done());
+    last = answer.Get();
+    if (!last) break;
+  }
+  CHECK(taken == 2);
+  REQUIRE_FALSE(last);
+  CHECK(last.error().code == ErrorCode::kFull);
+  CHECK(accepted.value() == 2);
 }
 
 }  // namespace

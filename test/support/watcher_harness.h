@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/hooks.h"
 #include "core/metrics.h"
 #include "core/queue.h"
 #include "core/watcher.h"
@@ -110,6 +111,7 @@ class WatcherHarness {
           .queue = WatcherQueue(*queue_, name_, stop, accepted, [this] { OnSuccess(); }),
           .log = Logger().With({{"watcher", name_}}),
           .rejected = rejected,
+          .hooks = hooks,
       };
       result_ = watcher_->Run(context, stop);
       ended_ = true;
@@ -149,6 +151,7 @@ class WatcherHarness {
 
   Counter accepted;
   Counter rejected;
+  Hooks hooks;
 
  private:
   void Set(const std::string& name, const std::vector<std::string>& values) {
