@@ -51,7 +51,8 @@ ConsumedMessage Convert(const amqp_basic_get_ok_t& got, const amqp_message_t& me
   result.timestamp = p.timestamp;
   for (int i = 0; i < p.headers.num_entries; ++i) {
     const amqp_table_entry_t& entry = p.headers.entries[i];
-    if (Text(entry.key) == "x-delivery-count") continue;  // a quorum queue's own
+    // The broker's own.
+    if (Text(entry.key) == "x-delivery-count" || Text(entry.key) == "x-death") continue;
     if (entry.value.kind != AMQP_FIELD_KIND_UTF8) {
       throw std::runtime_error("consumer: the header " + Text(entry.key) + " is no text");
     }
@@ -114,6 +115,36 @@ void TestConsumer::MakeQueue(const std::string& name, int limit) {
                      limit < 0 ? amqp_empty_table : amqp_table_t{2, arguments});
   connection_->CheckLast("declare queue " + name);
   queues_.push_back(name);
+}
+
+void TestConsumer::MakeQueue(const std::string& name,
+                             const std::map<std::string, std::string>& arguments) {
+  std::vector<amqp_table_entry_t> entries;
+  for (const auto& [key, value] : arguments) {
+    auto& entry = entries.emplace_back();
+    entry.key = Bytes(key);
+    entry.value.kind = AMQP_FIELD_KIND_UTF8;
+    entry.value.value.bytes = Bytes(value);
+  }
+  amqp_queue_declare(connection_->state, kChannel, Bytes(name), 0, 1, 0, 0,
+                     {static_cast<int>(entries.size()), entries.data()});
+  connection_->CheckLast("declare queue " + name);
+  queues_.push_back(name);
+}
+
+void TestConsumer::Publish(const std::string& exchange, const std::string& routing_key,
+                           const std::string& body, const std::string& message_id) {
+  amqp_basic_properties_t properties{};
+  properties._flags = AMQP_BASIC_DELIVERY_MODE_FLAG;
+  properties.delivery_mode = 2;
+  if (!message_id.empty()) {
+    properties._flags |= AMQP_BASIC_MESSAGE_ID_FLAG;
+    properties.message_id = Bytes(message_id);
+  }
+  if (amqp_basic_publish(connection_->state, kChannel, Bytes(exchange), Bytes(routing_key), 0, 0,
+                         &properties, Bytes(body)) != AMQP_STATUS_OK) {
+    throw std::runtime_error("consumer: cannot publish to " + exchange);
+  }
 }
 
 void TestConsumer::Bind(const std::string& queue, const std::string& exchange,

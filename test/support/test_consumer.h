@@ -34,11 +34,17 @@ class TestConsumer {
   void MakeExchange(const std::string& name, const std::string& type = "topic");
   // A durable queue; with `limit`, refuses (basic.nack) what comes when it holds so many messages.
   void MakeQueue(const std::string& name, int limit = -1);
+  // With arguments, such as x-dead-letter-exchange.
+  void MakeQueue(const std::string& name, const std::map<std::string, std::string>& arguments);
   void Bind(const std::string& queue, const std::string& exchange, const std::string& key);
   void DeleteExchange(const std::string& name);
   void DeleteQueue(const std::string& name);
   // Deleted at the end too, though made by someone else.
   void Adopt(const std::string& exchange, const std::string& queue);
+
+  // Persistent, and not confirmed; those of one consumer arrive in order.
+  void Publish(const std::string& exchange, const std::string& routing_key, const std::string& body,
+               const std::string& message_id = {});
 
   // The oldest message, taken off the queue; nothing when none comes in time.
   std::optional<ConsumedMessage> Get(const std::string& queue,
