@@ -12,7 +12,7 @@ ifneq ($(shell command -v ccache),)
 endif
 export NINJA_STATUS := [%f/%t %es] 
 
-.PHONY: help deps build build-tests run test chaos dependencies dependencies-stop lint fmt test-asan test-tsan bench clean test-fresh
+.PHONY: help deps build build-tests run test chaos dependencies dependencies-stop new-plugin lint fmt test-asan test-tsan bench clean test-fresh
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -66,6 +66,9 @@ chaos:  ## minutes of kills and faults (CHAOS_ROUNDS=60; CHAOS_SEED=, which is p
 	@third_party/deps.sh build test chaos
 	@$(MAKE) --no-print-directory build-tests
 	@CHAOS_ROUNDS=$(CHAOS_ROUNDS) test/support/run_tests.sh $(BUILD) build/control-tower '[kill],[chaos]'
+
+new-plugin:  ## begin a plugin: make new-plugin NAME=plate-reader writes a watcher, its README and a first test
+	@plugins/new.sh "$$NAME"
 
 lint:  ## format, clang-tidy, who may include whom, length of files and functions
 	@third_party/deps.sh build lint

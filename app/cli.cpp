@@ -5,6 +5,8 @@
 
 #include "app/command_line.h"
 #include "app/config_file.h"
+#include "app/map_command.h"
+#include "core/http_client.h"
 
 namespace tower {
 namespace {
@@ -82,34 +84,73 @@ void ApplyEarly(Setup& setup, const std::vector<std::string>& arguments,
   Apply(*plugin, {&flags, &variables, &keys}, later);
 }
 
-void ApplyRules(const OptionSet& options, Complaints& complaints) {
-  for (const auto& rule : options.rules()) {
-    if (const auto holds = rule(); !holds) {
-      complaints.push_back({options.prefix(), holds.error().message, ""});
-    }
-  }
-}
-
 CommandLine Read(Setup& setup, const std::vector<std::string>& arguments,
                  const Environment& environment, WatcherKinds kinds, Complaints& complaints) {
   Givens file;
   ApplyEarly(setup, arguments, environment, file, complaints);
+  const bool unread = !complaints.empty() && complaints.back().of_source;
   AddWatchers(setup, kinds, complaints);
+  if (setup.watchers.empty() && !arguments.empty() && arguments.front() == "map") {
+    // Its flags may say which watcher is meant, without --plugin.
+    const auto named = WatchersOfFlags(arguments);
+    setup.settings.plugins.assign(named.begin(), named.end());
+    AddWatchers(setup, kinds, complaints);
+  }
 
   const auto options = setup.AllOptions();
   auto line = ReadCommandLine(arguments, options, complaints);
   const auto variables = FromEnvironment(options, environment, complaints);
   const auto keys = FromConfigFile(options, file, complaints);
-  for (auto* option : options) Apply(*option, {&line.options, &variables, &keys}, complaints);
-
-  setup.settings.Complete();
-
-  // A rule over several options would see defaults where a value was refused.
-  if (complaints.empty()) {
-    ApplyRules(setup.core, complaints);
-    for (const auto& watcher : setup.watchers) ApplyRules(*watcher.options, complaints);
+  if (unread) {  // the watchers that these are meant for may stand in the file
+    std::erase_if(complaints, [](const Complaint& complaint) {
+      return complaint.about.starts_with("--plugin.") || complaint.about.starts_with("PLUGIN_");
+    });
   }
+  for (auto* option : options) Apply(*option, {&line.options, &variables, &keys}, complaints);
+  setup.settings.Complete();
   return line;
+}
+
+// Whether every option of the set has the value that it was given. A rule over several of them
+// would see defaults where one was refused.
+bool IsSound(const OptionSet& options, const Complaints& complaints) {
+  return std::none_of(complaints.begin(), complaints.end(), [&options](const auto& complaint) {
+    return complaint.of_source ||
+           std::any_of(options.all().begin(), options.all().end(),
+                       [&](const auto& option) { return option.name() == complaint.about; });
+  });
+}
+
+// Whether all of them hold.
+bool ApplyRules(const OptionSet& options, Complaints& complaints) {
+  const auto before = complaints.size();
+  for (const auto& rule : options.rules()) {
+    if (const auto holds = rule(); !holds) {
+      complaints.push_back({options.prefix(), holds.error().message, ""});
+    }
+  }
+  return complaints.size() == before;
+}
+
+// What shows only once the options have their values. Whether the core's are right.
+bool ExamineCore(const Setup& setup, const CheckHooks& hooks, Complaints& complaints) {
+  const auto before = complaints.size();
+  if (!IsSound(setup.core, complaints) || !ApplyRules(setup.core, complaints)) return false;
+  for (const auto& error : hooks.validate(setup.settings)) {
+    complaints.push_back({"", error.message, ""});
+  }
+  return complaints.size() == before;
+}
+
+// With `world`, what the watchers need of it too.
+void ExamineWatchers(const Setup& setup, bool world, Complaints& complaints) {
+  for (const auto& watcher : setup.watchers) {
+    if (!IsSound(*watcher.options, complaints)) continue;
+    if (!ApplyRules(*watcher.options, complaints) || !world) continue;
+    if (const auto fits = watcher.watcher->Check(); !fits) {
+      complaints.push_back({"watcher " + watcher.name, fits.error().message, ""});
+    }
+  }
 }
 
 int Refuse(const Complaints& complaints, std::ostream& err) {
@@ -133,17 +174,11 @@ int RunPlugins(const CommandLine& line, WatcherKinds kinds, std::ostream& out, s
   return kExitStopped;
 }
 
-int RunCheck(const CommandLine& line, Setup& setup, const CheckHooks& hooks, std::ostream& out,
+// Of a configuration that is right.
+int RunCheck(bool connect, const Setup& setup, const CheckHooks& hooks, std::ostream& out,
              std::ostream& err) {
-  Complaints complaints;
-  for (auto& watcher : setup.watchers) {
-    if (const auto fits = watcher.watcher->Check(); !fits) {
-      complaints.push_back({"watcher " + watcher.name, fits.error().message, ""});
-    }
-  }
-  if (!complaints.empty()) return Refuse(complaints, err);
   out << "the configuration is valid\n";
-  if (!line.connect) return kExitStopped;
+  if (!connect) return kExitStopped;
   if (const auto connected = hooks.connect(setup.settings); !connected) {
     err << "control-tower: " << connected.error().message << "\n";
     return kExitFailed;
@@ -153,7 +188,7 @@ int RunCheck(const CommandLine& line, Setup& setup, const CheckHooks& hooks, std
 }
 
 CliResult Dispatch(const std::vector<std::string>& arguments, const Environment& environment,
-                   WatcherKinds kinds, const CheckHooks& hooks, std::ostream& out,
+                   WatcherKinds kinds, const CheckHooks& hooks, std::istream& in, std::ostream& out,
                    std::ostream& err) {
   auto setup = std::make_unique<Setup>();
   Complaints complaints;
@@ -169,24 +204,35 @@ CliResult Dispatch(const std::vector<std::string>& arguments, const Environment&
   if (line.command == CommandLine::Command::kPlugins) {
     return {RunPlugins(line, kinds, out, err), nullptr};
   }
-  if (complaints.empty()) {
-    for (const auto& error : hooks.validate(setup->settings)) {
-      complaints.push_back({"", error.message, ""});
-    }
+  if (line.command == CommandLine::Command::kMap) {
+    const MapRequest request{WatchersOfFlags(arguments), line.lines};
+    return {RunMap(request, *setup, complaints, in, out, err), nullptr};
   }
+  const bool check = line.command == CommandLine::Command::kCheck;
+  if (ExamineCore(*setup, hooks, complaints)) {
+    ConfigureHttpClients(setup->settings.http_policy);  // before a watcher is checked or run
+  }
+  ExamineWatchers(*setup, check, complaints);
   if (!complaints.empty()) return {Refuse(complaints, err), nullptr};
-  if (line.command == CommandLine::Command::kCheck) {
-    return {RunCheck(line, *setup, hooks, out, err), nullptr};
-  }
+  if (check) return {RunCheck(line.connect, *setup, hooks, out, err), nullptr};
   return {kExitStopped, std::move(setup)};
 }
 
 }  // namespace
 
+Configured Configure(const std::vector<std::string>& arguments, const Environment& environment,
+                     WatcherKinds kinds, const CheckHooks& hooks) {
+  Configured out{std::make_unique<Setup>(), {}};
+  Read(*out.setup, arguments, environment, kinds, out.complaints);
+  ExamineCore(*out.setup, hooks, out.complaints);
+  ExamineWatchers(*out.setup, false, out.complaints);
+  return out;
+}
+
 CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
-                 WatcherKinds kinds, const CheckHooks& hooks, std::ostream& out,
+                 WatcherKinds kinds, const CheckHooks& hooks, std::istream& in, std::ostream& out,
                  std::ostream& err) {
-  auto result = Dispatch(arguments, environment, kinds, hooks, out, err);
+  auto result = Dispatch(arguments, environment, kinds, hooks, in, out, err);
   if (!out.flush()) {
     err << "control-tower: standard output can't be written\n";
     return {kExitFailed, nullptr};

@@ -29,9 +29,15 @@ struct CliResult {
   std::unique_ptr<Setup> run;  // null when there is nothing left to do
 };
 
-// `arguments` without the program's name. Help and answers go to `out`, complaints to `err`.
+// What arguments, environment and the files that they name say at this moment, as a run takes it.
+Configured Configure(const std::vector<std::string>& arguments, const Environment& environment,
+                     WatcherKinds kinds, const CheckHooks& hooks);
+
+// `arguments` without the program's name. Help and answers go to `out`, complaints to `err`; `in`
+// is read by `map` alone.
 CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
-                 WatcherKinds kinds, const CheckHooks& hooks, std::ostream& out, std::ostream& err);
+                 WatcherKinds kinds, const CheckHooks& hooks, std::istream& in, std::ostream& out,
+                 std::ostream& err);
 
 }  // namespace tower
 

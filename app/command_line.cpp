@@ -37,8 +37,8 @@ std::string NameOf(const std::string& argument) { return argument.substr(0, argu
 
 void ReportStrangers(const std::vector<std::string>& strangers, const std::vector<Option*>& options,
                      Complaints& complaints) {
-  std::vector<std::string> candidates = {"--help",    "--version", "--verbose",
-                                         "--connect", "--json",    "--markdown"};
+  std::vector<std::string> candidates = {"--help", "--version",  "--verbose", "--connect",
+                                         "--json", "--markdown", "--lines"};
   for (const auto* option : options) candidates.push_back(option->Flag());
   bool may_be_value = false;  // of the unknown option before it
   for (const auto& stranger : strangers) {
@@ -52,9 +52,9 @@ void ReportStrangers(const std::vector<std::string>& strangers, const std::vecto
                                   "enabled with --plugin WATCHER"
                                 : ""});
     } else if (!may_be_value) {
-      complaints.push_back({"\"" + stranger + "\"",
-                            "unexpected argument" + DidYouMean(stranger, {"check", "plugins"}),
-                            ""});
+      complaints.push_back(
+          {"\"" + stranger + "\"",
+           "unexpected argument" + DidYouMean(stranger, {"check", "plugins", "map"}), ""});
     }
     may_be_value = is_flag && stranger.find('=') == std::string::npos;
   }
@@ -90,6 +90,9 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
   plugins->add_option("name", out.plugin);
   plugins->add_flag("--json", out.json);
 
+  auto* map = app.add_subcommand("map")->fallthrough();
+  map->add_flag("--lines", out.lines);
+
   std::vector<std::pair<const Option*, CLI::Option*>> flags;
   for (const auto* option : options) flags.emplace_back(option, AddOption(app, *option));
 
@@ -98,15 +101,16 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::ArgumentMismatch&) {  // thrown when the arguments end too early, only
-    complaints.push_back({arguments.back(), "needs a value", ""});
+    complaints.push_back({arguments.back(), "needs a value", "", true});
   } catch (const CLI::ParseError& error) {
-    complaints.push_back({"command line", error.what(), ""});
+    complaints.push_back({"command line", error.what(), "", true});
   }
   for (const auto& [option, flag] : flags) {
     if (flag->results().empty()) continue;
     out.options[option->name()] = {flag->results(), option->Flag()};
   }
   if (check->parsed()) out.command = CommandLine::Command::kCheck;
+  if (map->parsed()) out.command = CommandLine::Command::kMap;
   if (plugins->parsed()) out.command = CommandLine::Command::kPlugins;
   ReportStrangers(app.remaining(true), options, complaints);
   return out;

@@ -12,7 +12,7 @@
 namespace tower {
 
 struct CommandLine {
-  enum class Command { kRun, kCheck, kPlugins };
+  enum class Command { kRun, kCheck, kPlugins, kMap };
   Command command = Command::kRun;
   bool help = false;
   bool version = false;
@@ -20,6 +20,7 @@ struct CommandLine {
   bool connect = false;   // of check
   bool json = false;      // of plugins
   bool markdown = false;  // of plugins and help
+  bool lines = false;     // of map
   std::string plugin;     // of plugins: one of them; empty for all
   Givens options;
 };

@@ -9,6 +9,18 @@
 namespace tower {
 namespace {
 
+// What toml++ says of a fault, without the part of a value that it quotes: it may be a secret.
+std::string WithoutQuotedValue(std::string_view description) {
+  if (description.find("64 bits") != std::string_view::npos ||
+      description.find("interpret") != std::string_view::npos) {
+    return "Error while parsing a number: it can't be represented";
+  }
+  constexpr std::string_view kSaw = ", saw '";
+  const auto saw = description.rfind(kSaw);
+  const bool one = saw != std::string_view::npos && description.size() <= saw + kSaw.size() + 2;
+  return std::string(one ? description : description.substr(0, saw));
+}
+
 // A text, number or boolean as an option reads it; nothing for dates and what has parts.
 std::optional<std::string> TextOf(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
@@ -75,7 +87,7 @@ Givens ReadConfigFile(const std::string& path, Complaints& complaints) {
   Givens out;
   const auto text = ReadSmallFile(path);
   if (!text) {
-    complaints.push_back({"config", text.error().message, "set by --config or CONFIG"});
+    complaints.push_back({"config", text.error().message, "set by --config or CONFIG", true});
     return out;
   }
   try {
@@ -84,7 +96,7 @@ Givens ReadConfigFile(const std::string& path, Complaints& complaints) {
   } catch (const toml::parse_error& error) {
     const auto at = error.source().begin;
     complaints.push_back({path + ":" + std::to_string(at.line) + ":" + std::to_string(at.column),
-                          std::string(error.description()), ""});
+                          WithoutQuotedValue(error.description()), "", true});
   }
   return out;
 }

@@ -95,6 +95,10 @@ usage: control-tower [OPTIONS]                       run
                                                      or with --connect to the broker alone
        control-tower plugins [NAME] [--json | --markdown]
                                                      list the plugins, or the options of one
+       control-tower map [--lines] [OPTIONS]         map the event on standard input, or with --lines
+                                                     one a line, to triggers, with the map of the one
+                                                     watcher that --plugin enables, or whose options
+                                                     are given; what else it needs may be missing
        control-tower --version [--verbose]           this build, and the libraries in it
        control-tower --help [--plugin NAME]          this text, with the options of that watcher
        control-tower --help --markdown               the core's options, as the table in README.md
@@ -102,6 +106,7 @@ usage: control-tower [OPTIONS]                       run
 examples:
   control-tower --broker stdout --plugin inbox=file --plugin.inbox.path inbox
   control-tower --config tower.toml --amqp.queue triggers
+  control-tower map --plugin.exec.map-file map.lua < event.json
   curl -H 'content-type: application/json' http://127.0.0.1:8000/triggers \
        -d '{"apiVersion": "OT-2/v1alpha1", "protocol": "SimpleDilution", "spec": {"volume": 50}}'
 
@@ -109,6 +114,11 @@ Each option is a flag, an environment variable and a key of the configuration fi
 SERVER_PORT, and port in [server]. Flags beat environment beat file beat default. SERVER_PORT_FILE
 reads the value from a file, for secrets. Durations are written 500ms, 10s, 5m, 7d; sizes 64KiB,
 1MiB, 1GiB.
+
+SIGTERM and SIGINT stop it, a second one at once. SIGHUP, which a closing terminal sends too, reads
+the configuration anew: watchers whose options changed are restarted, the others go on untouched; a
+configuration that has a fault is refused, and the old one goes on. Of the core's options log.level
+alone is applied without a restart.
 )";
 
 }  // namespace

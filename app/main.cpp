@@ -12,15 +12,12 @@
 namespace tower {
 namespace {
 
-constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
-
-// From start to the first signal, and from there to the end.
-int Run(Setup& setup) {
+// From start to the first signal that ends it, and from there to the end. SIGHUP reloads.
+int Run(Setup& setup, const std::function<Configured()>& configure) {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : kSignals) sigaddset(&signals, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // inherited by every thread
-
   ConfigureLogs(setup.settings.level(), setup.settings.format());
   std::atomic<bool> failed = false;
   Tower tower(setup, [&failed] {
@@ -31,10 +28,11 @@ int Run(Setup& setup) {
     return started.error().code == ErrorCode::kInvalid ? kExitUsage : kExitFailed;
   }
   int signal = 0;
-  sigwait(&signals, &signal);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) tower.Reload(configure);
   const bool gave_up = failed.exchange(true);  // a watcher that fails from here on is no news
+  ::signal(SIGHUP, SIG_IGN);
   // A second one ends it at once; by a handler, since process 1 of a container has no default.
-  for (const int second : kSignals) ::signal(second, [](int) { _exit(kExitFailed); });
+  for (const int second : {SIGINT, SIGTERM}) ::signal(second, [](int) { _exit(kExitFailed); });
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   tower.Stop();
   return gave_up ? kExitFailed : kExitStopped;
@@ -49,10 +47,13 @@ int main(int argc, char** argv) try {
   mallopt(M_TRIM_THRESHOLD, 16 << 20);
   const auto kinds = tower::WatcherKind::All();
   if (!kinds) throw std::runtime_error(kinds.error().message);
+  const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  const auto environment = tower::ReadEnvironment();
+  const tower::CheckHooks hooks{tower::ValidateSettings, tower::TryBroker};
   const auto todo =
-      tower::RunCli({argv + (argc > 0 ? 1 : 0), argv + argc}, tower::ReadEnvironment(), *kinds,
-                    {tower::ValidateSettings, tower::TryBroker}, std::cout, std::cerr);
-  return todo.run ? tower::Run(*todo.run) : todo.exit_code;
+      tower::RunCli(arguments, environment, *kinds, hooks, std::cin, std::cout, std::cerr);
+  const auto again = [&] { return tower::Configure(arguments, environment, *kinds, hooks); };
+  return todo.run ? tower::Run(*todo.run, again) : todo.exit_code;
 } catch (const std::exception& error) {
   std::cerr << "control-tower: " << error.what() << "\n";
   return tower::kExitFailed;

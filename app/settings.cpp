@@ -19,9 +19,11 @@ void DeclareServer(OptionSet& options, Settings& settings) {
       .Add("server.max-body", &settings.http_max_body,
            "Largest body of a request; a larger one is answered with 413.")
       .Range(1024, 1 << 30);
-  options.Add("server.tokens-file", &settings.http.tokens_file,
-              "File of bearer tokens, one name:token a line. Without it HTTP listens on loopback "
-              "addresses only.");
+  options
+      .Add("server.tokens-file", &settings.http.tokens_file,
+           "File of bearer tokens, one name:token a line. Without it HTTP listens on loopback "
+           "addresses only.")
+      .File();
   options.Add("server.allow-anonymous", &settings.http.allow_anonymous,
               "Listen on any address without tokens.");
   options
@@ -31,6 +33,15 @@ void DeclareServer(OptionSet& options, Settings& settings) {
       .Add("server.request-timeout", &settings.http.request_timeout,
            "Longest time in which a request must have arrived as a whole.")
       .Range(100, 3'600'000);
+}
+
+void DeclareHttpClients(OptionSet& options, Settings& settings) {
+  options.Add("http.deny", &settings.http_deny,
+              "What no watcher sends a request to, whatever name leads there: networks, addresses, "
+              "and the names link-local, metadata (of clouds), loopback and private.");
+  options.Add("http.ca-file", &settings.http_policy.ca_file,
+              "Certificates, in PEM, that a service's certificate is checked against; without it "
+              "those of the system.");
 }
 
 void DeclareAmqp(OptionSet& options, Settings& settings) {
@@ -93,13 +104,21 @@ Result<BrokerUrl> OptionCodec<BrokerUrl>::Parse(std::string_view text) {
   return BrokerUrl{std::string(text)};
 }
 
+Result<DeniedNetwork> OptionCodec<DeniedNetwork>::Parse(std::string_view text) {
+  if (auto fits = CheckHttpNetwork(text); !fits) return fits.error();
+  return DeniedNetwork{std::string(text)};
+}
+
 Settings::Settings() : http_max_body{http.max_body}, queue_max_bytes{queue.max_bytes} {
   for (const auto& url : amqp.urls) amqp_urls.push_back({url});
+  for (const auto& network : http_policy.deny) http_deny.push_back({network});
 }
 
 void Settings::Complete() {
   amqp.urls.clear();
   for (const auto& url : amqp_urls) amqp.urls.push_back(url.text);
+  http_policy.deny.clear();
+  for (const auto& network : http_deny) http_policy.deny.push_back(network.text);
   http.max_body = http_max_body.bytes;
   queue.max_bytes = queue_max_bytes.bytes;
 }
@@ -125,6 +144,7 @@ void Declare(OptionSet& options, Settings& settings) {
       .OneOf({"amqp", "stdout"});
   options.Add("config", &settings.config, "Configuration file, in TOML.");
   DeclareServer(options, settings);
+  DeclareHttpClients(options, settings);
   DeclareAmqp(options, settings);
   DeclareQueue(options, settings);
   options.Add("log.level", &settings.log_level, "Least level that is logged, to standard error.")

@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "app/sources.h"
 #include "core/amqp_broker.h"
 #include "core/http.h"
+#include "core/http_client.h"
 #include "core/log.h"
 #include "core/options.h"
 #include "core/publisher.h"
@@ -30,11 +32,23 @@ struct OptionCodec<BrokerUrl> {
   static std::string Format(const BrokerUrl& value) { return value.text; }
 };
 
+// A network, or a single address.
+struct DeniedNetwork {
+  std::string text;
+};
+template <>
+struct OptionCodec<DeniedNetwork> {
+  static constexpr std::string_view kType = "network";
+  static Result<DeniedNetwork> Parse(std::string_view text);
+  static std::string Format(const DeniedNetwork& value) { return value.text; }
+};
+
 struct Settings {
   std::vector<std::string> plugins;
   std::string broker = "amqp";
   std::string config;
   HttpServerOptions http;
+  HttpPolicy http_policy = DefaultHttpPolicy();
   AmqpOptions amqp;
   PublisherOptions publisher;
   QueueOptions queue;
@@ -43,6 +57,7 @@ struct Settings {
 
   // As they are written; Complete passes them on to the above.
   std::vector<BrokerUrl> amqp_urls;
+  std::vector<DeniedNetwork> http_deny;
   ByteSize http_max_body;
   ByteSize queue_max_bytes;
   std::string log_level = "info";
@@ -74,6 +89,12 @@ struct Setup {
 
   Setup() { Declare(core, settings); }
   std::vector<Option*> AllOptions();
+};
+
+// A configuration, or all that is wrong with it.
+struct Configured {
+  std::unique_ptr<Setup> setup;
+  Complaints complaints;  // without any, the setup is right
 };
 
 }  // namespace tower

@@ -189,7 +189,9 @@ void Apply(Option& option, const std::vector<const Givens*>& sources, Complaints
     }
     return;
   }
-  if (option.required()) {
+  const bool unread = std::any_of(complaints.begin(), complaints.end(),
+                                  [](const auto& complaint) { return complaint.of_source; });
+  if (option.required() && !unread) {
     complaints.push_back({option.name(), "is required, and must be " + option.Rule(),
                           "set it by " + WaysToSet(option)});
   }

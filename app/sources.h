@@ -15,9 +15,10 @@ namespace tower {
 
 // One thing that is wrong with a configuration. Shown in two lines, `about: message` and `hint`.
 struct Complaint {
-  std::string about;    // "server.port"
-  std::string message;  // "must be a whole number, from 0 to 65535, but is "70000""
-  std::string hint;     // where it was given, and where it could be; may be empty
+  std::string about;       // "server.port"
+  std::string message;     // "must be a whole number, from 0 to 65535, but is "70000""
+  std::string hint;        // where it was given, and where it could be; may be empty
+  bool of_source = false;  // a whole source could not be read; options may lack their values
 };
 using Complaints = std::vector<Complaint>;
 
@@ -47,6 +48,7 @@ Givens FromEnvironment(const std::vector<Option*>& options, const Environment& e
                        Complaints& complaints);
 
 // Gives the option the value of the strongest source that has one; `sources` come strongest first.
+// What is missing is a fault, unless it may stand in a source that could not be read.
 void Apply(Option& option, const std::vector<const Givens*>& sources, Complaints& complaints);
 
 // `a, b` to {"a", "b"}; {} for a text without anything in it.

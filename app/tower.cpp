@@ -67,9 +67,10 @@ std::vector<Error> ValidateSettings(const Settings& settings) {
   if (settings.broker == "amqp") note(CheckAmqpOptions(settings.amqp));
   note(CheckQueueFolder(settings.queue.path));
   note(CheckHost(settings.http));
+  note(CheckHttpPolicy(settings.http_policy));
   if (!settings.http.tokens_file.empty()) {
     const auto tokens = HttpTokens::Load(settings.http.tokens_file);
-    if (!tokens) note(Annotate("server.tokens-file", tokens.error()));
+    if (!tokens) out.push_back(tokens.error());
   }
   return out;
 }
@@ -120,6 +121,7 @@ void Tower::StartWatchers() {
   supervisor_ =
       std::make_unique<Supervisor>(*queue_, hooks_, setup_.settings.supervisor, log_, metrics_,
                                    [this](const WatcherStatus&) { on_failure_(); });
+  reloader_ = std::make_unique<Reloader>(setup_, *supervisor_, log_, metrics_);
   for (auto& watcher : setup_.watchers) {
     supervisor_->Add(watcher.name, std::string(watcher.kind->name()), std::move(watcher.watcher));
   }
@@ -154,6 +156,7 @@ void Tower::Stop() {
   queue_->Close();
 
   http_.reset();
+  reloader_.reset();
   supervisor_.reset();
   publisher_.reset();
   queue_.reset();

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/reload.h"
 #include "app/settings.h"
 #include "core/hooks.h"
 #include "core/http.h"
@@ -38,6 +39,9 @@ class Tower {
   // Queue, publisher, watchers, HTTP. After an error Stop takes down what is up.
   Status Start();
 
+  // Takes on a new configuration as far as a tower that runs can (app/reload.h). Once started.
+  void Reload(const std::function<Configured()>& configure) { reloader_->Reload(configure); }
+
   // The reverse: readyz says 503 and HTTP finishes what is in flight, watchers stop, the publisher
   // drains until shutdown.grace is over, HTTP ends, the queue closes. Idempotent.
   void Stop();
@@ -56,6 +60,7 @@ class Tower {
   std::unique_ptr<TriggerQueue> queue_;
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<Supervisor> supervisor_;
+  std::unique_ptr<Reloader> reloader_;
   std::unique_ptr<HttpServer> http_;
 };
 

@@ -4,24 +4,14 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <string>
 
+#include "core/resolver.h"
 #include "core/result.h"
 
 namespace tower {
 
-using Deadline = std::chrono::steady_clock::time_point;
-
-// Milliseconds until the deadline for poll(2), rounded up; 0 when it has passed.
-int PollTimeout(Deadline deadline);
-
 // Connects to one address of a name after the other. Used by one thread.
-//
-// getaddrinfo(3) can neither be bounded nor interrupted, so it runs on a thread of its own that is
-// left behind when the deadline passes; the next Connect to that name waits for the same look-up
-// instead of starting another. So there is at most one such thread for each host and port.
 class Connector {
  public:
   // The connected socket: non-blocking, close-on-exec, TCP_NODELAY, keep-alive, and given up by the
@@ -32,10 +22,7 @@ class Connector {
                       std::chrono::milliseconds user_timeout, int interrupt_fd);
 
  private:
-  struct Lookup;
-  std::map<std::string, std::shared_ptr<Lookup>> lookups_;
-  Result<std::shared_ptr<Lookup>> Resolve(const std::string& host, std::uint16_t port,
-                                          Deadline deadline, int interrupt_fd);
+  Resolver resolver_;
 };
 
 }  // namespace tower

@@ -11,16 +11,12 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
 #include <utility>
+
+#include "core/ca_bundle.h"
 
 namespace tower {
 namespace {
-
-// Where distributions keep the bundle: Debian and Alpine, Fedora, BSD. A static OpenSSL looks
-// elsewhere, and says nothing when there is no file.
-constexpr std::array kBundles = {"/etc/ssl/certs/ca-certificates.crt",
-                                 "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
 
 std::string OpenSslText() {
   const unsigned long code = ERR_peek_last_error();
@@ -33,19 +29,6 @@ std::string OpenSslText() {
 
 // Never asks on the terminal.
 int NoPassPhrase(char*, int, int, void*) { return -1; }
-
-Result<std::string> FindBundle(const AmqpTlsFiles& files) {
-  if (!files.ca_file.empty()) return files.ca_file;
-  if (const char* file = std::getenv("SSL_CERT_FILE"); file != nullptr && *file != '\0') {
-    return std::string(file);
-  }
-  for (const char* file : kBundles) {
-    if (access(file, R_OK) == 0) return std::string(file);
-  }
-  return Error{
-      ErrorCode::kInvalid,
-      "no CA certificates: install ca-certificates, or name a file by " + files.prefix + "ca-file"};
-}
 
 Error FileError(std::string_view what, const std::string& file) {
   return {ErrorCode::kInvalid, std::string(what) + " " + file + ": " + OpenSslText()};
@@ -76,7 +59,7 @@ Result<std::shared_ptr<const AmqpTls>> AmqpTls::Load(const AmqpTlsFiles& files) 
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_default_passwd_cb(context, NoPassPhrase);
 
-  auto bundle = FindBundle(files);
+  auto bundle = FindCaBundle(files.ca_file, files.prefix + "ca-file");
   if (!bundle) return bundle.error();
   if (SSL_CTX_load_verify_file(context, bundle->c_str()) != 1) {
     return FileError("read CA certificates from", *bundle);

@@ -39,15 +39,16 @@ Hooks::Registration::~Registration() {
   if (hooks_ != nullptr) hooks_->End(name_);
 }
 
-void Hooks::Expect(std::string name) {
-  const std::lock_guard lock(mutex_);
-  expected_.insert(std::move(name));
+Hooks::Expectation::Expectation(Hooks& hooks, std::string name)
+    : hooks_(hooks), name_(std::move(name)) {
+  const std::lock_guard lock(hooks_.mutex_);
+  hooks_.expected_.insert(name_);
 }
 
-void Hooks::Forget(std::string_view name) {
-  const std::lock_guard lock(mutex_);
-  const auto found = expected_.find(name);
-  if (found != expected_.end()) expected_.erase(found);
+// Another watcher may have taken the name already.
+Hooks::Expectation::~Expectation() {
+  const std::lock_guard lock(hooks_.mutex_);
+  hooks_.expected_.erase(hooks_.expected_.find(name_));
 }
 
 Hooks::Registration Hooks::Serve(std::string name, HookHandler handler) {

@@ -51,13 +51,23 @@ class Hooks {
     std::string name_;
   };
 
+  // While it lives, there is a watcher of this name that serves its hook whenever it runs: what
+  // comes in between gets 503, not 404.
+  class [[nodiscard]] Expectation {
+   public:
+    Expectation(Hooks& hooks, std::string name);
+    ~Expectation();
+    Expectation(const Expectation&) = delete;
+    Expectation& operator=(const Expectation&) = delete;
+
+   private:
+    Hooks& hooks_;
+    const std::string name_;
+  };
+
   Hooks() = default;
   Hooks(const Hooks&) = delete;
   Hooks& operator=(const Hooks&) = delete;
-
-  // There is a watcher of this name that serves its hook whenever it runs: meanwhile 503, not 404.
-  void Expect(std::string name);
-  void Forget(std::string_view name);
 
   // REQUIRES: nobody serves this name now.
   Registration Serve(std::string name, HookHandler handler);
@@ -75,7 +85,7 @@ class Hooks {
   std::mutex mutex_;
   std::condition_variable idle_;
   // Guarded by mutex_.
-  std::set<std::string, std::less<>> expected_;
+  std::multiset<std::string, std::less<>> expected_;
   std::map<std::string, std::shared_ptr<Hook>, std::less<>> hooks_;
 };
 

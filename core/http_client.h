@@ -20,17 +20,19 @@ namespace tower {
 
 // What holds for every client of the process: the core's options http.deny and http.ca-file.
 struct HttpPolicy {
-  // Networks that are never asked, checked against the resolved address (an IPv4-mapped IPv6
-  // address counts as the IPv4 one): CIDR, or a single address.
+  // Networks that are never asked, checked against the resolved address (an IPv6 address that
+  // stands for an IPv4 one counts as that too): CIDR, a single address, or the name of several:
+  // link-local, metadata (of clouds), loopback, private.
   std::vector<std::string> deny;
   std::string ca_file;  // PEM; empty: SSL_CERT_FILE, else the system's bundle
 };
 
-// Link-local networks, and the addresses at which clouds serve metadata.
-HttpPolicy DefaultHttpPolicy();
-Status CheckHttpPolicy(const HttpPolicy& policy);  // kInvalid names the network that is none
+HttpPolicy DefaultHttpPolicy();  // link-local and metadata
+// kInvalid names every network that is none, and a ca_file without certificates.
+Status CheckHttpPolicy(const HttpPolicy& policy);
+Status CheckHttpNetwork(std::string_view network);
 
-// For all clients made later. Once, before any thread is started.
+// For all clients made later. Thread-safe. REQUIRES: CheckHttpPolicy(policy).
 void ConfigureHttpClients(HttpPolicy policy);
 
 struct HttpClientOptions {
@@ -40,6 +42,10 @@ struct HttpClientOptions {
 };
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+// kInvalid when it can't be sent, or is the client's own to send (Host, Connection, …). The message
+// has no part of the value.
+Status CheckHttpHeader(std::string_view name, std::string_view value);
 
 struct HttpReply {
   int status = 0;
@@ -52,7 +58,17 @@ struct HttpReply {
   std::optional<std::chrono::milliseconds> RetryAfter() const;
 };
 
-// Used by one thread. Keeps the connection to the last host alive.
+// What a later request can ask by whether anything has changed (RFC 9110, section 13.1); the answer
+// is 304 where nothing has. Empty where the service sends no such thing.
+struct HttpValidators {
+  std::string etag, last_modified;
+
+  static HttpValidators Of(const HttpReply& reply);
+  void AddTo(HttpHeaders& headers) const;  // If-None-Match, else If-Modified-Since
+};
+
+// Used by one thread. Keeps the connection to the last host alive. Nothing of the environment, such
+// as a proxy, has a say.
 class HttpClient {
  public:
   // kInvalid when there is no CA bundle to verify with, and https is asked for (`url` says so).
@@ -60,8 +76,9 @@ class HttpClient {
   ~HttpClient();
 
   // Any status is a reply; an error means that there was none: kStopped, kTimeout, kUnavailable
-  // (lookup, connect, TLS, cut off, too large), kInvalid (the URL), kPermanent (a denied address, a
-  // redirect to elsewhere). Messages name the URL without its query and user info, and no header.
+  // (lookup, connect, TLS, cut off, too large, too many redirects), kInvalid (the URL, a header),
+  // kPermanent (a denied address, a redirect to elsewhere). Messages name the URL without its query
+  // and user info, and no header.
   Result<HttpReply> Get(const std::string& url, const HttpHeaders& headers,
                         const std::stop_token& stop);
 
@@ -74,10 +91,21 @@ class HttpClient {
 // The parts of a URL, http or https only. `target` is path and query, at least "/".
 struct HttpUrl {
   bool tls = false;
-  std::string host;  // without brackets
+  std::string host;  // lower case, without brackets
   int port = 0;
   std::string target;
-  static Result<HttpUrl> Parse(std::string_view text);  // refuses user info
+
+  // Refuses user info, and bytes that should have been percent-encoded. A fragment is dropped. The
+  // message has no part of the text.
+  static Result<HttpUrl> Parse(std::string_view text);
+
+  // The same scheme, host and port: where headers with secrets may go as well.
+  bool SameOrigin(const HttpUrl& other) const;
+  std::string Text() const;          // the whole
+  std::string WithoutQuery() const;  // for messages
+  // What a reference ("?page=2", "/a", "https://…") in a document from here means (RFC 3986,
+  // section 5.2).
+  Result<HttpUrl> Resolve(std::string_view reference) const;
 };
 
 // Adds or replaces a query parameter, percent-encoded.

@@ -16,6 +16,7 @@ struct Title {
 constexpr std::array kTitles = {
     Title{400, "Bad Request"},
     Title{401, "Unauthorized"},
+    Title{403, "Forbidden"},
     Title{404, "Not Found"},
     Title{405, "Method Not Allowed"},
     Title{408, "Request Timeout"},

@@ -39,9 +39,14 @@ class Stream {
   }
   std::size_t Tell() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
 
+  // At the start of a string, and at the end of a number. Of a string, what stands there plainly is
+  // passed over at once, as if the parser had copied it byte by byte.
   Ch* PutBegin() noexcept {
-    written_ = 0;
-    return const_cast<Ch*>(at_);  // never written through
+    const char* const first = at_;
+    const bool string = at_ != begin_ && at_[-1] == '"';
+    written_ = string ? PlainPrefix({at_, static_cast<std::size_t>(end_ - at_)}) : 0;
+    at_ += written_;
+    return const_cast<Ch*>(first);  // never written through
   }
   void Put(Ch) noexcept { ++written_; }
   std::size_t PutEnd(Ch*) const noexcept { return written_; }

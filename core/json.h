@@ -45,6 +45,9 @@ bool AppendPointer(std::string& pointer, std::string_view token);
 // Appends `text` as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD.
 void AppendJsonString(std::string& out, std::string_view text);
 
+// Whether `text` is well-formed UTF-8 (RFC 3629).
+bool IsUtf8(std::string_view text) noexcept;
+
 enum class JsonType : std::uint8_t { kNull, kFalse, kTrue, kNumber, kString, kArray, kObject };
 
 // "null", "a boolean", "a number", "a string", "an array", "an object".

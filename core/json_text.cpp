@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -72,6 +73,10 @@ std::pair<std::uint32_t, std::size_t> ReadEscape(std::string_view escape) noexce
 
 }  // namespace
 
+bool IsUtf8(std::string_view text) noexcept {
+  return FindInvalidUtf8(text) == std::string_view::npos;
+}
+
 std::size_t FindInvalidUtf8(std::string_view text) noexcept {
   std::size_t at = 0;
   while (at < text.size()) {
@@ -87,6 +92,31 @@ std::size_t FindInvalidUtf8(std::string_view text) noexcept {
     at += size;
   }
   return std::string_view::npos;
+}
+
+// Eight bytes at a time: subtracting sets the highest bit of each byte that is smaller, and in the
+// lowest one that is set no borrow had a part.
+std::size_t PlainPrefix(std::string_view text) noexcept {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighBits = kOnes << 7;
+  const auto smaller = [](std::uint64_t word, std::uint64_t than) {
+    return (word - kOnes * than) & ~word & kHighBits;
+  };
+  std::size_t at = 0;
+  for (std::uint64_t word = 0; text.size() - at >= sizeof word; at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    const std::uint64_t special =
+        smaller(word ^ (kOnes * '"'), 1) | smaller(word ^ (kOnes * '\\'), 1) | smaller(word, ' ');
+    if (special == 0) continue;
+    if constexpr (std::endian::native != std::endian::little) break;
+    return at + static_cast<std::size_t>(std::countr_zero(special)) / 8;
+  }
+  const auto special =
+      std::find_if(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return c == '"' || c == '\\' || byte < ' ';
+      });
+  return static_cast<std::size_t>(special - text.begin());
 }
 
 void AppendUnescaped(std::string& out, std::string_view content) {

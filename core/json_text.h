@@ -12,6 +12,10 @@ namespace tower {
 // surrogate, nothing above U+10FFFF), or npos.
 std::size_t FindInvalidUtf8(std::string_view text) noexcept;
 
+// How many bytes at the start can stand in a string as they are: all before the first quote,
+// backslash or control character.
+std::size_t PlainPrefix(std::string_view text) noexcept;
+
 // What stands between the quotes of a JSON string, with its escapes taken out. Half of a surrogate
 // pair becomes U+FFFD. REQUIRES: a parser found the escapes well-formed.
 void AppendUnescaped(std::string& out, std::string_view content);

@@ -208,11 +208,15 @@ class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
 struct Backend {
   explicit Backend(LogLevel level, LogFormat format) { Configure(level, format); }
 
-  void Configure(LogLevel level, LogFormat format) {
+  void SetLevel(LogLevel level) {
     constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
                                                      spdlog::level::warn, spdlog::level::err};
-    json = format == LogFormat::kJson || (format == LogFormat::kAuto && !isatty(STDERR_FILENO));
     logger.set_level(kLevels[static_cast<int>(level)]);
+  }
+
+  void Configure(LogLevel level, LogFormat format) {
+    json = format == LogFormat::kJson || (format == LogFormat::kAuto && !isatty(STDERR_FILENO));
+    SetLevel(level);
     logger.set_formatter(std::make_unique<LineFormatter>(json));
     logger.set_error_handler([](const std::string&) {});
   }
@@ -252,6 +256,7 @@ std::string g_captured;  // written by the sink under its lock
 }  // namespace
 
 void ConfigureLogs(LogLevel level, LogFormat format) { TheBackend().Configure(level, format); }
+void SetLogLevel(LogLevel level) { TheBackend().SetLevel(level); }
 
 Logger Logger::With(std::initializer_list<LogField> fields) const {
   Logger out = *this;

@@ -42,6 +42,8 @@ enum class LogFormat {
 // Sets level and format for the whole process. Call once, before threads start. Times are UTC, RFC
 // 3339 with milliseconds.
 void ConfigureLogs(LogLevel level, LogFormat format);
+// The level alone, at any time. Thread-safe.
+void SetLogLevel(LogLevel level);
 
 // A cheap, copyable face with fields of its own (such as watcher=inbox) that go with every event.
 // Thread-safe; a line is written with one write call. A log call never throws and never blocks on

@@ -1,8 +1,64 @@
 #include "core/mapping.h"
 
-namespace tower {
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-struct Mapping::Script {};
+#include <algorithm>
+#include <cerrno>
+
+#include "core/mapping_script.h"
+
+namespace tower {
+namespace {
+
+constexpr std::size_t kLargestFile = 1U << 20U;
+constexpr std::size_t kLongestName = 50;  // in errors; Lua itself would cut it at 59
+
+// What is wrong with it; "" when nothing is.
+std::string ReadAll(int fd, std::string& text) {
+  text.resize(kLargestFile + 1);
+  std::size_t size = 0;
+  ssize_t got = 0;
+  do {
+    got = read(fd, text.data() + size, text.size() - size);
+    if (got > 0) size += static_cast<std::size_t>(got);
+  } while (got > 0 || (got < 0 && errno == EINTR));
+  if (got < 0) return ErrnoText(errno);
+  if (size > kLargestFile) return "larger than 1 MiB";
+  text.resize(size);
+  return "";
+}
+
+// Reads a whole file. Whatever is wrong with it is for someone to mend: kInvalid.
+Result<std::string> ReadScript(const std::string& path) {
+  const auto fault = [&path](const std::string& why) {
+    return Error{ErrorCode::kInvalid, "map-file " + path + ": " + why};
+  };
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return fault(ErrnoText(errno));
+  std::string why;
+  struct stat info {};
+  if (fstat(fd, &info) != 0) {
+    why = ErrnoText(errno);
+  } else if (!S_ISREG(info.st_mode)) {
+    why = "this is no file";
+  }
+  std::string text;
+  if (why.empty()) why = ReadAll(fd, text);
+  close(fd);
+  if (!why.empty()) return fault(why);
+  return text;
+}
+
+// Without what only an editor or a shell has to know; lines keep their numbers.
+std::string_view WithoutPreamble(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (text.starts_with('#')) text.remove_prefix(std::min(text.find('\n'), text.size()));
+  return text;
+}
+
+}  // namespace
 
 Mapping::Mapping() = default;
 Mapping::~Mapping() = default;
@@ -10,20 +66,49 @@ Mapping::~Mapping() = default;
 void Mapping::Declare(OptionSet& options) {
   options.Add("map", &map_,
               "Lua expression that makes a trigger, an array of them or nil (ignored) of `event`.");
-  options.Add("map-file", &map_file_, "File with a Lua script that does the same by `return`.");
-  options.Check([this]() -> Status {
-    if (map_.empty() || map_file_.empty()) return Ok();
-    return Error{ErrorCode::kInvalid, "set map or map-file, not both"};
-  });
+  options.Add("map-file", &map_file_, "File with a Lua script that does the same by `return`.")
+      .File();
+  options.Check([this] { return CheckOptions(); });
 }
 
-Status Mapping::Load() { return Ok(); }
+Status Mapping::CheckOptions() const {
+  if (map_.empty() || map_file_.empty()) return Ok();
+  return Error{ErrorCode::kInvalid, "set map or map-file, not both"};
+}
+
+Status Mapping::Load() {
+  script_.reset();
+  if (auto fits = CheckOptions(); !fits || !given()) return fits;
+  std::string text = "return " + map_;
+  std::string name = "map";
+  if (map_.empty()) {
+    auto file = ReadScript(map_file_);
+    if (!file) return file.error();
+    text = std::move(*file);
+    name = map_file_.substr(map_file_.rfind('/') + 1);
+    if (name.size() > kLongestName) name.replace(0, name.size() - kLongestName + 3, "...");
+  }
+  auto script = LuaScript::Compile(WithoutPreamble(text), name, print_);
+  if (!script) return script.error();
+  script_ = std::move(*script);
+  return Ok();
+}
 
 Result<std::vector<Trigger>> Mapping::Apply(std::string_view event, std::string_view id) {
-  auto triggers = ParseTriggers(event);
-  if (triggers) return std::move(*triggers);
-  return Error{ErrorCode::kInvalid, "the event is no trigger: " + Describe(triggers.error()) +
-                                        " (" + std::string(id) + ")"};
+  const auto fault = [id](std::string text) {
+    return Error{ErrorCode::kInvalid, text.append(" (").append(id).append(")")};
+  };
+  if (!script_) {
+    auto triggers = ParseTriggers(event);
+    if (triggers) return *std::move(triggers);
+    return fault("the event is no trigger: " + Describe(triggers.error()));
+  }
+  auto json = script_->Run(event);
+  if (!json) return fault(std::move(json.error().message));
+  if (!*json) return std::vector<Trigger>();
+  auto triggers = ParseTriggers(**json);
+  if (triggers) return *std::move(triggers);
+  return fault(script_->name() + ": what it returned is no trigger: " + Describe(triggers.error()));
 }
 
 }  // namespace tower

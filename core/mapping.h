@@ -3,13 +3,16 @@
 //
 // The script sees the global `event` and returns a trigger, an array of triggers, or nil for an
 // event that means nothing. What it can't reach: files, processes, the network, the clock, other
-// events. README.md ("Mapping") is the author's view of it.
+// events. What it may use up is limited: mapping_budget.h. README.md ("Mapping") is the author's
+// view of it.
 #ifndef CORE_MAPPING_H_
 #define CORE_MAPPING_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/options.h"
@@ -17,6 +20,8 @@
 #include "core/trigger.h"
 
 namespace tower {
+
+class LuaScript;
 
 // Used by one thread at a time.
 class Mapping {
@@ -33,9 +38,11 @@ class Mapping {
   // Whether there is a script; else an event must be a trigger or an array of triggers.
   bool given() const noexcept { return !map_.empty() || !map_file_.empty(); }
 
-  // Reads and compiles the script, in a fresh environment; nothing to do without one. To be called
-  // at the start of each Run, and by Check. kInvalid names file and line. After a failure Apply
-  // must not be called.
+  // What the script prints, line by line; without this it goes nowhere. To be called before Load.
+  void OnPrint(std::function<void(std::string_view)> print) { print_ = std::move(print); }
+
+  // Reads and compiles the script; nothing to do without one. To be called at the start of each
+  // Run, and by Check. kInvalid names file and line. After a failure Apply must not be called.
   Status Load();
 
   // The triggers that an event means; none when the script returned nil (or an empty array).
@@ -46,9 +53,11 @@ class Mapping {
   Result<std::vector<Trigger>> Apply(std::string_view event, std::string_view id);
 
  private:
-  struct Script;
+  Status CheckOptions() const;
+
   std::string map_, map_file_;
-  std::unique_ptr<Script> script_;
+  std::function<void(std::string_view)> print_;
+  std::unique_ptr<LuaScript> script_;
 };
 
 }  // namespace tower

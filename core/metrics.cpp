@@ -96,13 +96,18 @@ using Metric = std::variant<std::monostate, std::unique_ptr<Counter>, std::uniqu
 }  // namespace
 
 struct Metrics::Family {
+  struct Entry {
+    Metric metric;
+    bool forgotten = false;
+  };
   std::string help;
   std::string_view type;
-  std::map<std::string, Metric> metrics;  // by label text
+  std::map<std::string, Entry> metrics;  // by label text
 
   template <typename T>
   T& Get(const MetricLabels& labels) {
-    auto& metric = metrics[LabelText(labels)];
+    auto& [metric, forgotten] = metrics[LabelText(labels)];
+    forgotten = false;
     if (std::holds_alternative<std::monostate>(metric)) metric = std::make_unique<T>();
     return *std::get<std::unique_ptr<T>>(metric);
   }
@@ -165,6 +170,14 @@ void Metrics::SetGauge(std::string_view name, std::string_view help, std::functi
   gauge->read = std::move(read);
 }
 
+void Metrics::Forget(std::string_view name, const MetricLabels& labels) {
+  const std::lock_guard lock(mutex_);
+  const auto family = families_.find(std::string(kPrefix).append(name));
+  if (family == families_.end()) return;
+  const auto entry = family->second->metrics.find(LabelText(labels));
+  if (entry != family->second->metrics.end()) entry->second.forgotten = true;
+}
+
 std::string Metrics::Render() const {
   struct Sample {
     const std::string* labels;
@@ -181,8 +194,9 @@ std::string Metrics::Render() const {
     const std::lock_guard lock(mutex_);
     for (const auto& [name, family] : families_) {
       auto& copy = copies.emplace_back(Copy{&name, family.get(), {}});
-      for (const auto& [labels, metric] : family->metrics)
-        copy.samples.push_back({&labels, &metric});
+      for (const auto& [labels, entry] : family->metrics) {
+        if (!entry.forgotten) copy.samples.push_back({&labels, &entry.metric});
+      }
     }
   }
   std::string out;

@@ -75,6 +75,10 @@ class Metrics {
   void SetGauge(std::string_view name, std::string_view help, std::function<double()> read,
                 const MetricLabels& labels = {});
 
+  // Leaves the metric out of Render until it is asked for again. For what no longer exists, such as
+  // a watcher that was taken away. References to it stay valid.
+  void Forget(std::string_view name, const MetricLabels& labels);
+
   std::string Render() const;  // families by name, with HELP and TYPE
 
  private:

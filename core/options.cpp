@@ -1,9 +1,14 @@
 #include "core/options.h"
 
 #include <charconv>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <span>
+#include <sstream>
 #include <system_error>
+
+#include "core/digest.h"
 
 namespace tower {
 namespace {
@@ -84,6 +89,20 @@ std::string FormatAs(std::string_view type, std::int64_t value) {
     return OptionCodec<ByteSize>::Format({static_cast<std::uint64_t>(value)});
   }
   return std::to_string(value);
+}
+
+// A text whose end is known, so that what follows can't be taken for a part of it.
+std::string Measured(std::string_view text) {
+  return std::to_string(text.size()).append(":").append(text);
+}
+
+// What is no plain file has no content; opening it could wait for ever.
+std::string ContentOf(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return "none";
+  std::ostringstream content;
+  content << std::ifstream(path, std::ios::binary).rdbuf();
+  return Measured(content.str());
 }
 
 bool HasOwnRule(std::string_view type) {
@@ -169,6 +188,11 @@ Option& Option::NotEmpty() {
   return *this;
 }
 
+Option& Option::File() {
+  file_ = true;
+  return *this;
+}
+
 std::string Option::Flag() const { return "--" + name_; }
 
 std::string Option::Variable() const {
@@ -216,7 +240,24 @@ Status Option::Set(const std::vector<std::string>& texts) {
   return Ok();
 }
 
-std::string Option::Shown() const { return secret_ && was_set_ ? "***" : show_(); }
+std::string Option::Shown() const {
+  return secret_ && was_set_ ? "***" : internal::Join(texts_(), ",");
+}
+
+std::string Option::Fingerprint() const {
+  std::string all;
+  for (const auto& text : texts_()) {
+    all += Measured(text);
+    if (file_) all += ContentOf(text);
+  }
+  return Sha256Hex(all);
+}
+
+std::string OptionSet::Fingerprint() const {
+  std::string all;
+  for (const auto& option : options_) all += Measured(option.name()) + option.Fingerprint();
+  return Sha256Hex(all);
+}
 
 Status Option::CheckNumber(std::int64_t value) const {
   if (has_range_ && (value < lowest_ || value > highest_)) return Expected(Rule());

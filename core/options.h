@@ -69,6 +69,8 @@ class Option {
                 std::int64_t highest);  // for numbers, milliseconds and bytes, both ends included
   Option& OneOf(std::vector<std::string> values);  // for text
   Option& NotEmpty();                              // for text and lists
+  Option& File();  // its value names a file whose content belongs to the configuration: a reload
+                   // (SIGHUP) takes a change of it for a change of the option
 
   // What the declaration says.
   const std::string& name() const noexcept { return name_; }  // "server.max-body"
@@ -93,24 +95,27 @@ class Option {
   bool was_set() const noexcept { return was_set_; }
   // The current value as text; "***" for a secret that is set.
   std::string Shown() const;
+  // A digest of the current value and, for a File(), of that file's content at this moment: equal
+  // for equal configurations, and silent about what they are.
+  std::string Fingerprint() const;
 
  private:
   friend class OptionSet;
   std::string name_, help_, default_text_;
   std::string_view type_;
   bool required_ = false, secret_ = false, list_ = false, boolean_ = false, not_empty_ = false;
-  bool was_set_ = false;
+  bool file_ = false, was_set_ = false;
   std::vector<std::string> one_of_;
   bool has_range_ = false;
   std::int64_t lowest_ = 0, highest_ = 0;
   std::function<Status(const std::vector<std::string>&, const Option&)> store_;
-  std::function<std::string()> show_;
-  Status CheckNumber(std::int64_t value) const;    // against Range
-  Status CheckText(std::string_view value) const;  // against OneOf and NotEmpty
+  std::function<std::vector<std::string>()> texts_;  // the current value; one unless list_
+  Status CheckNumber(std::int64_t value) const;      // against Range
+  Status CheckText(std::string_view value) const;    // against OneOf and NotEmpty
 };
 
 // The options of one group: the core's ("") or one watcher's ("plugin.inbox"). Bound variables must
-// outlive the set. Not thread-safe; used while starting only.
+// outlive the set. Not thread-safe; used while a configuration is read.
 class OptionSet {
  public:
   explicit OptionSet(std::string prefix = {}) : prefix_(std::move(prefix)) {}
@@ -131,6 +136,8 @@ class OptionSet {
   std::deque<Option>& all() noexcept { return options_; }
   const std::deque<Option>& all() const noexcept { return options_; }
   const std::vector<std::function<Status()>>& rules() const noexcept { return rules_; }
+  // Of all its options together.
+  std::string Fingerprint() const;
 
  private:
   std::string prefix_;

@@ -39,10 +39,10 @@ Option& OptionSet::Add(std::string_view name, T* value, std::string_view help) {
     using Item = typename T::value_type;
     option.list_ = true;
     option.type_ = OptionCodec<Item>::kType;
-    option.show_ = [value] {
+    option.texts_ = [value] {
       std::vector<std::string> texts;
       for (const auto& item : *value) texts.push_back(OptionCodec<Item>::Format(item));
-      return internal::Join(texts, ",");
+      return texts;
     };
     option.store_ = [value](const std::vector<std::string>& texts, const Option& self) -> Status {
       T items;
@@ -58,7 +58,7 @@ Option& OptionSet::Add(std::string_view name, T* value, std::string_view help) {
   } else {
     option.type_ = OptionCodec<T>::kType;
     option.boolean_ = std::is_same_v<T, bool>;
-    option.show_ = [value] { return OptionCodec<T>::Format(*value); };
+    option.texts_ = [value] { return std::vector{OptionCodec<T>::Format(*value)}; };
     option.store_ = [value](const std::vector<std::string>& texts, const Option& self) -> Status {
       if (auto fits = self.CheckText(texts.front()); !fits) return fits;
       auto parsed = OptionCodec<T>::Parse(texts.front());
@@ -70,7 +70,7 @@ Option& OptionSet::Add(std::string_view name, T* value, std::string_view help) {
       return Ok();
     };
   }
-  option.default_text_ = option.show_();
+  option.default_text_ = internal::Join(option.texts_(), ",");
   return option;
 }
 

@@ -131,9 +131,7 @@ Result<Receipt> TriggerQueue::Impl::Put(std::span<const Trigger> batch, const Pu
   }
 }
 
-std::vector<Uuid> TriggerQueue::Impl::Submit(std::span<const Trigger> batch,
-                                             const PutOptions& options, PutDone done) {
-  auto request = SubmittedPut::Make(batch, options, std::move(done));
+std::vector<Uuid> TriggerQueue::Impl::Submit(std::unique_ptr<SubmittedPut> request) {
   auto uuids = request->uuids();
   auto accepted = CheckSize(*request);
   if (accepted) {
@@ -299,7 +297,11 @@ Result<Receipt> TriggerQueue::Put(std::span<const Trigger> batch, const PutOptio
 }
 std::vector<Uuid> TriggerQueue::Submit(std::span<const Trigger> batch, const PutOptions& options,
                                        PutDone done) {
-  return impl_->Submit(batch, options, std::move(done));
+  return impl_->Submit(std::make_unique<SubmittedPut>(batch, options, std::move(done)));
+}
+std::vector<Uuid> TriggerQueue::SubmitTaking(std::span<Trigger> batch, const PutOptions& options,
+                                             PutDone done) {
+  return impl_->Submit(std::make_unique<SubmittedPut>(batch, options, std::move(done)));
 }
 Result<std::vector<AcceptedTrigger>> TriggerQueue::Take(
     std::size_t limit, std::stop_token stop,

@@ -108,6 +108,18 @@ bool Backlog::AdvanceCursor() {
   return cursor_ != before;
 }
 
+// Numbers have gaps only where rows were left out, so most stand where counting says.
+std::deque<Backlog::InFlight>::iterator Backlog::FindInFlight(std::int64_t seq) {
+  if (in_flight_.empty()) return in_flight_.end();
+  const auto guess = static_cast<std::size_t>(seq - in_flight_.front().seq);
+  if (guess < in_flight_.size() && in_flight_[guess].seq == seq) {
+    return in_flight_.begin() + static_cast<std::ptrdiff_t>(guess);
+  }
+  return std::lower_bound(
+      in_flight_.begin(), in_flight_.end(), seq,
+      [](const InFlight& each, std::int64_t number) { return each.seq < number; });
+}
+
 bool Backlog::Settle(std::span<const Outcome> outcomes, std::int64_t now_ms,
                      std::vector<Undeliverable>& undeliverable,
                      std::vector<SettledRedelivery>& redeliveries) {
@@ -126,9 +138,7 @@ bool Backlog::Settle(std::span<const Outcome> outcomes, std::int64_t now_ms,
       listed = true;
       continue;
     }
-    const auto entry =
-        std::lower_bound(in_flight_.begin(), in_flight_.end(), outcome.seq,
-                         [](const InFlight& each, std::int64_t seq) { return each.seq < seq; });
+    const auto entry = FindInFlight(outcome.seq);
     if (entry == in_flight_.end() || entry->seq != outcome.seq || entry->settled) continue;
     entry->settled = true;
     if (outcome.published) continue;

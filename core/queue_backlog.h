@@ -69,6 +69,7 @@ class Backlog {
   };
   void NoteTaken(const QueueRow& row);
   bool AdvanceCursor();
+  std::deque<InFlight>::iterator FindInFlight(std::int64_t seq);  // end() when it is not there
 
   std::int64_t last_seq_, last_position_;
   std::int64_t cursor_, cursor_position_;

@@ -29,7 +29,7 @@ class TriggerQueue::Impl {
 
   Result<Receipt> Put(std::span<const Trigger> batch, const PutOptions& options,
                       const std::stop_token& stop);
-  std::vector<Uuid> Submit(std::span<const Trigger> batch, const PutOptions& options, PutDone done);
+  std::vector<Uuid> Submit(std::unique_ptr<SubmittedPut> request);
   Result<std::vector<AcceptedTrigger>> Take(
       std::size_t limit, const std::stop_token& stop,
       std::optional<std::chrono::steady_clock::time_point> deadline);

@@ -63,36 +63,41 @@ Status Append(QueueStore& store, PutRequest& request, Receipt& receipt, std::int
 PutRequest::PutRequest(std::span<const Trigger> batch, const PutOptions& put_options)
     : options(put_options), rows(batch.size()), chosen(batch.size()) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    auto& trigger = rows[i].trigger;
-    chosen[i] = batch[i].uuid().has_value();
-    trigger.uuid = chosen[i] ? *batch[i].uuid() : NewUuidV7();
-    trigger.api_version = batch[i].api_version();
-    trigger.protocol = batch[i].protocol();
-    trigger.source = options.source;
-    trigger.traceparent = options.traceparent;
-    trigger.tracestate = options.tracestate;
-    trigger.body = batch[i].BodyWith(trigger.uuid);
-    bytes += SizeOf(trigger);
+    SetRow(i, batch[i]);
+    rows[i].trigger.body = batch[i].BodyWith(rows[i].trigger.uuid);
+    bytes += SizeOf(rows[i].trigger);
   }
 }
 
-SubmittedPut::SubmittedPut(std::span<const Trigger> batch, const PutOptions& put_options,
-                           PutDone done)
-    : PutRequest(batch, put_options),
-      done_(std::move(done)),
-      checkpoints_(put_options.checkpoints.begin(), put_options.checkpoints.end()) {
+PutRequest::PutRequest(std::span<Trigger> batch, const PutOptions& put_options)
+    : options(put_options), rows(batch.size()), chosen(batch.size()) {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    SetRow(i, batch[i]);
+    rows[i].trigger.body = std::move(batch[i]).BodyWith(rows[i].trigger.uuid);
+    bytes += SizeOf(rows[i].trigger);
+  }
+}
+
+void PutRequest::SetRow(std::size_t index, const Trigger& trigger) {
+  auto& row = rows[index].trigger;
+  chosen[index] = trigger.uuid().has_value();
+  row.uuid = chosen[index] ? *trigger.uuid() : NewUuidV7();
+  row.api_version = trigger.api_version();
+  row.protocol = trigger.protocol();
+  row.source = options.source;
+  row.traceparent = options.traceparent;
+  row.tracestate = options.tracestate;
+}
+
+void SubmittedPut::OwnOptions() {
+  checkpoints_.assign(options.checkpoints.begin(), options.checkpoints.end());
+  options.checkpoints = checkpoints_;
   text_.reserve(options.source.size() + options.key.size() + options.fingerprint.size() +
                 options.traceparent.size() + options.tracestate.size());
   for (auto* view : {&options.source, &options.key, &options.fingerprint, &options.traceparent,
                      &options.tracestate}) {
     Own(*view);
   }
-  options.checkpoints = checkpoints_;
-}
-
-std::unique_ptr<SubmittedPut> SubmittedPut::Make(std::span<const Trigger> batch,
-                                                 const PutOptions& put_options, PutDone done) {
-  return std::unique_ptr<SubmittedPut>(new SubmittedPut(batch, put_options, std::move(done)));
 }
 
 // text_ has room: what was appended before does not move.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/once_event.h"
@@ -15,7 +16,9 @@ namespace tower {
 
 class PutRequest {
  public:
+  // Of a span that is not of const, the texts are taken.
   PutRequest(std::span<const Trigger> batch, const PutOptions& put_options);
+  PutRequest(std::span<Trigger> batch, const PutOptions& put_options);
   virtual ~PutRequest() = default;
   PutRequest(const PutRequest&) = delete;
   PutRequest& operator=(const PutRequest&) = delete;
@@ -29,6 +32,9 @@ class PutRequest {
   std::vector<bool> known;   // whether the trigger was on disk before
   std::int64_t bytes = 0;    // of all rows, as SizeOf counts
   Result<Receipt> result;
+
+ private:
+  void SetRow(std::size_t index, const Trigger& trigger);  // all but its body
 };
 
 // Lives on the stack of a caller that waits.
@@ -45,13 +51,16 @@ class WaitingPut final : public PutRequest {
 // Owns all that it refers to, and deletes itself once `done` was called.
 class SubmittedPut final : public PutRequest {
  public:
-  static std::unique_ptr<SubmittedPut> Make(std::span<const Trigger> batch,
-                                            const PutOptions& put_options, PutDone done);
+  template <typename T>  // Trigger, or const Trigger
+  SubmittedPut(std::span<T> batch, const PutOptions& put_options, PutDone done)
+      : PutRequest(batch, put_options), done_(std::move(done)) {
+    OwnOptions();
+  }
   void Finish() noexcept override;
   std::vector<Uuid> uuids() const;
 
  private:
-  SubmittedPut(std::span<const Trigger> batch, const PutOptions& put_options, PutDone done);
+  void OwnOptions();
   void Own(std::string_view& view);
   PutDone done_;
   std::string text_;  // what the views of `options` are of

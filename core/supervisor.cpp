@@ -2,8 +2,11 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <cassert>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -27,7 +30,7 @@ void NameThisThread(const std::string& name) {
 
 struct Supervised {
   Supervised(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher_to_run,
-             const SupervisorOptions& options, Logger logger, Metrics& metrics)
+             const SupervisorOptions& options, Logger logger, Metrics& metrics, Hooks& hooks)
       : watcher(std::move(watcher_to_run)),
         log(std::move(logger)),
         accepted(metrics.GetCounter("triggers_accepted_total",
@@ -45,6 +48,7 @@ struct Supervised {
                                       "When the watcher last read its source without a fault.",
                                       {{"watcher", name}, {"plugin", plugin}})),
         backoff(options.backoff_min, options.backoff_max) {
+    if (watcher->ServesHook()) hook.emplace(hooks, name);
     status.name = std::move(name);
     status.plugin = std::move(plugin);
   }
@@ -52,6 +56,7 @@ struct Supervised {
   // Constant after construction.
   const std::unique_ptr<Watcher> watcher;
   const Logger log;
+  std::optional<Hooks::Expectation> hook;
   Counter& accepted;
   Counter& rejected;
   Counter& restarts;
@@ -77,20 +82,13 @@ class Supervisor::Impl {
         on_failure_(std::move(on_failure)) {}
   ~Impl() { Stop(); }
 
-  void Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher) {
-    auto log = log_.With({{"watcher", name}});
-    if (watcher->ServesHook()) hooks_.Expect(name);
-    watchers_.push_back(std::make_unique<Supervised>(std::move(name), std::move(plugin),
-                                                     std::move(watcher), options_, std::move(log),
-                                                     metrics_));
-  }
+  void Add(WatcherChange added) { watchers_.push_back(Make(std::move(added))); }
 
   void Start() {
-    for (auto& watcher : watchers_) {
-      watcher->thread =
-          std::jthread([this, &watched = *watcher](std::stop_token stop) { Keep(watched, stop); });
-    }
+    for (auto& watcher : watchers_) StartThread(*watcher);
   }
+
+  void Change(std::vector<WatcherChange> wanted);
 
   void Stop() {
     for (auto& watcher : watchers_) watcher->thread.request_stop();
@@ -108,6 +106,18 @@ class Supervisor::Impl {
   }
 
  private:
+  using List = std::vector<std::unique_ptr<Supervised>>;
+
+  std::unique_ptr<Supervised> Make(WatcherChange wanted) {
+    auto log = log_.With({{"watcher", wanted.name}});
+    return std::make_unique<Supervised>(std::move(wanted.name), std::move(wanted.plugin),
+                                        std::move(wanted.watcher), options_, std::move(log),
+                                        metrics_, hooks_);
+  }
+  void StartThread(Supervised& watched) {
+    watched.thread = std::jthread([this, &watched](std::stop_token stop) { Keep(watched, stop); });
+  }
+  void Forget(const Supervised& gone);
   void Keep(Supervised& self, const std::stop_token& stop);
   Error Run(Supervised& self, const std::stop_token& stop);
   std::chrono::milliseconds NextDelay(Supervised& self, Clock::duration ran);
@@ -121,10 +131,52 @@ class Supervisor::Impl {
   const Logger log_;
   Metrics& metrics_;
   const std::function<void(const WatcherStatus&)> on_failure_;
-  // The list is constant after Start.
+  // The list is changed by the owner's thread alone, which may therefore read it without the lock.
   mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<Supervised>> watchers_;
+  List watchers_;
 };
+
+void Supervisor::Impl::Change(std::vector<WatcherChange> wanted) {
+  const auto find = [this](const std::string& name) {  // among those not yet moved on
+    return std::find_if(watchers_.begin(), watchers_.end(), [&name](const auto& watched) {
+      return watched != nullptr && watched->status.name == name;
+    });
+  };
+  for (const auto& watched : watchers_) {
+    const auto stays = [&watched](const WatcherChange& entry) {
+      return entry.watcher == nullptr && entry.name == watched->status.name;
+    };
+    if (std::any_of(wanted.begin(), wanted.end(), stays)) continue;
+    watched->thread.request_stop();
+    Forget(*watched);
+  }
+  List next;
+  std::vector<Supervised*> fresh;
+  for (auto& entry : wanted) {
+    const bool stays = entry.watcher == nullptr;
+    assert(!stays || find(entry.name) != watchers_.end());
+    next.push_back(stays ? nullptr : Make(std::move(entry)));
+    if (!stays) fresh.push_back(next.back().get());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < next.size(); ++i) {
+      if (next[i] == nullptr) next[i] = std::move(*find(wanted[i].name));
+    }
+    watchers_.swap(next);
+  }
+  next.clear();  // joins
+  for (auto* watched : fresh) StartThread(*watched);
+}
+
+// Where its name comes again, Make asks for the metrics anew.
+void Supervisor::Impl::Forget(const Supervised& gone) {
+  const MetricLabels labels = {{"watcher", gone.status.name}, {"plugin", gone.status.plugin}};
+  for (const auto* name :
+       {"watcher_up", "watcher_restarts_total", "watcher_last_success_timestamp_seconds"}) {
+    metrics_.Forget(name, labels);
+  }
+}
 
 // A watcher's thread: runs it, again and again, until stop is requested or it failed for good.
 void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
@@ -229,9 +281,10 @@ Supervisor::Supervisor(TriggerQueue& queue, Hooks& hooks, const SupervisorOption
                                    std::move(on_failure))) {}
 Supervisor::~Supervisor() = default;
 void Supervisor::Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher) {
-  impl_->Add(std::move(name), std::move(plugin), std::move(watcher));
+  impl_->Add({std::move(name), std::move(plugin), std::move(watcher)});
 }
 void Supervisor::Start() { impl_->Start(); }
+void Supervisor::Change(std::vector<WatcherChange> watchers) { impl_->Change(std::move(watchers)); }
 void Supervisor::Stop() { impl_->Stop(); }
 std::vector<WatcherStatus> Supervisor::States() const { return impl_->States(); }
 

@@ -35,6 +35,14 @@ struct WatcherStatus {
   std::int64_t restarts = 0;
 };
 
+// What Change makes of one name.
+struct WatcherChange {
+  std::string name;
+  std::string plugin;
+  std::unique_ptr<Watcher> watcher;  // null: the one that has the name goes on, untouched
+};
+
+// Used by one thread, but for States.
 class Supervisor {
  public:
   // `queue`, `hooks` and `metrics` outlive the supervisor. `on_failure` is called, from a watcher's
@@ -43,13 +51,18 @@ class Supervisor {
              Metrics& metrics, std::function<void(const WatcherStatus&)> on_failure = {});
   ~Supervisor();  // Stop()
 
-  // Before Start. `name` is unique. A watcher's hook is expected from now on.
+  // Before Start. `name` is unique.
   void Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher);
   void Start();
+  // While it runs: makes these, whose names are unique, all the watchers that there are. What has a
+  // watcher here takes the place of the one of its name; that one, and those that are not named
+  // here, are stopped and joined first, all at once, and the metrics and hooks of names that are
+  // gone are forgotten. As short as it takes them to return from Run.
+  void Change(std::vector<WatcherChange> watchers);
   // Requests stop of all watchers, then joins them. Idempotent.
   void Stop();
 
-  // In the order of Add. Thread-safe.
+  // In the order of Add, or of the last Change. Thread-safe.
   std::vector<WatcherStatus> States() const;
 
  private:

@@ -12,6 +12,14 @@ constexpr std::size_t kRuledDepth = 3;
 constexpr std::size_t kMaxPlateSide = 128;
 constexpr std::string_view kWhiteSpace = " \t\r\n";
 
+constexpr std::string_view kUuidMember = R"("uuid":"00000000-0000-0000-0000-000000000000",)";
+
+// As the first member of an object, which has others.
+void InsertUuid(std::string& json, const Uuid& uuid) {
+  json.insert(1, kUuidMember);
+  uuid.Write(json.data() + 1 + kUuidMember.find('0'));
+}
+
 // The thread's tape, trimmed after use.
 class Tape {
  public:
@@ -72,7 +80,9 @@ class TriggerParser {
     }
     if (metadata_) CheckMetadata();
     if (uuid_) CheckUuid(trigger);
-    trigger.json_ = root.text();
+    const auto text = root.text();
+    trigger.json_.reserve(text.size() + (trigger.uuid_ ? 0 : kUuidMember.size()));
+    trigger.json_ = text;
     return trigger;
   }
 
@@ -241,15 +251,17 @@ tl::expected<Trigger, Faults> Trigger::Parse(std::string_view json) {
   return trigger;
 }
 
-std::string Trigger::BodyWith(const Uuid& uuid) const {
-  if (uuid_) return json_;
-  constexpr std::string_view kBefore = "{\"uuid\":\"";
-  constexpr std::string_view kAfter = "\",";
+std::string Trigger::BodyWith(const Uuid& uuid) const& {
   std::string body;
-  body.reserve(kBefore.size() + Uuid::kTextSize + kAfter.size() + json_.size() - 1);
-  body.append(kBefore).append(Uuid::kTextSize, '0').append(kAfter).append(json_, 1);
-  uuid.Write(body.data() + kBefore.size());
+  body.reserve(json_.size() + kUuidMember.size());
+  body = json_;
+  if (!uuid_) InsertUuid(body, uuid);
   return body;
+}
+
+std::string Trigger::BodyWith(const Uuid& uuid) && {
+  if (!uuid_) InsertUuid(json_, uuid);
+  return std::move(json_);
 }
 
 tl::expected<std::vector<Trigger>, Faults> ParseTriggers(std::string_view json) {

@@ -43,7 +43,8 @@ class Trigger {
 
   // The body of the message: json() with `"uuid":"…"` spliced in as the first member when the
   // sender gave none; every other byte is the sender's.
-  std::string BodyWith(const Uuid& uuid) const;
+  std::string BodyWith(const Uuid& uuid) const&;
+  std::string BodyWith(const Uuid& uuid) &&;  // the same in place; leaves the trigger empty
 
  private:
   friend class TriggerParser;

@@ -139,7 +139,7 @@ class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
                               {{"source", std::string(kSource)}, {"reason", std::string(reason)}});
   }
   HttpResponse PostBatch(const HttpRequest& request);
-  HttpResponse Put(const HttpRequest& request, std::span<const Trigger> triggers, bool batch);
+  HttpResponse Put(const HttpRequest& request, std::span<Trigger> triggers, bool batch);
   HttpResponse Invalid(const Faults& faults);
   HttpResponse Refused(const Error& error, std::size_t triggers);
 
@@ -178,8 +178,7 @@ HttpResponse TriggerApi::Refused(const Error& error, std::size_t triggers) {
 }
 
 // The answer goes out once the triggers are on disk.
-HttpResponse TriggerApi::Put(const HttpRequest& request, std::span<const Trigger> triggers,
-                             bool batch) {
+HttpResponse TriggerApi::Put(const HttpRequest& request, std::span<Trigger> triggers, bool batch) {
   std::string key;
   std::string fingerprint;
   PutOptions options{.source = kSource, .key = {}, .fingerprint = {}};
@@ -207,7 +206,7 @@ HttpResponse TriggerApi::Put(const HttpRequest& request, std::span<const Trigger
       later.Send();
     }
   };
-  return Accepted(queue_.Submit(triggers, options, std::move(done)), batch);
+  return Accepted(queue_.SubmitTaking(triggers, options, std::move(done)), batch);
 }
 
 HttpResponse TriggerApi::Post(const HttpRequest& request) {
@@ -221,14 +220,14 @@ HttpResponse TriggerApi::Post(const HttpRequest& request) {
     }
   }
   if (request.content_type == kNdjson || IsArray(request.body)) return PostBatch(request);
-  const auto trigger = Trigger::Parse(request.body);
+  auto trigger = Trigger::Parse(request.body);
   if (!trigger) return Invalid(trigger.error());
   return Put(request, std::span(&*trigger, 1), false);
 }
 
 HttpResponse TriggerApi::PostBatch(const HttpRequest& request) {
-  const auto triggers = request.content_type == kNdjson ? ParseTriggerLines(request.body)
-                                                        : ParseTriggers(request.body);
+  auto triggers = request.content_type == kNdjson ? ParseTriggerLines(request.body)
+                                                  : ParseTriggers(request.body);
   if (!triggers) return Invalid(triggers.error());
   return Put(request, *triggers, true);
 }

@@ -12,7 +12,17 @@
 namespace tower {
 namespace {
 
-constexpr std::string_view kHex = "0123456789abcdef";
+// The two digits of every byte.
+constexpr auto kHexOfByte = [] {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> table{};
+  for (std::size_t byte = 0; byte < table.size(); ++byte)
+    table[byte] = {kDigits[byte >> 4], kDigits[byte & 15]};
+  return table;
+}();
+// Where the digits of each byte stand in the text; dashes stand between.
+constexpr std::array<std::uint8_t, 16> kPlaceOfByte = {0,  2,  4,  6,  9,  11, 14, 16,
+                                                       19, 21, 24, 26, 28, 30, 32, 34};
 
 constexpr bool IsDash(std::size_t at) { return at == 8 || at == 13 || at == 18 || at == 23; }
 
@@ -74,11 +84,9 @@ std::string Uuid::ToString() const {
 }
 
 void Uuid::Write(char* out) const noexcept {
-  for (std::size_t i = 0, at = 0; i < bytes_.size(); ++i) {
-    if (IsDash(at)) out[at++] = '-';
-    out[at++] = kHex[bytes_[i] >> 4];
-    out[at++] = kHex[bytes_[i] & 15];
-  }
+  for (std::size_t i = 0; i < bytes_.size(); ++i)
+    std::memcpy(out + kPlaceOfByte[i], kHexOfByte[bytes_[i]].data(), 2);
+  for (const std::size_t dash : {8, 13, 18, 23}) out[dash] = '-';
 }
 
 namespace internal {

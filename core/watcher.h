@@ -32,6 +32,7 @@
 namespace tower {
 
 class Hooks;
+class Mapping;
 class TriggerQueue;
 
 // A change of the watcher's checkpoint: what it remembers across restarts, under keys of its own
@@ -132,6 +133,10 @@ class Watcher {
   // Checks that need the world (does the folder exist?), for `control-tower check`; changes
   // nothing.
   virtual Status Check() { return Ok(); }
+
+  // The mapping that this watcher's events go through, for `control-tower map`; null when it has
+  // none.
+  virtual Mapping* mapping() { return nullptr; }
 
   // Whether it serves /hooks/{its name} (core/hooks.h) while it runs.
   virtual bool ServesHook() const { return false; }

@@ -13,7 +13,10 @@ packages_for() {
         libexpected-dev liblua5.4-dev
       ;;
     run) docker_engine || echo rabbitmq-server amqp-tools ;;
-    test) echo rabbitmq-server python3 ;;
+    test)
+      echo rabbitmq-server python3
+      node_and_npm
+      ;;
     chaos) echo strace util-linux ;;
     lint) echo clang-format clang-tidy ;;
     bench) echo rabbitmq-server wrk ;;
@@ -21,10 +24,15 @@ packages_for() {
     bench-instructions) echo valgrind ;;
     bench-peers)
       echo python3-fastapi python3-uvicorn python3-pika python3-httptools python3-uvloop
-      command -v npm >/dev/null || echo nodejs npm  # other packages of Node have npm in them
+      node_and_npm
       ;;
     *) echo "deps: unknown group '$1'" >&2; exit 2 ;;
   esac
+}
+
+# Other packages of Node than Debian's have npm in them.
+node_and_npm() {
+  command -v npm >/dev/null || echo nodejs npm
 }
 
 docker_engine() {

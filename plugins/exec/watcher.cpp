@@ -12,8 +12,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
+#include <iterator>
 #include <optional>
 
+#include "core/mapping.h"
 #include "plugins/exec/lines.h"
 #include "plugins/exec/process.h"
 
@@ -58,8 +60,12 @@ class StopSignal {
 // One run of the program.
 class Session {
  public:
-  Session(WatcherContext& tower, Process process, std::size_t max_line)
-      : tower_(tower), process_(std::move(process)), out_(max_line), err_(kLongestLogLine) {}
+  Session(WatcherContext& tower, Mapping& mapping, Process process, std::size_t max_line)
+      : tower_(tower),
+        mapping_(mapping),
+        process_(std::move(process)),
+        out_(max_line),
+        err_(kLongestLogLine) {}
 
   // Until the program ends (how, as waitpid says), or nothing when stop was requested first.
   Result<std::optional<int>> Run(const std::stop_token& stop) {
@@ -114,6 +120,8 @@ class Session {
     for (const auto& line : out_.Take(Read(process_.out(), ended))) {
       if (line.too_long) {
         Reject(line, "is longer than max-line");
+      } else if (mapping_.given()) {
+        Map(line, batch);
       } else if (auto trigger = Trigger::Parse(line.text)) {
         batch.push_back(std::move(*trigger));
       } else {
@@ -122,6 +130,12 @@ class Session {
     }
     if (ended) process_.CloseOut();
     return Put(batch);
+  }
+
+  void Map(const Line& line, std::vector<Trigger>& batch) {
+    auto triggers = mapping_.Apply(line.text, "line " + std::to_string(line.number));
+    if (!triggers) return Reject(line, triggers.error().message);
+    std::move(triggers->begin(), triggers->end(), std::back_inserter(batch));
   }
 
   void Reject(const Line& line, const std::string& why) {
@@ -150,6 +164,7 @@ class Session {
   }
 
   WatcherContext& tower_;
+  Mapping& mapping_;
   Process process_;
   Lines out_, err_;
   std::string last_words_;
@@ -178,15 +193,20 @@ class ExecWatcher final : public Watcher {
              "How long the program may take to end after SIGTERM, before SIGKILL.")
         .Range(0, 60'000);
     options.Add("max-line", &self.max_line_, "Longer lines are refused.").Range(1024, 64LL << 20U);
+    self.mapping_.Declare(options);
     options.Check([&self] { return self.CheckCommand(); });
   }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
+    mapping_.OnPrint([log = tower.log](std::string_view line) {
+      log.Info("map says", {{"text", line}});
+    });
+    if (auto loaded = mapping_.Load(); !loaded) return loaded.error();
     while (!stop.stop_requested()) {
       const auto began = Clock::now();
       auto process = Process::Start(MakeProgram());
       if (!process) return process.error();
-      Session session(tower, std::move(*process), max_line_.bytes);
+      Session session(tower, mapping_, std::move(*process), max_line_.bytes);
       auto ended = session.Run(stop);
       session.Stop(grace_);
       if (!ended) return ended.error();
@@ -209,8 +229,10 @@ class ExecWatcher final : public Watcher {
         (stat(working_dir_.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))) {
       return Error{ErrorCode::kUnavailable, working_dir_ + ": this is no folder"};
     }
-    return Ok();
+    return mapping_.Load();
   }
+
+  Mapping* mapping() override { return &mapping_; }
 
  private:
   Status CheckCommand() const {
@@ -253,10 +275,11 @@ class ExecWatcher final : public Watcher {
   milliseconds interval_{0};
   milliseconds grace_{1000};
   ByteSize max_line_{1U << 20U};
+  Mapping mapping_;
 };
 
 REGISTER_WATCHER(ExecWatcher, "exec",
-                 "Runs a program and takes each line that it prints as a trigger.");
+                 "Runs a program and takes each line that it prints as a trigger, or as an event.");
 
 }  // namespace
 }  // namespace tower

@@ -71,11 +71,12 @@ struct World {
 
 Ran Run(const Strings& arguments, const World& world = {}) {
   static const WatcherKind* const kKinds[] = {&other_kind, &probe_kind};
+  std::istringstream in;
   std::ostringstream out;
   std::ostringstream err;
   const CheckHooks hooks{[&](const Settings&) { return world.faults; },
                          [&](const Settings&) { return world.connected; }};
-  auto result = RunCli(arguments, world.environment, kKinds, hooks, out, err);
+  auto result = RunCli(arguments, world.environment, kKinds, hooks, in, out, err);
   return {result.exit_code, std::move(result.run), out.str(), err.str()};
 }
 
@@ -354,21 +355,80 @@ TEST_CASE("plugins lists what is linked in, or one plugin's options", "[cli]") {
   CHECK_THAT(Run({"plugins", "--json"}).out,
              ContainsSubstring("{\"name\": \"plugin.probe.every\", \"flag\": "
                                "\"--plugin.probe.every\", \"variable\": \"PLUGIN_PROBE_EVERY\""));
+  const auto one_json = Run({"plugins", "probe", "--json"}).out;
+  CHECK_THAT(one_json, ContainsSubstring("{\"name\": \"probe\"") && !ContainsSubstring("other"));
   CHECK_THAT(Refused({"plugins", "prbe"}), ContainsSubstring("did you mean probe?"));
   CHECK_THAT(Refused({"plugins", "--markdown"}), ContainsSubstring("needs the name"));
 }
 
 TEST_CASE("an answer that can't be written is a failure", "[cli]") {
+  std::istringstream in;
   std::ostringstream out;
   std::ostringstream err;
   out.setstate(std::ios::badbit);
-  CHECK(RunCli({"--version"}, {}, {}, {}, out, err).exit_code == 1);
+  CHECK(RunCli({"--version"}, {}, {}, {}, in, out, err).exit_code == 1);
   CHECK_THAT(err.str(), ContainsSubstring("standard output"));
 }
 
 TEST_CASE("version names the build and, when verbose, what is linked in", "[cli]") {
   CHECK_THAT(Run({"--version"}).out, StartsWith("control-tower "));
   CHECK_THAT(Run({"--version", "--verbose"}).out, ContainsSubstring("SQLite"));
+}
+
+TEST_CASE("check names the faults of options, rules and the world at once", "[cli]") {
+  const TempFile file(
+      "plugins = ['a=probe', 'b=probe', 'c=probe']\n[plugin.a]\nevery = 'soon'\npath = 'x'\n"
+      "[plugin.b]\npath = 'x'\napi-key = 'expired'\n[plugin.c]\npath = '/nowhere'\n");
+  const auto ran =
+      Run({"check", "--config", file.path()}, {{}, {{ErrorCode::kInvalid, "no tokens"}}});
+  CHECK(ran.exit_code == 2);
+  CHECK_THAT(ran.err, StartsWith("control-tower: 4 faults") &&
+                          ContainsSubstring("plugin.a.every: must be a duration") &&
+                          ContainsSubstring("  no tokens\n") &&
+                          ContainsSubstring("plugin.b: the key has expired") &&
+                          ContainsSubstring("watcher c: open /nowhere: none"));
+}
+
+TEST_CASE("a file that can't be read is the fault, not what may stand in it", "[cli]") {
+  const TempFile file("[plugin.in]\npath = \n");
+  const auto err = Refused({"--config", file.path(), "--plugin", "in=probe", "--plugin.out.path",
+                            "x", "--server.port", "y"},
+                           {{"PLUGIN_OUT_EVERY", "1s"}});
+  CHECK_THAT(err, StartsWith("control-tower: 2 faults") && ContainsSubstring(file.path() + ":2:") &&
+                      ContainsSubstring("server.port"));
+}
+
+TEST_CASE("an error of the file does not quote what could be a secret", "[cli]") {
+  for (const std::string secret : {"tulips", "nightfall", "99999999999999999999", "1.5e99999"}) {
+    const TempFile file("[plugin.probe]\npath = 'x'\napi-key = " + secret + "\n");
+    const auto err = Refused({"--plugin=probe", "--config", file.path()});
+    CHECK_THAT(err, ContainsSubstring(file.path() + ":3:"));
+    CHECK_THAT(err, !ContainsSubstring(secret.substr(0, 3)));
+  }
+  const TempFile stray("[server]\nport = 1]\n");
+  CHECK_THAT(Refused({"--config", stray.path()}), ContainsSubstring("saw ']'"));
+}
+
+TEST_CASE("a configuration is made anew from what is there at the moment", "[cli]") {
+  static const WatcherKind* const kKinds[] = {&other_kind, &probe_kind};
+  const TempDir folder;
+  const auto file = folder.Write("tower.toml", "plugins = ['probe']\n[plugin.probe]\npath = 'x'\n");
+  const auto key = folder.Write("key", "one");
+  const auto again = [&] {
+    return Configure({"--config", file}, {{"PLUGIN_PROBE_API_KEY_FILE", key}}, kKinds,
+                     {[](const Settings&) { return std::vector<Error>(); }, {}});
+  };
+  const auto key_of = [](const Configured& configured) {
+    return dynamic_cast<const Probe&>(*configured.setup->watchers.at(0).watcher).key;
+  };
+  CHECK(key_of(again()) == "one");
+  folder.Write("key", "two");
+  CHECK(key_of(again()) == "two");
+  folder.Write("tower.toml", "broker = 'kafka'\n");
+  const auto faulty = again();
+  REQUIRE(faulty.complaints.size() == 2);
+  CHECK(faulty.complaints[0].about == "PLUGIN_PROBE_API_KEY_FILE");
+  CHECK(faulty.complaints[1].about == "broker");
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ struct Quiet : Setup {
 };
 
 std::optional<HttpAnswer> Get(const Tower& tower, std::string_view target) {
-  return HttpClient(tower.port()).Request("GET", target);
+  return RawHttpClient(tower.port()).Request("GET", target);
 }
 
 TEST_CASE("the tower takes triggers while there is no broker", "[tower]") {
@@ -43,7 +43,7 @@ TEST_CASE("the tower takes triggers while there is no broker", "[tower]") {
   Tower tower(setup, [] {});
   REQUIRE(tower.Start());
   const auto posted =
-      HttpClient(tower.port())
+      RawHttpClient(tower.port())
           .PostJson("/triggers", R"({"apiVersion":"A/v1","protocol":"P","spec":{}})");
   REQUIRE(posted);
   CHECK(posted->status == 202);
@@ -60,7 +60,7 @@ TEST_CASE("the tower takes triggers while there is no broker", "[tower]") {
   const auto port = tower.port();
   tower.Stop();
   tower.Stop();
-  CHECK_THROWS(HttpClient(port));
+  CHECK_THROWS(RawHttpClient(port));
   const auto text = logs.text();
   CHECK_THAT(text, ContainsSubstring("\"msg\":\"ready\"") &&
                        ContainsSubstring("\"port\":" + std::to_string(port)));

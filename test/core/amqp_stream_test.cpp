@@ -1,12 +1,8 @@
 #include "core/amqp_stream.h"
 
 #include <fcntl.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -20,6 +16,7 @@
 
 #include "core/wakeup.h"
 #include "test/support/temp_dir.h"
+#include "test/support/test_ca.h"
 
 namespace tower {
 namespace {
@@ -34,74 +31,23 @@ struct Freer {
     Free(pointer);
   }
 };
-using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
-using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
 using Context = std::unique_ptr<SSL_CTX, Freer<SSL_CTX_free>>;
 using Session = std::unique_ptr<SSL, Freer<SSL_free>>;
-
-// A key and a certificate for it, signed by `issuer` or by itself.
-struct Identity {
-  Identity(const std::string& name, const std::string& alt_names, const Identity* issuer)
-      : key(EVP_EC_gen("P-256")), certificate(X509_new()) {
-    X509* x = certificate.get();
-    X509_set_version(x, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(x), issuer == nullptr ? 1 : 2);
-    X509_gmtime_adj(X509_getm_notBefore(x), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    X509_set_pubkey(x, key.get());
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
-    const X509* signer = issuer == nullptr ? x : issuer->certificate.get();
-    X509_set_issuer_name(x, X509_get_subject_name(signer));
-    if (issuer == nullptr) Extend(NID_basic_constraints, "critical,CA:TRUE");
-    if (!alt_names.empty()) Extend(NID_subject_alt_name, alt_names);
-    REQUIRE(X509_sign(x, issuer == nullptr ? key.get() : issuer->key.get(), EVP_sha256()) > 0);
-  }
-
-  void Extend(int nid, const std::string& value) {
-    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value.c_str());
-    REQUIRE(extension != nullptr);
-    X509_add_ext(certificate.get(), extension, -1);
-    X509_EXTENSION_free(extension);
-  }
-
-  std::string CertificatePem() const {
-    const Bio bio(BIO_new(BIO_s_mem()));
-    PEM_write_bio_X509(bio.get(), certificate.get());
-    return Text(bio.get());
-  }
-  std::string KeyPem(const char* pass_phrase = nullptr) const {
-    const Bio bio(BIO_new(BIO_s_mem()));
-    PEM_write_bio_PrivateKey(bio.get(), key.get(),
-                             pass_phrase == nullptr ? nullptr : EVP_aes_128_cbc(), nullptr, 0,
-                             nullptr, const_cast<char*>(pass_phrase));
-    return Text(bio.get());
-  }
-  static std::string Text(BIO* bio) {
-    char* data = nullptr;
-    const long size = BIO_get_mem_data(bio, &data);
-    return {data, static_cast<std::size_t>(size)};
-  }
-
-  Key key;
-  Certificate certificate;
-};
 
 // A TLS server on one end of a socket pair; sends back what comes until the other end closes.
 class EchoServer {
  public:
-  EchoServer(const Identity& identity, int highest_version, const Identity* client_ca)
+  EchoServer(const TestIdentity& identity, int highest_version, const TestIdentity* client_ca)
       : context_(SSL_CTX_new(TLS_server_method())) {
     signal(SIGPIPE, SIG_IGN);
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_.data()) == 0);
-    SSL_CTX_use_certificate(context_.get(), identity.certificate.get());
-    SSL_CTX_use_PrivateKey(context_.get(), identity.key.get());
+    SSL_CTX_use_certificate(context_.get(), identity.certificate());
+    SSL_CTX_use_PrivateKey(context_.get(), identity.key());
     SSL_CTX_set_security_level(context_.get(), 0);
     SSL_CTX_set_min_proto_version(context_.get(), TLS1_VERSION);
     SSL_CTX_set_max_proto_version(context_.get(), highest_version);
     if (client_ca != nullptr) {
-      X509_STORE_add_cert(SSL_CTX_get_cert_store(context_.get()), client_ca->certificate.get());
+      X509_STORE_add_cert(SSL_CTX_get_cert_store(context_.get()), client_ca->certificate());
       SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
                          nullptr);
     }
@@ -137,10 +83,10 @@ class EchoServer {
 std::string Fault(const Status& status) { return status ? "" : status.error().message; }
 
 struct Lab {
-  Identity ca{"lab CA", "", nullptr};
-  Identity other_ca{"another CA", "", nullptr};
-  Identity server{"broker", "DNS:broker.example,DNS:*.lab.example,IP:127.0.0.1,IP:::1", &ca};
-  Identity client{"tower", "", &ca};
+  TestIdentity ca{"lab CA", "", nullptr};
+  TestIdentity other_ca{"another CA", "", nullptr};
+  TestIdentity server{"broker", "DNS:broker.example,DNS:*.lab.example,IP:127.0.0.1,IP:::1", &ca};
+  TestIdentity client{"tower", "", &ca};
   TempDir dir;
   std::string ca_file = dir.Write("ca.pem", ca.CertificatePem());
   std::string cert = dir.Write("cert.pem", client.CertificatePem());

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <future>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -43,7 +44,7 @@ HookHandler Echo() {
 // What a client is told that has sent the head alone, of a body of `size` bytes.
 int StatusBeforeBody(const HookServer& fixture, std::string_view name, std::size_t size = 5,
                      std::string_view headers = {}) {
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   client.Send("POST /hooks/" + std::string(name) + " HTTP/1.1\r\nHost: t\r\n" +
               std::string(headers) + "Content-Length: " + std::to_string(size) + "\r\n\r\n");
   const auto answer = client.Receive();
@@ -67,7 +68,7 @@ TEST_CASE("a hook is answered while it is served, and only then", "[hooks]") {
 
 TEST_CASE("senders may come again to the hook of a watcher that does not run", "[hooks]") {
   HookServer fixture;
-  fixture.hooks.Expect("inbox");
+  auto expected = std::make_optional<Hooks::Expectation>(fixture.hooks, "inbox");
   const auto early = fixture.Post("inbox");
   CHECK(early.status == 503);
   CHECK(early.Header("Retry-After") == "5");
@@ -78,13 +79,17 @@ TEST_CASE("senders may come again to the hook of a watcher that does not run", "
   }
   CHECK(fixture.Post("inbox").status == 503);
   CHECK(Ask(fixture, "OPTIONS", "/hooks/inbox").status == 503);
-  fixture.hooks.Forget("inbox");
+  {
+    const Hooks::Expectation of_another(fixture.hooks, "inbox");
+    expected.reset();
+    CHECK(fixture.Post("inbox").status == 503);
+  }
   CHECK(fixture.Post("inbox").status == 404);
 }
 
 TEST_CASE("what a hook does not take is refused before its body is read", "[hooks]") {
   HookServer fixture({.max_body = 1000});
-  fixture.hooks.Expect("away");
+  const Hooks::Expectation expected(fixture.hooks, "away");
   HookHandler handler = Echo();
   handler.before_body = [](const HttpRequest& request) -> std::optional<HttpResponse> {
     if (request.Header("X-Fails")) throw std::runtime_error("broken");
@@ -101,7 +106,7 @@ TEST_CASE("what a hook does not take is refused before its body is read", "[hook
   CHECK(StatusBeforeBody(fixture, "inbox", 5, "X-Fails: 1\r\n") == 500);
   CHECK_THAT(logs.text(), ContainsSubstring("broken"));
 
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   client.Send("POST /hooks/inbox HTTP/1.1\r\nHost: t\r\nAuthorization: x\r\n");
   client.Send("Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
   CHECK(client.Receive()->status == 100);
@@ -170,7 +175,7 @@ TEST_CASE("hooks are not answered while the server drains", "[hooks]") {
 
 TEST_CASE("the end of a registration waits for calls that are under way", "[hooks]") {
   Hooks hooks;
-  hooks.Expect("inbox");
+  const Hooks::Expectation expected(hooks, "inbox");
   std::promise<void> entered, release;
   HookHandler handler;
   handler.answer = [&](const HttpRequest&) {
@@ -194,7 +199,7 @@ TEST_CASE("the end of a registration waits for calls that are under way", "[hook
 
 TEST_CASE("many callers and registrations of one hook get along", "[hooks]") {
   Hooks hooks;
-  hooks.Expect("inbox");
+  const Hooks::Expectation expected(hooks, "inbox");
   std::atomic<bool> stop = false;
   std::atomic<int> answered = 0;
   std::vector<std::thread> callers;

@@ -48,7 +48,7 @@ struct WaitServer : HttpFixture {
 
 TEST_CASE("a request that drips in is cut at the deadline of the whole", "[http]") {
   WaitServer fixture({.request_timeout = 300ms});
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   // Each byte comes well within the timeout; together they would take forever.
   const auto began = std::chrono::steady_clock::now();
   std::jthread drip([&](const std::stop_token& stop) {
@@ -63,7 +63,7 @@ TEST_CASE("a request that drips in is cut at the deadline of the whole", "[http]
 
 TEST_CASE("a body that does not come is cut at the deadline", "[http]") {
   WaitServer fixture({.request_timeout = 200ms});
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   client.Send("POST /wait HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n");
   client.Send("Content-Length: 10\r\n\r\n12345");
   CHECK(client.Receive()->status == 408);
@@ -73,7 +73,7 @@ TEST_CASE("a body that does not come is cut at the deadline", "[http]") {
 
 TEST_CASE("the time of a handler is no part of the deadline", "[http]") {
   WaitServer fixture({.request_timeout = 100ms, .idle_timeout = 100ms});
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   std::jthread release([&] {
     Eventually([&] { return fixture.waiting == 1; });
     std::this_thread::sleep_for(300ms);  // longer than both limits
@@ -84,18 +84,18 @@ TEST_CASE("the time of a handler is no part of the deadline", "[http]") {
 
 TEST_CASE("an idle connection is closed", "[http]") {
   WaitServer fixture({.idle_timeout = 100ms});
-  HttpClient fresh(fixture.port());
+  RawHttpClient fresh(fixture.port());
   CHECK(fresh.ClosedByServer());
-  HttpClient used(fixture.port());
+  RawHttpClient used(fixture.port());
   CHECK(used.Request("GET", "/open")->status == 200);
   CHECK(used.ClosedByServer());
 }
 
 TEST_CASE("slow clients do not keep others from being served", "[http]") {
   WaitServer fixture;
-  std::vector<std::unique_ptr<HttpClient>> slow;
+  std::vector<std::unique_ptr<RawHttpClient>> slow;
   for (int i = 0; i < 64; ++i) {
-    slow.push_back(std::make_unique<HttpClient>(fixture.port()));
+    slow.push_back(std::make_unique<RawHttpClient>(fixture.port()));
     slow.back()->Send("GET /open HT");
   }
   CHECK(Ask(fixture, "GET", "/open").status == 200);
@@ -103,11 +103,11 @@ TEST_CASE("slow clients do not keep others from being served", "[http]") {
 
 TEST_CASE("connections over the limit get 503, until there is room", "[http]") {
   WaitServer fixture({.max_connections = 2});
-  HttpClient first(fixture.port());
-  auto second = std::make_unique<HttpClient>(fixture.port());
+  RawHttpClient first(fixture.port());
+  auto second = std::make_unique<RawHttpClient>(fixture.port());
   REQUIRE(first.Request("GET", "/open")->status == 200);
   REQUIRE(second->Request("GET", "/open")->status == 200);
-  HttpClient third(fixture.port());
+  RawHttpClient third(fixture.port());
   const auto refused = third.Receive();
   REQUIRE(refused);
   CHECK(refused->status == 503);
@@ -125,7 +125,7 @@ TEST_CASE("running out of file descriptors does not end the server", "[http]") {
 #endif
   const CapturedLogs logs;
   WaitServer fixture;
-  HttpClient before(fixture.port());
+  RawHttpClient before(fixture.port());
   REQUIRE(before.Request("GET", "/open")->status == 200);
   rlimit old{};
   REQUIRE(getrlimit(RLIMIT_NOFILE, &old) == 0);
@@ -136,7 +136,7 @@ TEST_CASE("running out of file descriptors does not end the server", "[http]") {
   REQUIRE(!taken.empty());
   close(taken.back());  // for the client's end
   taken.pop_back();
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   client.Send(kGet);
   // Nothing is asserted in this state: the sanitizers' own checks need a file descriptor.
   const bool refused = Eventually(
@@ -230,7 +230,7 @@ TEST_CASE("with tokens, everything but open routes wants one", "[http]") {
 TEST_CASE("the body of a request without a token is never run as the next one", "[http]") {
   TempDir folder;
   WaitServer fixture({.tokens_file = folder.Write("tokens", "a:b")});
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   client.Send("POST /wait HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n");
   client.Send("Content-Length: " + std::to_string(kGet.size()) + "\r\n\r\n");
   CHECK(client.Receive()->status == 401);
@@ -259,9 +259,9 @@ TEST_CASE("a faulty tokens file is refused by line, without its tokens", "[http]
 
 TEST_CASE("draining finishes what is at hand and refuses what is new", "[http]") {
   WaitServer fixture;
-  HttpClient idle(fixture.port());
+  RawHttpClient idle(fixture.port());
   REQUIRE(idle.Request("GET", "/open")->status == 200);
-  HttpClient busy(fixture.port());
+  RawHttpClient busy(fixture.port());
   busy.Send("POST /wait HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n");
   busy.Send("Content-Length: 2\r\n\r\n{}");
   REQUIRE(Eventually([&] { return fixture.waiting == 1; }));
@@ -284,7 +284,7 @@ TEST_CASE("draining finishes what is at hand and refuses what is new", "[http]")
   CHECK(answer->Header("Connection") == "close");
   drained.get();
   fixture.server->Stop();
-  CHECK_THROWS(HttpClient(fixture.port()));
+  CHECK_THROWS(RawHttpClient(fixture.port()));
 }
 
 TEST_CASE("an answer that was held back may be told at any time", "[http]") {
@@ -309,7 +309,7 @@ TEST_CASE("an answer that was held back may be told at any time", "[http]") {
     return HttpResponse{.body = "planned"};
   });
   fixture.Start();
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   for (int i = 0; i < 3; ++i) {  // on one connection: none may take the answer of another
     CHECK(client.Request("GET", "/at-once")->body == "planned");
     CHECK(client.Request("GET", "/thrown")->status == 500);
@@ -324,7 +324,7 @@ TEST_CASE("an answer that was held back may be told at any time", "[http]") {
   CHECK(client.Receive()->body == "planned");
   // A client that is gone, then a server that is gone.
   {
-    HttpClient gone(fixture.port());
+    RawHttpClient gone(fixture.port());
     gone.Send("GET /late HTTP/1.1\r\nHost: t\r\n\r\n");
     REQUIRE(Eventually([&] { return waiting == 2; }));
   }
@@ -338,9 +338,9 @@ TEST_CASE("an answer that was held back may be told at any time", "[http]") {
 
 TEST_CASE("draining ends with its grace, and stopping cuts who is left", "[http]") {
   WaitServer fixture;
-  HttpClient slow(fixture.port());
+  RawHttpClient slow(fixture.port());
   slow.Send("GET /open HT");
-  HttpClient other(fixture.port());
+  RawHttpClient other(fixture.port());
   REQUIRE(other.Request("GET", "/open")->status == 200);
   fixture.server->Drain(50ms);
   fixture.server->Stop();

@@ -54,7 +54,7 @@ HttpServerOptions Limits() { return {.max_body = 65536}; }
 
 // What a malformed request is answered with; the connection must end then, whatever follows.
 int StatusThenClosed(const HttpFixture& fixture, std::string_view bytes) {
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   client.Send(bytes);
   const auto answer = client.Receive();
   if (!answer) return 0;
@@ -102,7 +102,7 @@ TEST_CASE("every answer says when it was given", "[http]") {
 
 TEST_CASE("HEAD has GET's headers and no body", "[http]") {
   EchoServer fixture;
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   const auto head = client.Request("HEAD", "/items/abc");
   REQUIRE(head);
   CHECK(head->status == 200);
@@ -112,7 +112,7 @@ TEST_CASE("HEAD has GET's headers and no body", "[http]") {
 
 TEST_CASE("a connection serves many requests, pipelined ones too", "[http]") {
   EchoServer fixture;
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   for (int i = 0; i < 150; ++i) {
     REQUIRE(client.PostJson("/echo", std::to_string(i))->body == std::to_string(i));
   }
@@ -127,7 +127,7 @@ TEST_CASE("a connection serves many requests, pipelined ones too", "[http]") {
 
 TEST_CASE("a fault of the caller leaves the connection open when its body has come", "[http]") {
   EchoServer fixture;
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   CHECK(client.Request("GET", "/nothing")->status == 404);
   CHECK(client.Request("POST", "/echo", "1")->status == 415);
   CHECK(client.PostJson("/echo", "2")->body == "2");
@@ -138,7 +138,7 @@ TEST_CASE("a client that asks for it, or speaks HTTP/1.0, gets its connection cl
   EchoServer fixture;
   const auto request = GENERATE("GET /open HTTP/1.0\r\n\r\n",
                                 "GET /open HTTP/1.1\r\nHost: t\r\nConnection: x, Close\r\n\r\n");
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   client.Send(request);
   const auto answer = client.Receive();
   REQUIRE(answer);
@@ -195,7 +195,7 @@ TEST_CASE("chunked bodies are decoded", "[http]") {
   EchoServer fixture;
   const auto chunks = GENERATE("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
                                "003;x=\"y\"\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: 1\r\n\r\n");
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   client.Send("POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: Chunked\r\n");
   client.Send(std::string(kJson) + "\r\n" + chunks + "GET /items/1 HTTP/1.1\r\nHost: t\r\n\r\n");
   CHECK(client.Receive()->body == "abcde");
@@ -240,7 +240,7 @@ TEST_CASE("a body must say its length, its type and no encoding", "[http]") {
   CHECK(status("") == 415);
   CHECK(status("Content-Type: application/json\r\nContent-Type: application/json\r\n") == 415);
   CHECK(status("Content-Type: application/json\r\nContent-Encoding: gzip\r\n") == 415);
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   client.Send("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n\r\n");
   CHECK(client.Receive()->status == 411);
 }
@@ -248,7 +248,7 @@ TEST_CASE("a body must say its length, its type and no encoding", "[http]") {
 TEST_CASE("Expect: 100-continue is answered before the body, with a refusal where due", "[http]") {
   EchoServer fixture(Limits());
   const std::string head = "POST /echo HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\n";
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   client.Send(head + "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n");
   REQUIRE(client.Receive()->status == 100);
   client.Send("{}");

@@ -53,6 +53,29 @@ TEST_CASE("what RFC 8259 allows is read", "[json]") {
   }
 }
 
+TEST_CASE("strings of any length are read to their end", "[json]") {
+  for (std::size_t before = 0; before < 20; ++before) {
+    for (std::size_t after = 0; after < 10; ++after) {
+      auto head = std::string(before, "!#[]\x7f"[before % 5]);  // neighbours of the special ones
+      if (before > 2) head.replace(before / 2, 2, "\xC3\xBF");
+      const auto tail = std::string(after, '!');
+      CAPTURE(before, after);
+      JsonTape tape;
+      for (const std::string escape : {"", R"(\")", R"(\\)", R"(\u00e9)"}) {
+        const auto text = "[\"" + head + escape + tail + "\",1]";
+        const auto root = tape.Read(text);
+        REQUIRE(root);
+        REQUIRE(root->size() == 2);
+        CHECK(root->begin()->text() == text.substr(1, text.size() - 4));
+      }
+      for (const char bad : {'\x01', '\x1f', '\n'})
+        CHECK_FALSE(IsJson("[\"" + head + bad + tail + "\"]"));
+      CHECK_FALSE(IsJson("[\"" + head + tail));
+      CHECK_FALSE(IsJson("[\"" + head + "\"" + tail + "!\"]"));
+    }
+  }
+}
+
 TEST_CASE("what RFC 8259 does not allow is refused", "[json]") {
   for (const auto* text : {"",
                            " ",

@@ -113,5 +113,20 @@ TEST_CASE("lines of many threads don't mix", "[log]") {
   }
 }
 
+TEST_CASE("the level can be changed while threads log, and the format stays", "[log]") {
+  const Format format(LogFormat::kText);
+  const CapturedLogs logs;
+  {
+    const std::jthread other([] {
+      for (int i = 0; i < 100; ++i) Logger().Debug("from afar");
+    });
+    SetLogLevel(LogLevel::kDebug);
+    Logger().Debug("seen");
+    SetLogLevel(LogLevel::kError);
+    Logger().Warn("hidden");
+  }
+  CHECK_THAT(logs.text(), ContainsSubstring("DEBUG seen\n") && !ContainsSubstring("hidden"));
+}
+
 }  // namespace
 }  // namespace tower

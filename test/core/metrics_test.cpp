@@ -104,5 +104,21 @@ TEST_CASE("metrics may be made, counted and rendered by many threads", "[metrics
   CHECK_THAT(metrics.Render(), ContainsSubstring("control_tower_s_count 4000\n"));
 }
 
+TEST_CASE("a metric that was forgotten is left out until it is asked for again", "[metrics]") {
+  Metrics metrics;
+  auto& gone = metrics.GetGauge("up", "Up.", {{"watcher", "gone"}});
+  metrics.GetGauge("up", "Up.", {{"watcher", "here"}}).Set(1);
+  metrics.Forget("up", {{"watcher", "gone"}});
+  metrics.Forget("up", {{"watcher", "nobody"}});
+  metrics.Forget("nothing", {});
+  gone.Set(1);  // by a thread that has yet to hear of it
+  CHECK_THAT(metrics.Render(), !ContainsSubstring("gone"));
+  CHECK_THAT(metrics.Render(), ContainsSubstring("up{watcher=\"here\"} 1\n"));
+  metrics.Forget("up", {{"watcher", "here"}});
+  CHECK(metrics.Render().empty());
+  CHECK(&metrics.GetGauge("up", "Up.", {{"watcher", "gone"}}) == &gone);
+  CHECK_THAT(metrics.Render(), ContainsSubstring("up{watcher=\"gone\"} 1\n"));
+}
+
 }  // namespace
 }  // namespace tower

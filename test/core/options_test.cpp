@@ -1,7 +1,11 @@
 #include "core/options.h"
 
+#include <sys/stat.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "test/support/temp_dir.h"
 
 namespace tower {
 namespace {
@@ -149,6 +153,56 @@ TEST_CASE("a value in a message stays on one line and is cut", "[options]") {
   auto& option = options.Add("number", &number, "");
   CHECK_THAT(option.Set({"1\n2\x1b"}).error().message, ContainsSubstring(R"("1\x0a2\x1b")"));
   CHECK(option.Set({std::string(5000, 'x')}).error().message.size() < 300);
+}
+
+// A watcher's options, as two configurations may differ in them.
+struct Configured {
+  OptionSet set{"plugin.w"};
+  std::vector<std::string> paths = {"a", "b"};
+  std::string key, script;
+  milliseconds every{1000};
+  Configured() {
+    set.Add("path", &paths, "");
+    set.Add("key", &key, "").Secret();
+    set.Add("script", &script, "").File();
+    set.Add("every", &every, "");
+  }
+  std::string With(std::size_t option, const std::vector<std::string>& texts) {
+    REQUIRE(set.all()[option].Set(texts));
+    return set.Fingerprint();
+  }
+};
+
+TEST_CASE("options have one fingerprint exactly when their values are equal", "[options]") {
+  const auto plain = Configured().set.Fingerprint();
+  CHECK(Configured().set.Fingerprint() == plain);
+  CHECK(Configured().With(0, {"a", "b"}) == plain);  // set to what it was by default
+  CHECK(Configured().With(3, {"1000ms"}) == plain);  // written in another way
+  CHECK(Configured().With(0, {"a,b"}) != plain);
+  CHECK(Configured().With(0, {"ab"}) != plain);
+  CHECK(Configured().With(0, {"b", "a"}) != plain);
+  CHECK(Configured().With(1, {"k"}) != plain);
+  CHECK(Configured().With(1, {"k"}) != Configured().With(1, {"l"}));
+  CHECK(Configured().With(1, {"k"}) != Configured().With(2, {"k"}));
+  CHECK_THAT(Configured().With(1, {"hunter2"}), !ContainsSubstring("hunter2"));
+}
+
+TEST_CASE("the content of a file that an option names is a part of its value", "[options]") {
+  const TempDir folder;
+  const auto file = folder / "map.lua";
+  const auto now = [&file] { return Configured().With(2, {file}); };
+  const auto missing = now();
+  folder.Write("map.lua", "one");
+  const auto one = now();
+  CHECK(one != missing);
+  folder.Write("map.lua", "two");
+  CHECK(now() != one);
+  folder.Write("map.lua", "one");
+  CHECK(now() == one);
+  folder.Write("other.lua", "one");
+  CHECK(Configured().With(2, {folder / "other.lua"}) != one);
+  REQUIRE(mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  CHECK(Configured().With(2, {folder / "pipe"}) != one);  // and does not wait for a writer
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ class ScriptedWatcher final : public Watcher {
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     return script_(tower, stop, ++runs_);
   }
+  bool ServesHook() const override { return true; }
 
  private:
   const Script script_;
@@ -272,6 +273,168 @@ TEST_CASE("refused events are counted, and threads carry the watchers' names", "
              ContainsSubstring(R"(reason="invalid",source="a-name-that-is-long")"));
   f.supervisor->Stop();
   CHECK(std::string(name.data()) == "a-name-that-is-");
+}
+
+TEST_CASE("while a watcher backs off, its hook is there but not served", "[supervisor][hooks]") {
+  Fixture f;
+  f.options = {.backoff_min = 1h, .backoff_max = 1h};
+  std::atomic<bool> fails = false;
+  f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int) -> Status {
+    HookHandler handler;
+    handler.answer = [](const HttpRequest&) { return HttpResponse{}; };
+    const auto served = tower.hooks.Serve(tower.name, handler);
+    while (!fails && WatcherContext::Sleep(1ms, stop)) {
+    }
+    return Error{ErrorCode::kUnavailable, "the share is away"};
+  });
+  HttpRequest request;
+  request.param = "inbox";
+  CHECK(f.hooks.Answer(request).status == 503);
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return f.hooks.Answer(request).status == 200; }));
+  fails = true;
+  CHECK(f.Reaches(0, WatcherState::kBackingOff));
+  CHECK(f.hooks.Answer(request).status == 503);
+  request.param = "elsewhere";
+  CHECK(f.hooks.Answer(request).status == 404);
+}
+
+TEST_CASE("a put that was submitted is a success, and its watcher starts afresh", "[supervisor]") {
+  Fixture f;
+  std::atomic<bool> put = false;
+  f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int run) -> Status {
+    if (run == 1) return Error{ErrorCode::kUnavailable, "the share is away"};
+    const auto trigger = *Trigger::Parse(R"({"apiVersion":"A/v1","protocol":"P","spec":{}})");
+    tower.queue.Submit(std::span(&trigger, 1), {}, [&put](const auto& done) { put = bool(done); });
+    return UntilStopped(stop);
+  });
+  f.supervisor->Start();
+  CHECK(Eventually([&] { return put.load(); }));
+  CHECK(f.Of(0).last_error.empty());
+  CHECK(f.Of(0).restarts == 1);
+}
+
+// What a change gives the supervisor to run under a name.
+WatcherChange Scripted(const std::string& name, Script script) {
+  return {name, "scripted", std::make_unique<ScriptedWatcher>(std::move(script))};
+}
+std::vector<WatcherChange> Changes(WatcherChange a, WatcherChange b) {
+  std::vector<WatcherChange> changes;
+  changes.push_back(std::move(a));
+  changes.push_back(std::move(b));
+  return changes;
+}
+
+TEST_CASE("a change stops, replaces and starts watchers, and leaves the others alone",
+          "[supervisor]") {
+  Fixture f;
+  std::atomic<int> old_runs = 0, kept_runs = 0, new_runs = 0;
+  std::atomic<bool> old_ended = false, overlapped = false;
+  const auto count = [](std::atomic<int>& runs) {
+    return [&runs](WatcherContext&, const std::stop_token& stop, int) {
+      ++runs;
+      return UntilStopped(stop);
+    };
+  };
+  f.Add("gone", count(old_runs));
+  f.Add("kept", count(kept_runs));
+  f.Add("changed", [&](WatcherContext&, const std::stop_token& stop, int) {
+    ++old_runs;
+    auto status = UntilStopped(stop);
+    old_ended = true;
+    return status;
+  });
+  f.supervisor->Start();
+  REQUIRE(Eventually([&] { return old_runs == 2 && kept_runs == 1; }));
+
+  auto changes = Changes(Scripted("changed",
+                                  [&](WatcherContext&, const std::stop_token& stop, int) {
+                                    overlapped = !old_ended;
+                                    ++new_runs;
+                                    return UntilStopped(stop);
+                                  }),
+                         {"kept", "scripted", nullptr});
+  changes.push_back(Scripted("new", count(new_runs)));
+  f.supervisor->Change(std::move(changes));
+  CHECK(old_ended);
+  CHECK(Eventually([&] { return new_runs == 2; }));
+  CHECK_FALSE(overlapped);
+  CHECK(kept_runs == 1);
+  const auto states = f.supervisor->States();
+  REQUIRE(states.size() == 3);
+  CHECK(states[0].name + " " + states[1].name + " " + states[2].name == "changed kept new");
+  for (std::size_t i = 0; i < 3; ++i) CHECK(f.Reaches(i, WatcherState::kRunning));
+  const auto metrics = f.queue.metrics().Render();
+  CHECK_THAT(metrics, !ContainsSubstring("watcher=\"gone\""));
+  for (const std::string name : {"changed", "kept", "new"}) {
+    CHECK_THAT(metrics,
+               ContainsSubstring("watcher_up{plugin=\"scripted\",watcher=\"" + name + "\"} 1\n"));
+  }
+  f.supervisor->Stop();
+  for (std::size_t i = 0; i < 3; ++i) CHECK(f.Of(i).state == WatcherState::kStopped);
+}
+
+TEST_CASE("a change gives a watcher that failed another start", "[supervisor]") {
+  Fixture f;
+  f.Add("broken", [](WatcherContext&, const std::stop_token&, int) -> Status {
+    return Error{ErrorCode::kPermanent, "the password is wrong"};
+  });
+  f.supervisor->Start();
+  REQUIRE(f.Reaches(0, WatcherState::kFailed));
+  std::vector<WatcherChange> changes;
+  changes.push_back(Scripted("broken", [](WatcherContext&, const std::stop_token& stop, int) {
+    return UntilStopped(stop);
+  }));
+  f.supervisor->Change(std::move(changes));
+  CHECK(f.Reaches(0, WatcherState::kRunning));
+  CHECK(f.Of(0).last_error.empty());
+  f.supervisor->Change({});
+  CHECK(f.supervisor->States().empty());
+}
+
+TEST_CASE("states can be asked for while watchers change", "[supervisor]") {
+  Fixture f;
+  const Script idle = [](WatcherContext&, const std::stop_token& stop, int) {
+    return UntilStopped(stop);
+  };
+  f.Add("a", idle);
+  f.supervisor->Start();
+  std::atomic<int> odd = 0;
+  {
+    const std::jthread reader([&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        const auto states = f.supervisor->States();
+        if (states.empty() || states[0].name != "a") ++odd;
+        f.queue.metrics().Render();
+      }
+    });
+    for (int i = 0; i < 50; ++i) {
+      f.supervisor->Change(Changes({"a", "scripted", nullptr}, Scripted("b", idle)));
+    }
+  }
+  CHECK(odd == 0);
+  CHECK(f.Of(0).restarts == 0);
+  CHECK(f.Of(1).name == "b");
+}
+
+TEST_CASE("a hook is expected while a watcher that serves it is among those to run",
+          "[supervisor][hooks]") {
+  Fixture f;
+  const auto status = [&f](const std::string& name) {
+    HttpRequest request;
+    request.param = name;
+    return f.hooks.Answer(request).status;
+  };
+  f.Make().Start();
+  for (const std::string name : {"first", "second", "second"}) {
+    std::vector<WatcherChange> changes;
+    changes.push_back(Scripted(name, [](WatcherContext&, const std::stop_token& stop, int) {
+      return UntilStopped(stop);
+    }));
+    f.supervisor->Change(std::move(changes));
+    CHECK(status(name) == 503);
+    CHECK(status(name == "first" ? "second" : "first") == 404);
+  }
 }
 
 }  // namespace

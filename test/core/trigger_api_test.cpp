@@ -32,7 +32,7 @@ struct ApiServer : HttpFixture {
   ~ApiServer() { server->Stop(); }
 
   HttpAnswer Post(std::string_view body, std::string_view headers = {}) const {
-    HttpClient client(port());
+    RawHttpClient client(port());
     return client.PostJson("/triggers", body, headers).value_or(HttpAnswer{});
   }
   std::vector<AcceptedTrigger> Queued() const { return *queue->TryTake(100); }

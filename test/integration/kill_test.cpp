@@ -112,10 +112,10 @@ class Clients {
   }
   // The body of the answer.
   std::string Insist(const std::string& body, const std::string& headers) {
-    thread_local std::unique_ptr<HttpClient> client;
+    thread_local std::unique_ptr<RawHttpClient> client;
     while (true) {
       try {
-        if (!client) client = std::make_unique<HttpClient>(port_);
+        if (!client) client = std::make_unique<RawHttpClient>(port_);
         const auto answer = client->PostJson("/triggers", body, headers);
         if (answer && answer->status == 202) return answer->body;
         if (answer && answer->status != 503) ++faults_;

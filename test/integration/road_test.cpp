@@ -145,7 +145,7 @@ TEST_CASE("batches arrive in order", "[road]") {
   }
   REQUIRE(tower.Post(array + "]").status == 202);
   const auto answer =
-      HttpClient(tower.Port())
+      RawHttpClient(tower.Port())
           .Request("POST", "/triggers", lines, "Content-Type: application/x-ndjson\r\n");
   REQUIRE(answer);
   REQUIRE(answer->status == 202);
@@ -286,7 +286,7 @@ TEST_CASE("a request that memory does not suffice for is refused, the others are
                      {"--broker", "stdout", "--server.port", "0", "--queue.path",
                       ":memory:", "--server.max-body", "1GiB"},
                      {}, {"/usr/bin/prlimit", "--data=200000000"});
-  HttpClient client(tower.Port());
+  RawHttpClient client(tower.Port());
   client.Send("POST /triggers HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n");
   client.Send("Content-Length: 1000000000\r\n\r\n");
   const std::string piece(1 << 20, ' ');

@@ -4,12 +4,21 @@
 #include <fstream>
 #include <sstream>
 
-#include "app/help.h"
+#include "app/cli.h"
+#include "test/support/temp_dir.h"
 
 namespace tower {
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
+
+std::string ReadmeOf(const WatcherKind& kind) {
+  std::ostringstream text;
+  text << std::ifstream(std::string(TOWER_SOURCE_DIR) + "/plugins/" + std::string(kind.name()) +
+                        "/README.md")
+              .rdbuf();
+  return text.str();
+}
 
 TEST_CASE("the README of each plugin says what the plugin is and which options it has",
           "[plugins]") {
@@ -18,10 +27,7 @@ TEST_CASE("the README of each plugin says what the plugin is and which options i
   for (const auto* kind : *kinds) {
     const std::string name(kind->name());
     INFO("plugins/" << name << "/README.md; control-tower plugins " << name << " --markdown");
-    std::ifstream file(std::string(TOWER_SOURCE_DIR) + "/plugins/" + name + "/README.md");
-    std::ostringstream text;
-    text << file.rdbuf();
-    const auto readme = text.str();
+    const auto readme = ReadmeOf(*kind);
     CHECK(readme.starts_with("# `" + name + "`\n"));
     std::size_t at = 0;
     for (const auto* heading :
@@ -32,6 +38,27 @@ TEST_CASE("the README of each plugin says what the plugin is and which options i
       REQUIRE(at != std::string::npos);
     }
     CHECK_THAT(readme, ContainsSubstring("\n" + PluginMarkdown(*kind)));
+  }
+}
+
+TEST_CASE("the TOML in the README of each plugin is a configuration", "[plugins]") {
+  const auto kinds = WatcherKind::All();
+  REQUIRE(kinds);
+  const TempDir folder;
+  const CheckHooks hooks{[](const Settings&) { return std::vector<Error>(); }, {}};
+  for (const auto* kind : *kinds) {
+    const auto readme = ReadmeOf(*kind);
+    constexpr std::string_view kBegin = "```toml\n";
+    for (auto at = readme.find(kBegin); at != std::string::npos; at = readme.find(kBegin, at)) {
+      at += kBegin.size();
+      const auto example = readme.substr(at, readme.find("\n```", at) + 1 - at);
+      INFO("plugins/" << kind->name() << "/README.md:\n" << example);
+      const auto file = folder.Write("example.toml", example);
+      for (const auto& complaint : Configure({"--config", file}, {}, *kinds, hooks).complaints) {
+        CAPTURE(complaint.about, complaint.message);
+        CHECK(complaint.message.starts_with("is required"));  // a secret that is given elsewhere
+      }
+    }
   }
 }
 

@@ -33,9 +33,9 @@ struct HttpAnswer {
   }
 };
 
-class HttpClient {
+class RawHttpClient {
  public:
-  explicit HttpClient(int port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit RawHttpClient(int port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(port));
@@ -45,9 +45,9 @@ class HttpClient {
       throw std::runtime_error("no connection to the server");
     }
   }
-  ~HttpClient() { close(fd_); }
-  HttpClient(const HttpClient&) = delete;
-  HttpClient& operator=(const HttpClient&) = delete;
+  ~RawHttpClient() { close(fd_); }
+  RawHttpClient(const RawHttpClient&) = delete;
+  RawHttpClient& operator=(const RawHttpClient&) = delete;
 
   // False when the server has closed.
   bool Send(std::string_view bytes) {

@@ -36,7 +36,7 @@ struct HttpFixture {
 // One request on a connection of its own.
 inline HttpAnswer Ask(const HttpFixture& fixture, std::string_view method, std::string_view target,
                       std::string_view body = {}, std::string_view headers = {}) {
-  HttpClient client(fixture.port());
+  RawHttpClient client(fixture.port());
   return client.Request(method, target, body, headers).value_or(HttpAnswer{});
 }
 

@@ -103,12 +103,12 @@ class TowerProcess {
     return port_;
   }
   HttpAnswer Get(const std::string& path) {
-    auto answer = HttpClient(Port()).Request("GET", path);
+    auto answer = RawHttpClient(Port()).Request("GET", path);
     if (!answer) throw std::runtime_error("no answer to GET " + path);
     return *answer;
   }
   HttpAnswer Post(const std::string& body, const std::string& headers = {}) {
-    auto answer = HttpClient(Port()).PostJson("/triggers", body, headers);
+    auto answer = RawHttpClient(Port()).PostJson("/triggers", body, headers);
     if (!answer) throw std::runtime_error("no answer to POST /triggers");
     return *answer;
   }

@@ -40,7 +40,7 @@ std::string TowerSite::Post(const std::string& client, const std::string& protoc
                             std::size_t pad) {
   const std::string body = R"({"apiVersion":"T/v1","protocol":")" + protocol +
                            R"(","spec":{"pad":")" + std::string(pad, 'x') + "\"}}";
-  const auto answer = HttpClient(tower_->port()).PostJson("/triggers", body);
+  const auto answer = RawHttpClient(tower_->port()).PostJson("/triggers", body);
   if (!answer || answer->status != 202) {
     throw std::runtime_error("not accepted: " + (answer ? answer->body : "no answer"));
   }
@@ -65,7 +65,7 @@ std::vector<std::jthread> TowerSite::Load(int clients) {
 }
 
 std::string TowerSite::Get(const std::string& path) const {
-  const auto answer = HttpClient(tower_->port()).Request("GET", path);
+  const auto answer = RawHttpClient(tower_->port()).Request("GET", path);
   if (!answer) throw std::runtime_error("no answer to GET " + path);
   return answer->body;
 }

@@ -69,6 +69,53 @@ TEST_CASE("a line that is no trigger is reported by number, and the next one tak
                               ContainsSubstring("a trigger was refused"));
 }
 
+TEST_CASE("with a map a line may be any JSON, and mean several triggers or none", "[exec]") {
+  const CapturedLogs logs;
+  Fixture f;
+  f.Start(
+      "echo '{\"names\":[\"A\",\"B\"]}'; echo '{\"names\":[]}'; echo nonsense\n"
+      "echo '{}'; echo '{\"names\":[\"C\"]}'; exec sleep 1000",
+      {{"map-file", {f.folder.Write("map.lua", R"(local out = {}
+            for _, name in ipairs(event.names) do
+              print("name", name)
+              table.insert(out, {apiVersion = "T/v1", protocol = name, spec = {}})
+            end
+            return out)")}}});
+  CHECK(f.queue.TakeProtocols(3) == Strings{"A", "B", "C"});
+  CHECK(f.watcher->rejected.value() == 2);
+  CHECK_THAT(logs.text(), ContainsSubstring("the event is not JSON") &&
+                              ContainsSubstring("map.lua:2: attempt to index a nil value") &&
+                              ContainsSubstring("(line 4)") && ContainsSubstring("name\\tC"));
+}
+
+TEST_CASE("a map that can't be loaded stops the watcher, and is found by check", "[exec]") {
+  TestQueue queue;
+  WatcherHarness watcher(queue, "exec", {{"command", {"/bin/sh"}}, {"map", {"event +"}}});
+  CHECK_THAT(watcher.watcher().Check().error().message, ContainsSubstring("map:1: unexpected"));
+  watcher.Start();
+  REQUIRE(Eventually([&] { return watcher.ended(); }));
+  CHECK(watcher.result().error().code == ErrorCode::kInvalid);
+  CHECK_THROWS(WatcherHarness(queue, "exec",
+                              {{"command", {"/bin/sh"}}, {"map", {"1"}}, {"map-file", {"x"}}}));
+}
+
+TEST_CASE("the map in the README does what it says", "[exec]") {
+  std::ostringstream readme;
+  readme << std::ifstream(std::string(TOWER_SOURCE_DIR) + "/plugins/exec/README.md").rdbuf();
+  const auto text = readme.str();
+  const std::string fence = "```lua\n";
+  const auto begin = text.find(fence) + fence.size();
+  Fixture f;
+  f.Start(
+      "echo '{\"scale\":\"left\",\"grams\":0.25}'; echo '{\"scale\":\"left\",\"grams\":1.25}'\n"
+      "exec sleep 1000",
+      {{"map-file",
+        {f.folder.Write("weigh.lua", text.substr(begin, text.find("```", begin) - begin))}}});
+  const auto taken = f.queue.Take(1);
+  REQUIRE(taken.size() == 1);
+  CHECK_THAT(taken[0].body, ContainsSubstring(R"("spec":{"mg":1250.0,"scale":"left"})"));
+}
+
 TEST_CASE("a program that ends is an error that says how, with its last words", "[exec]") {
   const CapturedLogs logs;
   Fixture f;

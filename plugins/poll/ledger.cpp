@@ -1,0 +1,127 @@
+#include "plugins/poll/ledger.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "core/digest.h"
+
+namespace tower::poll {
+namespace {
+
+constexpr std::string_view kSingleKeys[] = {"cursor", "validators", "complete"};
+constexpr std::string_view kFormat = "1 ";
+constexpr std::size_t kDigestSize = 64;
+constexpr std::size_t kLongestId = 256;
+// No id's key is a digest's, nor one of the others.
+constexpr std::string_view kIdPrefix = "i:", kDigestPrefix = "h:";
+
+std::int64_t Now() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+// "1 digest", or "1 digest missing_ms".
+std::string Encode(const Known& known) {
+  std::string text(kFormat);
+  text += known.digest;
+  if (known.missing) text += " " + std::to_string(*known.missing);
+  return text;
+}
+
+std::optional<Known> Decode(std::string_view text) {
+  if (!text.starts_with(kFormat) || text.size() < kFormat.size() + kDigestSize) return std::nullopt;
+  text.remove_prefix(kFormat.size());
+  Known known;
+  known.digest = text.substr(0, kDigestSize);
+  text.remove_prefix(kDigestSize);
+  if (text.empty()) return known;
+  std::int64_t missing = 0;
+  const auto* last = text.data() + text.size();
+  const auto [end, fault] = std::from_chars(text.data() + 1, last, missing);
+  if (text[0] != ' ' || fault != std::errc() || end != last) return std::nullopt;
+  known.missing = missing;
+  return known;
+}
+
+std::string Ledger::KeyOf(std::string_view id) {
+  const bool longer = id.size() > kLongestId;
+  return std::string(longer ? kDigestPrefix : kIdPrefix) +
+         (longer ? Sha256Hex(id) : std::string(id));
+}
+
+Result<Ledger> Ledger::Load(const WatcherQueue& queue) {
+  auto all = queue.RecallAll();
+  if (!all) return all.error();
+  Ledger ledger;
+  for (auto& [key, text] : *all) {
+    const auto* single = std::find(std::begin(kSingleKeys), std::end(kSingleKeys), key);
+    if (single != std::end(kSingleKeys)) {
+      ledger.singles_[single - std::begin(kSingleKeys)] = std::move(text);
+      continue;
+    }
+    auto known = Decode(text);
+    if (!known) {
+      return Error{ErrorCode::kPermanent,
+                   "the checkpoint " + key +
+                       " was written by another plugin or version; give this watcher another name"};
+    }
+    ledger.known_.emplace(std::move(key), std::move(*known));
+  }
+  return ledger;
+}
+
+const Known* Ledger::Find(const std::string& key) const {
+  const auto found = known_.find(key);
+  return found == known_.end() ? nullptr : &found->second;
+}
+
+void Ledger::See(const std::string& key, const std::string& digest, std::uint64_t look,
+                 std::vector<Remember>& changes) {
+  auto& known = known_[key];
+  known.seen = look;
+  if (known.digest == digest && !known.missing) return;
+  known.digest = digest;
+  known.missing.reset();
+  changes.push_back({key, Encode(known)});
+}
+
+void Ledger::Restore(const std::string& key, const std::optional<Known>& before) {
+  if (before) {
+    known_[key] = *before;
+  } else {
+    known_.erase(key);
+  }
+}
+
+void Ledger::EndLook(std::uint64_t look, std::chrono::milliseconds forget_after,
+                     std::vector<Remember>& changes) {
+  const auto now = Now();
+  for (auto it = known_.begin(); it != known_.end();) {
+    auto& [key, known] = *it;
+    if (known.seen == look || key == kDocument) {
+      ++it;
+      continue;
+    }
+    const bool newly = !known.missing;
+    if (newly) known.missing = now;
+    if (now - *known.missing >= forget_after.count()) {
+      changes.push_back({key, std::nullopt});
+      it = known_.erase(it);
+      continue;
+    }
+    if (newly) changes.push_back({key, Encode(known)});
+    ++it;
+  }
+}
+
+void Ledger::Set(Single which, std::optional<std::string> value, std::vector<Remember>& changes) {
+  if (singles_[which] == value) return;
+  singles_[which] = value;
+  changes.push_back({std::string(kSingleKeys[which]), std::move(value)});
+}
+
+}  // namespace tower::poll

@@ -1,0 +1,138 @@
+#include "plugins/poll/settings.h"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "plugins/poll/pointer.h"
+
+namespace tower::poll {
+namespace {
+
+constexpr std::int64_t kSecond = 1000, kDay = 86'400 * kSecond;
+
+Error Fault(const std::string& message) { return {ErrorCode::kInvalid, message}; }
+
+// "Name: value".
+std::optional<std::pair<std::string, std::string>> SplitHeader(std::string_view text) {
+  constexpr std::string_view kSpace = " \t";
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  auto value = text.substr(colon + 1);
+  value.remove_prefix(std::min(value.find_first_not_of(kSpace), value.size()));
+  return std::pair{std::string(text.substr(0, colon)),
+                   std::string(value.substr(0, value.find_last_not_of(kSpace) + 1))};
+}
+
+Status CheckHeaders(const Settings& settings) {
+  for (const auto& text : settings.header) {
+    const auto header = SplitHeader(text);
+    if (!header) return Fault("header must be NAME: VALUE");
+    if (auto fits = CheckHttpHeader(header->first, header->second); !fits) return fits;
+    if (!settings.token.empty() && strcasecmp(header->first.c_str(), "Authorization") == 0) {
+      return Fault("token is sent as the header Authorization: set one of them");
+    }
+  }
+  if (settings.token.empty()) return Ok();
+  if (auto fits = CheckHttpHeader("Authorization", settings.token); !fits) {
+    return Fault("token has a byte that can't be sent");
+  }
+  return Ok();
+}
+
+Status CheckPointers(const Settings& settings) {
+  const std::array<std::pair<std::string, std::string>, 4> pointers = {
+      {{"items", settings.items},
+       {"id", settings.id},
+       {"cursor", settings.cursor},
+       {"next", settings.NextIsLink() ? "" : settings.next}}};
+  for (const auto& [name, text] : pointers) {
+    if (text.empty()) continue;
+    if (auto pointer = Pointer::Parse(text); !pointer) {
+      return Fault(name + " " + pointer.error().message + (name == "next" ? ", or link" : ""));
+    }
+  }
+  return Ok();
+}
+
+Status CheckTogether(const Settings& settings) {
+  if (!settings.id.empty() && settings.items.empty()) return Fault("id needs items");
+  if (!settings.next.empty() && settings.items.empty()) return Fault("next needs items");
+  if (settings.fire_on == "changed" && settings.id.empty()) {
+    return Fault("fire-on changed needs id: without it, what has changed is new");
+  }
+  if (settings.cursor.empty() != settings.cursor_param.empty()) {
+    return Fault("cursor and cursor-param need each other: set both or none");
+  }
+  if (!settings.next_param.empty() && (settings.next.empty() || settings.NextIsLink())) {
+    return Fault("next-param needs a pointer as next");
+  }
+  return Ok();
+}
+
+}  // namespace
+
+void Settings::Declare(OptionSet& options) {
+  options.Add("url", &url, "What to ask, by GET: http:// or https://, without user and password.")
+      .Required()
+      .Secret();
+  options.Add("header", &header, "A header to send, NAME: VALUE. May be repeated.").Secret();
+  options.Add("token", &token, "A token to send, as `Authorization: Bearer TOKEN`.").Secret();
+  options.Add("interval", &interval, "Time between two looks, give or take a tenth of it.")
+      .Range(10, 7 * kDay);
+  options.Add("items", &items,
+              "JSON pointer to the list in the answer, `#` where the answer is the list; without "
+              "it the whole answer is the event, whenever it has changed.");
+  options.Add("id", &id,
+              "JSON pointer to the id in an item, a string or a number; without it an item is "
+              "known by its content.");
+  options
+      .Add("fire-on", &fire_on,
+           "Which items are events: those whose id is `new`, or those and the ones that have "
+           "`changed` since.")
+      .OneOf({"new", "changed"});
+  options
+      .Add("initial", &initial,
+           "What the very first look does about what is there already: `fire`, or `skip` it.")
+      .OneOf({"fire", "skip"});
+  options.Add("cursor", &cursor,
+              "JSON pointer to what the next look is to begin at, a string or a number.");
+  options.Add("cursor-param", &cursor_param, "Query parameter in which the cursor is sent.");
+  options.Add("next", &next,
+              "Where the next page is: JSON pointer to its URL, or `link` for the header Link with "
+              "rel=\"next\".");
+  options.Add("next-param", &next_param,
+              "Query parameter in which `next` is sent, where it is not a URL but a token.");
+  options.Add("max-pages", &max_pages, "Most pages of one look.").Range(1, 100'000);
+  options
+      .Add("forget-after", &forget_after,
+           "How long an item must have been gone from the list to be new when it comes again.")
+      .Range(0, 3660 * kDay);
+  options.Add("timeout", &timeout, "Longest time in which an answer must be there as a whole.")
+      .Range(100, 3600 * kSecond);
+  options.Add("max-body", &max_body, "Largest answer.").Range(1024, 1LL << 30U);
+  options.Check([this]() -> Status {
+    if (auto parsed = HttpUrl::Parse(url); !parsed) return parsed.error();
+    return Ok();
+  });
+  options.Check([this] { return CheckHeaders(*this); });
+  options.Check([this] { return CheckPointers(*this); });
+  options.Check([this] { return CheckTogether(*this); });
+}
+
+HttpHeaders Settings::Headers() const {
+  HttpHeaders headers;
+  bool accept = false;
+  for (const auto& text : header) {
+    headers.push_back(SplitHeader(text).value_or(std::pair<std::string, std::string>()));
+    accept = accept || strcasecmp(headers.back().first.c_str(), "Accept") == 0;
+  }
+  if (!accept) headers.emplace_back("Accept", "application/json");
+  if (!token.empty()) headers.emplace_back("Authorization", "Bearer " + token);
+  return headers;
+}
+
+}  // namespace tower::poll

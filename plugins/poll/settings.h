@@ -1,0 +1,40 @@
+// The options of a `poll` watcher.
+#ifndef PLUGINS_POLL_SETTINGS_H_
+#define PLUGINS_POLL_SETTINGS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/http_client.h"
+#include "core/mapping.h"
+#include "core/options.h"
+
+namespace tower::poll {
+
+struct Settings {
+  std::string url;
+  std::vector<std::string> header;
+  std::string token;
+  std::chrono::milliseconds interval{60'000};
+  std::string items, id;
+  std::string fire_on = "new";
+  std::string initial = "fire";
+  std::string cursor, cursor_param;
+  std::string next, next_param;
+  std::int64_t max_pages = 100;
+  std::chrono::milliseconds forget_after{86'400'000};
+  std::chrono::milliseconds timeout{30'000};
+  ByteSize max_body{16ULL << 20U};
+
+  void Declare(OptionSet& options);
+
+  bool NextIsLink() const { return next == "link"; }
+  // What every request is sent with. REQUIRES: the rules of Declare hold.
+  HttpHeaders Headers() const;
+};
+
+}  // namespace tower::poll
+
+#endif  // PLUGINS_POLL_SETTINGS_H_

@@ -1,0 +1,75 @@
+#include "core/watcher.h"
+
+#include <chrono>
+#include <random>
+
+#include "core/http_client.h"
+#include "core/mapping.h"
+#include "plugins/poll/ledger.h"
+#include "plugins/poll/look.h"
+#include "plugins/poll/settings.h"
+
+namespace tower {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+class PollWatcher final : public Watcher {
+ public:
+  static void Declare(OptionSet& options, PollWatcher& self) {
+    self.settings_.Declare(options);
+    self.mapping_.Declare(options);
+  }
+
+  Status Run(WatcherContext& tower, std::stop_token stop) override {
+    if (auto loaded = mapping_.Load(); !loaded) return loaded;
+    auto client = NewClient();
+    if (!client) return client.error();
+    auto ledger = poll::Ledger::Load(tower.queue);
+    if (!ledger) return ledger.error();
+    if (!WatcherContext::Sleep(Until(not_before_), stop)) return Ok();
+    do {
+      poll::RetryAfter retry_after;
+      poll::Look look(tower, settings_, mapping_, **client, *ledger, memory_);
+      auto looked = look.Run(stop, retry_after);
+      if (retry_after) not_before_ = steady_clock::now() + *retry_after;
+      if (!looked) return looked;
+    } while (WatcherContext::Sleep(Jittered(settings_.interval), stop));
+    return Ok();
+  }
+
+  Status Check() override {
+    if (auto client = NewClient(); !client) return client.error();
+    return mapping_.Load();
+  }
+
+ private:
+  Result<std::unique_ptr<HttpClient>> NewClient() const {
+    return HttpClient::Make(settings_.url,
+                            {.timeout = settings_.timeout, .max_body = settings_.max_body.bytes});
+  }
+
+  static milliseconds Until(steady_clock::time_point time) {
+    return std::max(std::chrono::ceil<milliseconds>(time - steady_clock::now()), milliseconds(0));
+  }
+
+  // So that many watchers of one service don't ask all at once.
+  milliseconds Jittered(milliseconds time) {
+    const auto tenth = time.count() / 10;
+    return time + milliseconds(std::uniform_int_distribution<std::int64_t>(-tenth, tenth)(random_));
+  }
+
+  poll::Settings settings_;
+  Mapping mapping_;
+  // Used by Run.
+  poll::Memory memory_;
+  steady_clock::time_point not_before_{};
+  std::minstd_rand random_{std::random_device{}()};
+};
+
+REGISTER_WATCHER(PollWatcher, "poll",
+                 "Asks a JSON API at an interval and turns what is new or changed into triggers.");
+
+}  // namespace
+}  // namespace tower

@@ -1,0 +1,157 @@
+#include "plugins/webhook/delivery.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+
+namespace tower::webhook {
+namespace {
+
+// What stands in the name of a header whose value is nobody's business: Authorization, Cookie,
+// X-Gitlab-Token, X-Hub-Signature-256, X-Api-Key, …
+constexpr std::array<std::string_view, 8> kSecretWords = {
+    "authorization", "cookie", "token", "secret", "signature", "password", "api-key", "apikey"};
+
+bool IsSecret(std::string_view name) {
+  return std::any_of(kSecretWords.begin(), kSecretWords.end(), [name](std::string_view word) {
+    return name.find(word) != std::string_view::npos;
+  });
+}
+
+// A name that comes again joins the first (RFC 9110, section 5.3).
+void AppendHeaders(std::string& out, const Delivery& delivery, std::string_view hidden) {
+  std::map<std::string_view, std::string> values;
+  for (const auto& [name, value] : delivery.headers) {
+    if (name == hidden || IsSecret(name)) continue;
+    const auto [at, first] = values.try_emplace(name, value);
+    if (!first) at->second.append(", ").append(value);
+  }
+  out += '{';
+  for (const auto& [name, value] : values) {
+    if (out.back() != '{') out += ',';
+    AppendJsonString(out, name);
+    out += ':';
+    AppendJsonString(out, value);
+  }
+  out += '}';
+}
+
+// A string for each name, or an array of them where it comes again.
+void AppendQuery(std::string& out, const Delivery& delivery) {
+  std::map<std::string_view, std::vector<std::string_view>> values;
+  for (const auto& [name, value] : delivery.query) values[name].push_back(value);
+  out += '{';
+  for (const auto& [name, all] : values) {
+    if (out.back() != '{') out += ',';
+    AppendJsonString(out, name);
+    out += all.size() == 1 ? ":" : ":[";
+    for (const auto& value : all) {
+      if (&value != &all.front()) out += ',';
+      AppendJsonString(out, value);
+    }
+    if (all.size() > 1) out += ']';
+  }
+  out += '}';
+}
+
+}  // namespace
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return lower;
+}
+
+bool IsHeaderName(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+}
+
+Delivery::Delivery(const HttpRequest& request)
+    : content_type(request.content_type),
+      body(request.body),
+      path(request.path),
+      query(request.query) {
+  for (const auto& [name, value] : request.Headers()) headers.emplace_back(Lower(name), value);
+}
+
+std::optional<std::string_view> Delivery::Header(std::string_view name) const {
+  std::optional<std::string_view> found;
+  for (const auto& [header, value] : headers) {
+    if (header != name) continue;
+    if (found) return std::nullopt;
+    found = value;
+  }
+  return found;
+}
+
+bool Delivery::HasHeader(std::string_view name) const {
+  return std::any_of(headers.begin(), headers.end(),
+                     [name](const auto& header) { return header.first == name; });
+}
+
+bool IsJson(std::string_view content_type) {
+  const auto end = content_type.find(';');
+  auto type = Lower(content_type.substr(0, end));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.pop_back();
+  return type.empty() || type == "application/json" || type == "text/json" ||
+         type.ends_with("+json");
+}
+
+std::optional<Pointer> Pointer::Parse(std::string_view text) {
+  if (!text.starts_with('/')) return std::nullopt;
+  Pointer pointer;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '/') {
+      pointer.names_.emplace_back();
+    } else if (text[at] != '~') {
+      pointer.names_.back() += text[at];
+    } else if (++at < text.size() && (text[at] == '0' || text[at] == '1')) {
+      pointer.names_.back() += text[at] == '0' ? '~' : '/';
+    } else {
+      return std::nullopt;
+    }
+  }
+  return pointer;
+}
+
+std::optional<JsonValue> Pointer::Find(JsonValue root) const {
+  std::optional<JsonValue> at = root;
+  for (const auto& name : names_) {
+    if (at->type() == JsonType::kObject) {
+      at = at->Find(name);
+    } else if (at->type() == JsonType::kArray) {
+      std::size_t index = 0;
+      const auto [end, fault] = std::from_chars(name.data(), name.data() + name.size(), index);
+      if (fault != std::errc() || end != name.data() + name.size()) return std::nullopt;
+      auto item = at->begin();
+      while (item != at->end() && index > 0) {
+        ++item;
+        --index;
+      }
+      at = item != at->end() ? std::optional(*item) : std::nullopt;
+    } else {
+      at = std::nullopt;
+    }
+    if (!at) return std::nullopt;
+  }
+  return at;
+}
+
+std::string MakeEvent(const Delivery& delivery, std::string_view hidden, std::string_view body) {
+  std::string event = "{\"headers\":";
+  AppendHeaders(event, delivery, hidden);
+  event += ",\"query\":";
+  AppendQuery(event, delivery);
+  event.append(",\"body\":").append(body).append(",\"path\":");
+  AppendJsonString(event, delivery.path);
+  event += '}';
+  return event;
+}
+
+}  // namespace tower::webhook

@@ -1,0 +1,90 @@
+#include "plugins/webhook/settings.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace tower::webhook {
+namespace {
+
+Error Invalid(std::string message) { return {ErrorCode::kInvalid, std::move(message)}; }
+
+// An option that means something for some schemes alone must not be set for another.
+void OnlyFor(OptionSet& options, const Option& option, const std::function<bool()>& fits,
+             std::string what) {
+  options.Check([&option, fits, what = std::move(what)]() -> Status {
+    if (!option.was_set() || fits()) return Ok();
+    return Invalid(what);
+  });
+}
+
+void DeclareHmac(OptionSet& options, VerifyOptions& verify) {
+  const auto is_hmac = [&verify] { return verify.scheme == "hmac"; };
+  const auto declare = [&](std::string_view name, std::string* value,
+                           std::string_view help) -> Option& {
+    auto& option = options.Add(name, value, help);
+    OnlyFor(options, option, is_hmac, std::string(name) + " is for verify=hmac");
+    return option;
+  };
+  declare("hmac-header", &verify.hmac_header, "For `hmac`: the header with the signature.");
+  declare("hmac-algorithm", &verify.hmac_algorithm, "For `hmac`: its digest.")
+      .OneOf({"sha256", "sha512", "sha1"});
+  declare("hmac-encoding", &verify.hmac_encoding, "For `hmac`: how the signature is written.")
+      .OneOf({"hex", "base64"});
+  declare("hmac-prefix", &verify.hmac_prefix,
+          "For `hmac`: what stands before the signature in its header, such as `sha256=`.");
+}
+
+}  // namespace
+
+void Settings::Declare(OptionSet& options) {
+  options
+      .Add("verify", &verify.scheme,
+           "How senders prove who they are. `none` takes a delivery from anyone.")
+      .Required()
+      .OneOf({"github", "gitlab", "standard-webhooks", "slack", "stripe", "hmac", "bearer", "basic",
+              "none"});
+  options
+      .Add("secret", &verify.secrets,
+           "What is shared with the sender. Several, one a line, while it is being changed.")
+      .Secret();
+  auto& user =
+      options.Add("user", &verify.user, "For `basic`: the user name; `secret` is the password.");
+  OnlyFor(
+      options, user, [this] { return verify.scheme == "basic"; }, "user is for verify=basic");
+  auto& tolerance = options
+                        .Add("tolerance", &verify.tolerance,
+                             "For `standard-webhooks`, `slack` and `stripe`: how far the time at "
+                             "which a delivery was signed may be from now.")
+                        .Range(1000, 86'400'000);
+  OnlyFor(
+      options, tolerance, [this] { return verify.has_timestamp(); },
+      "tolerance is for a verify that signs the time: standard-webhooks, slack, stripe");
+  DeclareHmac(options, verify);
+  options.Add("id", &id,
+              "Where a delivery's id is, by which a repeat is known: the name of a header, or a "
+              "JSON pointer into the body, such as `/data/id`. Without it, where the sender has "
+              "it.");
+  options.Add("allowed-origins", &allowed_origins,
+              "Senders of CloudEvents (`WebHook-Request-Origin`) whose handshake is answered; `*` "
+              "is any.");
+  options.Check([this] { return verify.Check(); });
+  options.Check([this]() -> Status {
+    const bool good =
+        id.starts_with('/') ? Pointer::Parse(id).has_value() : id.empty() || IsHeaderName(id);
+    return good ? Ok() : Invalid("id must be the name of a header, or a JSON pointer");
+  });
+}
+
+IdPlace Settings::PlaceOfId() const {
+  const std::string where = !id.empty()                 ? id
+                            : verify.scheme == "slack"  ? "/event_id"
+                            : verify.scheme == "stripe" ? "/id"
+                            : verify.scheme == "github" ? "X-GitHub-Delivery"
+                                                        : "Idempotency-Key";
+  if (where.starts_with('/')) return {{}, Pointer::Parse(where)};
+  if (id.empty() && verify.scheme == "standard-webhooks") return {{"webhook-id", "svix-id"}, {}};
+  return {{Lower(where)}, {}};
+}
+
+}  // namespace tower::webhook

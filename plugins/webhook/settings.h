@@ -1,0 +1,33 @@
+// The options of the webhook watcher.
+#ifndef PLUGINS_WEBHOOK_SETTINGS_H_
+#define PLUGINS_WEBHOOK_SETTINGS_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/options.h"
+#include "core/result.h"
+#include "plugins/webhook/delivery.h"
+#include "plugins/webhook/verify.h"
+
+namespace tower::webhook {
+
+// Where a delivery's id is.
+struct IdPlace {
+  std::vector<std::string> headers;  // the first of them that is there; lower case
+  std::optional<Pointer> pointer;    // or a place in the body
+};
+
+struct Settings {
+  VerifyOptions verify;
+  std::string id;
+  std::vector<std::string> allowed_origins;
+
+  void Declare(OptionSet& options);
+  IdPlace PlaceOfId() const;
+};
+
+}  // namespace tower::webhook
+
+#endif  // PLUGINS_WEBHOOK_SETTINGS_H_

@@ -1,0 +1,70 @@
+// Who sent a delivery: the schemes of senders, all by shared secrets.
+#ifndef PLUGINS_WEBHOOK_VERIFY_H_
+#define PLUGINS_WEBHOOK_VERIFY_H_
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/digest.h"
+#include "core/result.h"
+#include "plugins/webhook/delivery.h"
+
+namespace tower::webhook {
+
+struct VerifyOptions {
+  std::string scheme;   // "none", "github", "gitlab", "standard-webhooks", "slack", "stripe",
+                        // "hmac", "bearer", "basic"
+  std::string secrets;  // one a line
+  std::string user;     // of basic
+  std::chrono::milliseconds tolerance{300'000};  // of timestamps, both ways
+  std::string hmac_header, hmac_algorithm = "sha256", hmac_encoding = "hex", hmac_prefix;
+
+  bool IsOneOf(std::initializer_list<std::string_view> schemes) const;
+  bool has_timestamp() const { return IsOneOf({"standard-webhooks", "slack", "stripe"}); }
+
+  // Whether a Verifier can be made of it. The message names the option, and no secret.
+  Status Check() const;
+};
+
+// Constant after construction; thread-safe. What it takes to say no does not depend on how close a
+// delivery came, and all secrets are tried.
+class Verifier {
+ public:
+  using Clock = std::chrono::system_clock;
+
+  // REQUIRES: options.Check() passed.
+  explicit Verifier(const VerifyOptions& options);
+
+  // Whether it could pass by its headers; its body may still be to come.
+  bool HeadPasses(const Delivery& delivery, Clock::time_point now) const;
+  // Whether who sent it knows one of the secrets, has signed these very bytes, and has done so just
+  // now where the scheme tells.
+  bool Passes(const Delivery& delivery, Clock::time_point now) const;
+
+ private:
+  // What the headers claim.
+  struct Claim {
+    std::vector<std::string> macs;  // one of them must be right
+    std::string before;             // what was signed in front of the body
+  };
+  std::optional<Claim> ReadClaim(const Delivery& delivery, Clock::time_point now) const;
+  std::optional<Claim> ReadHmac(const Delivery& delivery) const;
+  std::optional<Claim> ReadStandard(const Delivery& delivery, Clock::time_point now) const;
+  std::optional<Claim> ReadSlack(const Delivery& delivery, Clock::time_point now) const;
+  std::optional<Claim> ReadStripe(const Delivery& delivery, Clock::time_point now) const;
+  std::optional<std::string> Token(const Delivery& delivery) const;
+  bool TokenPasses(const Delivery& delivery) const;
+  bool IsFresh(std::string_view seconds, Clock::time_point now) const;
+
+  VerifyOptions options_;
+  DigestKind algorithm_ = DigestKind::kSha256;
+  bool by_token_ = false;
+  std::vector<std::string> secrets_;  // as they are compared, or keys as raw bytes
+};
+
+}  // namespace tower::webhook
+
+#endif  // PLUGINS_WEBHOOK_VERIFY_H_

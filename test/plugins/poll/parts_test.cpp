@@ -1,0 +1,87 @@
+#include <catch2/catch_test_macros.hpp>
+
+#include "plugins/poll/ledger.h"
+#include "plugins/poll/link.h"
+#include "plugins/poll/pointer.h"
+
+namespace tower::poll {
+namespace {
+
+TEST_CASE("a JSON pointer finds what RFC 6901 says", "[poll]") {
+  const std::string text =
+      R"({"foo":["bar","baz"],"":0,"a/b":1,"c%d":2,"e^f":3,"k\"l":6," ":7,"m~n":8,"x":{"y":[[9]]}})";
+  JsonTape tape;
+  const auto root = tape.Read(text);
+  REQUIRE(root);
+  const auto at = [&](std::string_view pointer) -> std::string {
+    const auto parsed = Pointer::Parse(pointer);
+    if (!parsed) return "refused";
+    const auto found = parsed->In(*root);
+    return found ? std::string(found->text()) : "nothing";
+  };
+  CHECK(at("#") == text);
+  CHECK(at("/foo") == R"(["bar","baz"])");
+  CHECK(at("/foo/0") == "\"bar\"");
+  CHECK(at("/foo/1") == "\"baz\"");
+  CHECK(at("/") == "0");
+  CHECK(at("/a~1b") == "1");
+  CHECK(at("/c%d") == "2");
+  CHECK(at("/k\"l") == "6");
+  CHECK(at("/ ") == "7");
+  CHECK(at("/m~0n") == "8");
+  CHECK(at("/x/y/0/0") == "9");
+  for (const auto* nothing : {"/foo/2", "/foo/-", "/foo/01", "/foo/+1", "/foo/", "/foo/0/x", "/z",
+                              "/foo/99999999999999999999", "/x/y/0/0/0"}) {
+    INFO(nothing);
+    CHECK(at(nothing) == "nothing");
+  }
+  for (const auto* bad : {"", "foo", "#/foo", "/a~", "/a~2b"}) {
+    INFO(bad);
+    CHECK(at(bad) == "refused");
+  }
+}
+
+TEST_CASE("the next page is found in a Link header", "[poll]") {
+  const auto next = [](std::string_view value) { return NextLink(value).value_or("none"); };
+  CHECK(next("<https://a/?page=2>; rel=\"next\"") == "https://a/?page=2");
+  CHECK(next("<a>; rel=prev, <b>; rel=next") == "b");
+  CHECK(next("<a>;rel=\"prev first\" , , <b,c;d> ;title=\"x, y; rel=\\\"no\\\"\"; REL = \"last "
+             "NEXT\"") == "b,c;d");
+  CHECK(next("<>; rel=next") == "");
+  CHECK(next("<a>; rel*=x; rel=next") == "a");
+  for (const auto* none :
+       {"", "<a>", "<a>; rel=prev", "<a>; rel=nextpage", "<a>; rel=prev; rel=next", "<a; rel=next",
+        "a; rel=next", "<a>; title=\"rel=next\"", "<a>; rel=\"", "<a>;;", ",,", ";", "<",
+        "<a>; rel", "<a>; title=\"unfinished, <b>; rel=next"}) {
+    INFO(none);
+    CHECK(next(none) == "none");
+  }
+}
+
+TEST_CASE("what is known of an item survives being written and read", "[poll]") {
+  const std::string digest(64, 'a');
+  const auto there = Decode(Encode({.digest = digest, .missing = {}}));
+  REQUIRE(there);
+  CHECK(there->digest == digest);
+  CHECK_FALSE(there->missing);
+  const auto missing = Decode(Encode({.digest = digest, .missing = 1722222222123}));
+  REQUIRE(missing);
+  CHECK(missing->missing == 1722222222123);
+  for (const auto& bad : {std::string(), std::string("1 "), "2 " + digest, "1 " + digest + "x",
+                          "1 " + digest + " ", "1 " + digest + " 1x", "1 " + digest.substr(1)}) {
+    INFO(bad);
+    CHECK_FALSE(Decode(bad));
+  }
+}
+
+TEST_CASE("no two ids have one key", "[poll]") {
+  const std::string long_id(300, 'x');
+  CHECK(Ledger::KeyOf("d") != Ledger::kDocument);
+  CHECK(Ledger::KeyOf("cursor") != "cursor");
+  CHECK(Ledger::KeyOf(long_id) != Ledger::KeyOf(long_id + "x"));
+  CHECK(Ledger::KeyOf(long_id).size() < 100);
+  CHECK(Ledger::KeyOf(Ledger::KeyOf(long_id)) != Ledger::KeyOf(long_id));
+}
+
+}  // namespace
+}  // namespace tower::poll
