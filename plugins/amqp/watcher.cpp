@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/amqp_consumer.h"
 #include "core/mapping.h"
@@ -57,6 +58,9 @@ class AmqpWatcher final : public Watcher {
   }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
+    mapping_.OnPrint([log = tower.log](std::string_view line) {
+      log.Info("map says", {{"text", line}});
+    });
     if (Status loaded = mapping_.Load(); !loaded) return loaded;
     if (!consumer_) {
       consumer_options_.prefetch = static_cast<std::uint16_t>(prefetch_);
@@ -77,6 +81,8 @@ class AmqpWatcher final : public Watcher {
     if (Status files = CheckAmqpTlsFiles(consumer_options_); !files) return files;
     return mapping_.Load();
   }
+
+  Mapping* mapping() override { return &mapping_; }
 
  private:
   AmqpConsumerOptions consumer_options_;

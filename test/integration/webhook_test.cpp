@@ -150,7 +150,7 @@ TEST_CASE("a delivery that was answered is published after the process was kille
                                        {"PLUGIN_CI_SECRET", "hunter2"}};
   {
     TowerProcess process(folder, arguments, variables);
-    const auto answer = HttpClient(process.Port())
+    const auto answer = RawHttpClient(process.Port())
                             .PostJson("/hooks/ci", Trigger("Kept"),
                                       "Authorization: Bearer hunter2\r\nIdempotency-Key: 1\r\n");
     REQUIRE(answer);
@@ -162,7 +162,7 @@ TEST_CASE("a delivery that was answered is published after the process was kille
   TowerProcess process(folder, arguments, variables);
   REQUIRE(process.BecomesReady());
   CHECK(Eventually([&] { return process.out().find("Kept") != std::string::npos; }));
-  const auto again = HttpClient(process.Port())
+  const auto again = RawHttpClient(process.Port())
                          .PostJson("/hooks/ci", Trigger("Kept"),
                                    "Authorization: Bearer hunter2\r\nIdempotency-Key: 1\r\n");
   REQUIRE(again);

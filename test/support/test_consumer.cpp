@@ -8,6 +8,8 @@
 #include <amqp_tcp_socket.h>
 #endif
 
+#include <iterator>
+#include <set>
 #include <stdexcept>
 #include <string_view>
 #include <thread>
@@ -65,6 +67,8 @@ ConsumedMessage Convert(const amqp_basic_get_ok_t& got, const amqp_message_t& me
 
 struct TestConsumer::Connection {
   amqp_connection_state_t state = amqp_new_connection();
+  std::uint64_t published = 0;
+  std::set<std::uint64_t> unconfirmed;
   ~Connection() { amqp_destroy_connection(state); }
   void CheckLast(const std::string& what) const { Check(amqp_get_rpc_reply(state), what); }
 };
@@ -133,17 +137,36 @@ void TestConsumer::MakeQueue(const std::string& name,
 }
 
 void TestConsumer::Publish(const std::string& exchange, const std::string& routing_key,
-                           const std::string& body, const std::string& message_id) {
-  amqp_basic_properties_t properties{};
-  properties._flags = AMQP_BASIC_DELIVERY_MODE_FLAG;
-  properties.delivery_mode = 2;
-  if (!message_id.empty()) {
-    properties._flags |= AMQP_BASIC_MESSAGE_ID_FLAG;
-    properties.message_id = Bytes(message_id);
+                           const std::vector<OutgoingMessage>& messages) {
+  auto* state = connection_->state;
+  amqp_confirm_select(state, kChannel);
+  connection_->CheckLast("ask for confirms");
+  for (const auto& message : messages) {
+    amqp_basic_properties_t properties{};
+    properties._flags = AMQP_BASIC_DELIVERY_MODE_FLAG;
+    properties.delivery_mode = 2;
+    if (!message.message_id.empty()) {
+      properties._flags |= AMQP_BASIC_MESSAGE_ID_FLAG;
+      properties.message_id = Bytes(message.message_id);
+    }
+    if (amqp_basic_publish(state, kChannel, Bytes(exchange), Bytes(routing_key), 0, 0, &properties,
+                           Bytes(message.body)) != AMQP_STATUS_OK) {
+      throw std::runtime_error("consumer: cannot publish to " + exchange);
+    }
   }
-  if (amqp_basic_publish(connection_->state, kChannel, Bytes(exchange), Bytes(routing_key), 0, 0,
-                         &properties, Bytes(body)) != AMQP_STATUS_OK) {
-    throw std::runtime_error("consumer: cannot publish to " + exchange);
+  std::set<std::uint64_t>& unconfirmed = connection_->unconfirmed;
+  for (std::size_t i = 0; i < messages.size(); ++i) unconfirmed.insert(++connection_->published);
+  while (!unconfirmed.empty()) {
+    amqp_frame_t frame;
+    const timeval patience = {60, 0};
+    if (amqp_simple_wait_frame_noblock(state, &frame, &patience) != AMQP_STATUS_OK ||
+        frame.frame_type != AMQP_FRAME_METHOD || frame.payload.method.id != AMQP_BASIC_ACK_METHOD) {
+      throw std::runtime_error("consumer: no confirm for what was published to " + exchange);
+    }
+    const auto& ack = *static_cast<amqp_basic_ack_t*>(frame.payload.method.decoded);
+    const auto last = unconfirmed.upper_bound(ack.delivery_tag);
+    unconfirmed.erase(ack.multiple != 0 ? unconfirmed.begin() : std::prev(last), last);
+    amqp_maybe_release_buffers(state);
   }
 }
 

@@ -22,6 +22,10 @@ struct ConsumedMessage {
   std::map<std::string, std::string> headers;  // text headers; another type throws
 };
 
+struct OutgoingMessage {
+  std::string body, message_id;  // which may be empty: then it has none
+};
+
 // Used by one thread. Everything throws std::runtime_error on a fault. What was made through it is
 // deleted at its end.
 class TestConsumer {
@@ -42,9 +46,13 @@ class TestConsumer {
   // Deleted at the end too, though made by someone else.
   void Adopt(const std::string& exchange, const std::string& queue);
 
-  // Persistent, and not confirmed; those of one consumer arrive in order.
+  // Persistent; returns once the broker has all of them.
+  void Publish(const std::string& exchange, const std::string& routing_key,
+               const std::vector<OutgoingMessage>& messages);
   void Publish(const std::string& exchange, const std::string& routing_key, const std::string& body,
-               const std::string& message_id = {});
+               const std::string& message_id = {}) {
+    Publish(exchange, routing_key, {{body, message_id}});
+  }
 
   // The oldest message, taken off the queue; nothing when none comes in time.
   std::optional<ConsumedMessage> Get(const std::string& queue,

@@ -151,6 +151,21 @@ TEST_CASE("a message that comes again under its id is taken once", "[amqp]") {
   CHECK(f.watcher->accepted.value() == 4);
 }
 
+TEST_CASE("a map makes triggers of what a message says and how it came", "[amqp]") {
+  Fixture f({Sends({{.routing_key = "lab.left", .properties = WithId("7"), .body = "1.50"},
+                    {.routing_key = "lab.left", .body = "no number"},
+                    {.routing_key = "lab.right", .body = "2"}})},
+            {{"map",
+              {"type(event.body) == 'number' and {apiVersion = 'T/v1', protocol = 'P', spec = "
+               "{key = event.routingKey, id = event.messageId or 'none'}} or nil"}}});
+  const auto taken = f.queue.Take(2);
+  REQUIRE(taken.size() == 2);
+  CHECK_THAT(taken[0].body, ContainsSubstring(R"("spec":{"id":"7","key":"lab.left"})"));
+  CHECK_THAT(taken[1].body, ContainsSubstring(R"("spec":{"id":"none","key":"lab.right"})"));
+  CHECK(f.Acked({1, 2, 3}));
+  CHECK(f.watcher->rejected.value() == 0);
+}
+
 TEST_CASE("while the queue is full, messages wait unacked, and go on in order", "[amqp]") {
   constexpr std::size_t kCount = 60;
   std::vector<AmqpDelivered> messages;
