@@ -19,8 +19,12 @@ inline constexpr std::uint32_t kStart = 0x000A000A, kStartOk = 0x000A000B, kTune
                                kChannelOpenOk = 0x0014000B, kChannelClose = 0x00140028,
                                kExchangeDeclare = 0x0028000A, kExchangeDeclareOk = 0x0028000B,
                                kPublish = 0x003C0028, kReturn = 0x003C0032, kAck = 0x003C0050,
-                               kNack = 0x003C0078, kConfirmSelect = 0x0055000A,
-                               kConfirmSelectOk = 0x0055000B;
+                               kNack = 0x003C0078, kQueueDeclare = 0x0032000A,
+                               kQueueDeclareOk = 0x0032000B, kQueueBind = 0x00320014,
+                               kQueueBindOk = 0x00320015, kQos = 0x003C000A, kQosOk = 0x003C000B,
+                               kConsume = 0x003C0014, kConsumeOk = 0x003C0015, kCancel = 0x003C001E,
+                               kDeliver = 0x003C003C, kReject = 0x003C005A,
+                               kConfirmSelect = 0x0055000A, kConfirmSelectOk = 0x0055000B;
 }  // namespace amqp_method
 
 // Big-endian, in so many bytes.
@@ -48,6 +52,30 @@ inline std::string AmqpMethodBytes(std::uint16_t channel, std::uint32_t method,
 inline std::string AmqpAck(std::uint64_t tag, bool multiple, std::uint16_t channel = 1) {
   return AmqpMethodBytes(channel, amqp_method::kAck,
                          AmqpNumber(tag, 8) + AmqpNumber(multiple ? 1 : 0, 1));
+}
+
+// basic.deliver with its header and body frames. `properties`: the flags and what they announce.
+struct AmqpDelivered {
+  std::uint64_t tag = 1;
+  bool redelivered = false;
+  std::string exchange, routing_key;
+  std::string properties = std::string(2, '\0');
+  std::string body;
+};
+
+inline std::string AmqpDeliverBytes(const AmqpDelivered& message, std::size_t frame_max = 131072) {
+  std::string out = AmqpMethodBytes(1, amqp_method::kDeliver,
+                                    AmqpText("consumer") + AmqpNumber(message.tag, 8) +
+                                        AmqpNumber(message.redelivered ? 1 : 0, 1) +
+                                        AmqpText(message.exchange) + AmqpText(message.routing_key));
+  out += AmqpFrameBytes(2, 1,
+                        AmqpNumber(60, 2) + AmqpNumber(0, 2) + AmqpNumber(message.body.size(), 8) +
+                            message.properties);
+  const std::size_t piece = frame_max - 8;
+  for (std::size_t at = 0; at < message.body.size(); at += piece) {
+    out += AmqpFrameBytes(3, 1, std::string_view(message.body).substr(at, piece));
+  }
+  return out;
 }
 
 // Reads what was encoded; throws past the end.

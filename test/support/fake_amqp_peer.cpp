@@ -174,6 +174,9 @@ void FakeAmqpPeer::Session::OnFrame(std::uint8_t type, std::uint16_t channel,
     if (type == kMethodFrame) {
       AmqpReader reader(payload);
       const auto method = static_cast<std::uint32_t>(reader.Number(4));
+      if (method != amqp_method::kPublish) {
+        peer_.methods_.push_back({number_, method, std::string(payload.substr(4))});
+      }
       if (body_left_ > 0) throw std::runtime_error("a method within a message");
       if ((method >> 16U == 10) != (channel == 0)) throw std::runtime_error("a wrong channel");
       return OnMethod(method, reader);
@@ -220,6 +223,14 @@ void FakeAmqpPeer::Session::Answer(std::uint32_t method) {
     case m::kExchangeDeclare:
       counting_ = true;
       return Send(AmqpMethodBytes(kChannel, m::kExchangeDeclareOk, ""));
+    case m::kQueueDeclare:
+      return Send(AmqpMethodBytes(kChannel, m::kQueueDeclareOk, AmqpText("") + AmqpNumber(0, 8)));
+    case m::kQueueBind:
+      return Send(AmqpMethodBytes(kChannel, m::kQueueBindOk, ""));
+    case m::kQos:
+      return Send(AmqpMethodBytes(kChannel, m::kQosOk, ""));
+    case m::kConsume:
+      return Send(AmqpMethodBytes(kChannel, m::kConsumeOk, AmqpText("consumer")));
     default:
       return;
   }
@@ -317,6 +328,11 @@ std::size_t FakeAmqpPeer::connections() const {
 std::vector<PeerMessage> FakeAmqpPeer::messages() const {
   const std::lock_guard lock(mutex_);
   return messages_;
+}
+
+std::vector<PeerMethod> FakeAmqpPeer::methods() const {
+  const std::lock_guard lock(mutex_);
+  return methods_;
 }
 
 std::vector<std::string> FakeAmqpPeer::faults() const {

@@ -1,6 +1,6 @@
-// The server's side of AMQP 0-9-1 on a real socket, just far enough for a publisher, and as badly
-// behaved as a test wants it. Its frames are made and read by hand: it shares no code with
-// core/amqp.
+// The server's side of AMQP 0-9-1 on a real socket, just far enough for a publisher or a consumer,
+// and as badly behaved as a test wants it. Its frames are made and read by hand: it shares no code
+// with core/amqp.
 #ifndef TEST_SUPPORT_FAKE_AMQP_PEER_H_
 #define TEST_SUPPORT_FAKE_AMQP_PEER_H_
 
@@ -28,6 +28,13 @@ struct PeerMessage {
   bool settled = false;   // acked or nacked
   bool returned = false;  // then its ack is no delivery
   bool stored = false;    // acked, and not returned
+};
+
+// What a client asked for, but for messages.
+struct PeerMethod {
+  std::size_t connection = 0;
+  std::uint32_t method = 0;
+  std::string arguments;
 };
 
 // A connection, for the script that runs it. Used by the peer's thread only.
@@ -75,6 +82,7 @@ class FakeAmqpPeer {
   std::string Url() const;
   std::size_t connections() const;            // so far
   std::vector<PeerMessage> messages() const;  // whole ones, in the order in which they came
+  std::vector<PeerMethod> methods() const;    // of all but basic.publish, in order
   std::vector<std::string> faults() const;    // what the client did against the protocol
 
  private:
@@ -91,6 +99,7 @@ class FakeAmqpPeer {
   mutable std::mutex mutex_;  // guards what follows
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<PeerMessage> messages_;
+  std::vector<PeerMethod> methods_;
   std::vector<std::string> faults_;
 
   std::thread thread_;

@@ -7,6 +7,7 @@
 #   rabbitmq.sh DIR kill           the same by SIGKILL
 #   rabbitmq.sh DIR status         says whether it runs; exit code 0 when it does
 #   rabbitmq.sh DIR url            prints amqp://guest:guest@127.0.0.1:PORT/%2f
+#   rabbitmq.sh DIR mqtt-port      prints the port for MQTT: there is one when TOWER_RABBITMQ_MQTT was set at the start
 #   rabbitmq.sh DIR ctl ARGS...    rabbitmqctl for this node
 #   rabbitmq.sh DIR get [QUEUE]    takes the oldest message off QUEUE (default: triggers) and prints its body
 #
@@ -18,7 +19,7 @@ set -euo pipefail
 BIN=/usr/lib/rabbitmq/bin  # the wrappers in /usr/sbin insist on being root or the user rabbitmq
 DEADLINE=120
 
-usage() { sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 say() { echo "rabbitmq: $*"; }
 die() { echo "rabbitmq: $*" >&2; exit 1; }
 
@@ -28,7 +29,7 @@ dir=$(cd "$1" && pwd)
 command=$2
 shift 2
 
-amqp_port='' dist_port='' epmd_port='' node=''
+amqp_port='' dist_port='' epmd_port='' mqtt_port='' node=''
 [ ! -f "$dir/ports" ] || . "$dir/ports"
 
 # True when something accepts connections on the port.
@@ -87,7 +88,9 @@ choose_ports() {  # PREFERRED
   fi
   dist_port=$(free_port)
   epmd_port=${TOWER_EPMD_PORT:-$(free_port)}
-  printf 'amqp_port=%s\ndist_port=%s\nepmd_port=%s\nnode=%s\n' "$amqp_port" "$dist_port" "$epmd_port" "$node" >"$dir/ports"
+  mqtt_port=${TOWER_RABBITMQ_MQTT:+$(free_port)}
+  printf 'amqp_port=%s\ndist_port=%s\nepmd_port=%s\nmqtt_port=%s\nnode=%s\n' \
+    "$amqp_port" "$dist_port" "$epmd_port" "$mqtt_port" "$node" >"$dir/ports"
 }
 
 write_configuration() {
@@ -96,10 +99,11 @@ write_configuration() {
     echo "vm_memory_high_watermark.absolute = 1GB"
     echo "disk_free_limit.absolute = 50MB"
     echo "log.file.level = info"
+    [ -z "$mqtt_port" ] || echo "mqtt.listeners.tcp.local = 127.0.0.1:$mqtt_port"
     [ ! -f "$dir/extra.conf" ] || cat "$dir/extra.conf"
   } >"$dir/rabbitmq.conf"
   echo '[].' >"$dir/advanced.config"
-  echo '[].' >"$dir/enabled_plugins"
+  echo "[${mqtt_port:+rabbitmq_mqtt}]." >"$dir/enabled_plugins"
   : >"$dir/rabbitmq-env.conf"
   printf '{host, {127,0,0,1}, ["localhost"]}.\n{lookup, [file, native]}.\n' >"$dir/inetrc"
   mkdir -p "$dir/data" "$dir/log"
@@ -181,6 +185,7 @@ case $command in
   status)
     if pid_of node >/dev/null && answers; then say "runs on 127.0.0.1:$amqp_port"; else say "stopped"; exit 1; fi ;;
   url) known; url ;;
+  mqtt-port) known; echo "$mqtt_port" ;;
   ctl) known; exec_in_node_environment "$BIN/rabbitmqctl" "$@" 9>&- ;;
   get) known; amqp-get --url "$(url)" --queue "${1:-triggers}" ;;
   *) usage ;;

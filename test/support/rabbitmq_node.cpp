@@ -61,6 +61,8 @@ std::string RabbitmqNode::Url() const {
   return line.substr(0, line.find('\n'));
 }
 
+int RabbitmqNode::MqttPort() const { return std::stoi(Script("mqtt-port")); }
+
 std::string RabbitmqNode::Url(const std::string& user, const std::string& vhost) const {
   const auto url = ParseAmqpUrl(Url());
   if (!url) throw std::runtime_error(url.error().message);

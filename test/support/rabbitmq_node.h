@@ -29,6 +29,7 @@ class RabbitmqNode {
   void SetMaxMessageSize(int bytes) const;
 
   std::string Url() const;  // amqp://guest:guest@127.0.0.1:PORT/%2f
+  int MqttPort() const;     // where it was started with TOWER_RABBITMQ_MQTT=1
   // The same port with another user, whose password is "secret", and vhost.
   std::string Url(const std::string& user, const std::string& vhost) const;
 

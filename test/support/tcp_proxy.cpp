@@ -80,7 +80,7 @@ void TcpProxy::Run() {
   while (true) {
     std::vector<pollfd> ready = {{stop_.fd(), POLLIN, 0}, {listener, POLLIN, 0}};
     for (const auto& [client, target] : pairs) {
-      ready.push_back({client, POLLIN, 0});
+      ready.push_back({client, static_cast<short>(muted_ ? 0 : POLLIN), 0});
       ready.push_back({target, POLLIN, 0});
     }
     if (poll(ready.data(), ready.size(), -1) < 0) continue;
@@ -88,7 +88,7 @@ void TcpProxy::Run() {
     for (std::size_t i = pairs.size(); i-- > 0;) {
       const auto [client, target] = pairs[i];
       bool open = true;
-      if (ready[2 + 2 * i].revents != 0) open = Copy(client, target);
+      if (ready[2 + 2 * i].revents != 0 && !muted_) open = Copy(client, target);
       if (open && ready[3 + 2 * i].revents != 0) open = Copy(target, client);
       if (open) continue;
       close(client);

@@ -2,6 +2,7 @@
 #ifndef TEST_SUPPORT_TCP_PROXY_H_
 #define TEST_SUPPORT_TCP_PROXY_H_
 
+#include <atomic>
 #include <thread>
 
 #include "core/wakeup.h"
@@ -19,6 +20,9 @@ class TcpProxy {
   int port() const { return port_; }
   void Open();   // connections are accepted and passed on
   void Close();  // connections are refused, and those there are cut
+  // From now on, what clients send is not passed on, but what they are sent is. Before Open, undoes
+  // it.
+  void Mute(bool muted) { muted_ = muted; }
 
  private:
   void Run();
@@ -26,6 +30,7 @@ class TcpProxy {
   const int target_port_;
   int port_ = 0;
   int held_ = -1;  // bound but not listening: keeps the port ours, and connections refused
+  std::atomic<bool> muted_{false};
   Wakeup stop_;
   std::thread thread_;
 };

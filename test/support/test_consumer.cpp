@@ -8,6 +8,8 @@
 #include <amqp_tcp_socket.h>
 #endif
 
+#include <iterator>
+#include <set>
 #include <stdexcept>
 #include <string_view>
 #include <thread>
@@ -51,7 +53,8 @@ ConsumedMessage Convert(const amqp_basic_get_ok_t& got, const amqp_message_t& me
   result.timestamp = p.timestamp;
   for (int i = 0; i < p.headers.num_entries; ++i) {
     const amqp_table_entry_t& entry = p.headers.entries[i];
-    if (Text(entry.key) == "x-delivery-count") continue;  // a quorum queue's own
+    // The broker's own.
+    if (Text(entry.key) == "x-delivery-count" || Text(entry.key) == "x-death") continue;
     if (entry.value.kind != AMQP_FIELD_KIND_UTF8) {
       throw std::runtime_error("consumer: the header " + Text(entry.key) + " is no text");
     }
@@ -64,6 +67,8 @@ ConsumedMessage Convert(const amqp_basic_get_ok_t& got, const amqp_message_t& me
 
 struct TestConsumer::Connection {
   amqp_connection_state_t state = amqp_new_connection();
+  std::uint64_t published = 0;
+  std::set<std::uint64_t> unconfirmed;
   ~Connection() { amqp_destroy_connection(state); }
   void CheckLast(const std::string& what) const { Check(amqp_get_rpc_reply(state), what); }
 };
@@ -114,6 +119,55 @@ void TestConsumer::MakeQueue(const std::string& name, int limit) {
                      limit < 0 ? amqp_empty_table : amqp_table_t{2, arguments});
   connection_->CheckLast("declare queue " + name);
   queues_.push_back(name);
+}
+
+void TestConsumer::MakeQueue(const std::string& name,
+                             const std::map<std::string, std::string>& arguments) {
+  std::vector<amqp_table_entry_t> entries;
+  for (const auto& [key, value] : arguments) {
+    auto& entry = entries.emplace_back();
+    entry.key = Bytes(key);
+    entry.value.kind = AMQP_FIELD_KIND_UTF8;
+    entry.value.value.bytes = Bytes(value);
+  }
+  amqp_queue_declare(connection_->state, kChannel, Bytes(name), 0, 1, 0, 0,
+                     {static_cast<int>(entries.size()), entries.data()});
+  connection_->CheckLast("declare queue " + name);
+  queues_.push_back(name);
+}
+
+void TestConsumer::Publish(const std::string& exchange, const std::string& routing_key,
+                           const std::vector<OutgoingMessage>& messages) {
+  auto* state = connection_->state;
+  amqp_confirm_select(state, kChannel);
+  connection_->CheckLast("ask for confirms");
+  for (const auto& message : messages) {
+    amqp_basic_properties_t properties{};
+    properties._flags = AMQP_BASIC_DELIVERY_MODE_FLAG;
+    properties.delivery_mode = 2;
+    if (!message.message_id.empty()) {
+      properties._flags |= AMQP_BASIC_MESSAGE_ID_FLAG;
+      properties.message_id = Bytes(message.message_id);
+    }
+    if (amqp_basic_publish(state, kChannel, Bytes(exchange), Bytes(routing_key), 0, 0, &properties,
+                           Bytes(message.body)) != AMQP_STATUS_OK) {
+      throw std::runtime_error("consumer: cannot publish to " + exchange);
+    }
+  }
+  std::set<std::uint64_t>& unconfirmed = connection_->unconfirmed;
+  for (std::size_t i = 0; i < messages.size(); ++i) unconfirmed.insert(++connection_->published);
+  while (!unconfirmed.empty()) {
+    amqp_frame_t frame;
+    const timeval patience = {60, 0};
+    if (amqp_simple_wait_frame_noblock(state, &frame, &patience) != AMQP_STATUS_OK ||
+        frame.frame_type != AMQP_FRAME_METHOD || frame.payload.method.id != AMQP_BASIC_ACK_METHOD) {
+      throw std::runtime_error("consumer: no confirm for what was published to " + exchange);
+    }
+    const auto& ack = *static_cast<amqp_basic_ack_t*>(frame.payload.method.decoded);
+    const auto last = unconfirmed.upper_bound(ack.delivery_tag);
+    unconfirmed.erase(ack.multiple != 0 ? unconfirmed.begin() : std::prev(last), last);
+    amqp_maybe_release_buffers(state);
+  }
 }
 
 void TestConsumer::Bind(const std::string& queue, const std::string& exchange,

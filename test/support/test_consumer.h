@@ -22,6 +22,10 @@ struct ConsumedMessage {
   std::map<std::string, std::string> headers;  // text headers; another type throws
 };
 
+struct OutgoingMessage {
+  std::string body, message_id;  // which may be empty: then it has none
+};
+
 // Used by one thread. Everything throws std::runtime_error on a fault. What was made through it is
 // deleted at its end.
 class TestConsumer {
@@ -34,11 +38,21 @@ class TestConsumer {
   void MakeExchange(const std::string& name, const std::string& type = "topic");
   // A durable queue; with `limit`, refuses (basic.nack) what comes when it holds so many messages.
   void MakeQueue(const std::string& name, int limit = -1);
+  // With arguments, such as x-dead-letter-exchange.
+  void MakeQueue(const std::string& name, const std::map<std::string, std::string>& arguments);
   void Bind(const std::string& queue, const std::string& exchange, const std::string& key);
   void DeleteExchange(const std::string& name);
   void DeleteQueue(const std::string& name);
   // Deleted at the end too, though made by someone else.
   void Adopt(const std::string& exchange, const std::string& queue);
+
+  // Persistent; returns once the broker has all of them.
+  void Publish(const std::string& exchange, const std::string& routing_key,
+               const std::vector<OutgoingMessage>& messages);
+  void Publish(const std::string& exchange, const std::string& routing_key, const std::string& body,
+               const std::string& message_id = {}) {
+    Publish(exchange, routing_key, {{body, message_id}});
+  }
 
   // The oldest message, taken off the queue; nothing when none comes in time.
   std::optional<ConsumedMessage> Get(const std::string& queue,

@@ -28,7 +28,9 @@ namespace tower {
 // A queue, and what the consumer's end of it sees.
 class TestQueue {
  public:
-  TestQueue() { Reopen(); }
+  explicit TestQueue(std::uint64_t max_bytes = QueueOptions().max_bytes) : max_bytes_(max_bytes) {
+    Reopen();
+  }
 
   TriggerQueue& operator*() { return *queue_; }
   TriggerQueue* operator->() { return queue_.get(); }
@@ -37,7 +39,8 @@ class TestQueue {
   // As a restart of the process does.
   void Reopen() {
     queue_.reset();
-    auto opened = TriggerQueue::Open({.path = folder_ / "queue.db"}, {}, metrics_);
+    auto opened =
+        TriggerQueue::Open({.path = folder_ / "queue.db", .max_bytes = max_bytes_}, {}, metrics_);
     if (!opened) throw std::runtime_error(opened.error().message);
     queue_ = std::move(*opened);
   }
@@ -71,6 +74,7 @@ class TestQueue {
   }
 
  private:
+  const std::uint64_t max_bytes_;
   TempDir folder_;
   Metrics metrics_;
   std::unique_ptr<TriggerQueue> queue_;

@@ -1,0 +1,188 @@
+#include "plugins/amqp/intake.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "core/digest.h"
+#include "core/wakeup.h"
+#include "plugins/amqp/event.h"
+
+namespace tower::amqp {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr milliseconds kTurn{500};   // the consumer wants to be called once a second
+constexpr milliseconds kRetry{100};  // between two looks at a queue that is full
+constexpr milliseconds kLastWords{500};
+constexpr std::size_t kFingerprint = 32;  // hexadecimal digits
+
+// A message that is delivered again after a crash is known by its triggers' uuids, or else by its
+// id; its body tells it from another one that was given the same id.
+bool NeedsKey(std::span<const Trigger> triggers) {
+  return !std::all_of(triggers.begin(), triggers.end(),
+                      [](const Trigger& trigger) { return trigger.uuid().has_value(); });
+}
+
+}  // namespace
+
+struct Intake::Answers {
+  Wakeup wakeup;
+  std::atomic<bool> full{false};  // something was refused for lack of room, and is to be offered
+                                  // again before anything that came after it
+  // Guarded by mutex.
+  std::mutex mutex;
+  std::vector<std::pair<std::uint64_t, Status>> list;  // by the number of the message
+
+  void Add(std::uint64_t number, Status status) {
+    if (!status && status.error().code == ErrorCode::kFull) full.store(true);
+    const std::lock_guard lock(mutex);
+    if (list.empty()) wakeup.Signal();
+    list.emplace_back(number, std::move(status));
+  }
+};
+
+Intake::Intake(WatcherContext& tower, AmqpConsumer& consumer, Mapping& mapping,
+               const IntakeOptions& options)
+    : tower_(tower),
+      consumer_(consumer),
+      mapping_(mapping),
+      options_(options),
+      answers_(std::make_shared<Answers>()) {}
+
+Intake::~Intake() = default;
+
+Status Intake::Run(const std::stop_token& stop) {
+  const std::stop_callback on_stop(stop, [this] { answers_->wakeup.Signal(); });
+  while (!stop.stop_requested()) {
+    if (Status turn = Turn(true); !turn) return turn;
+  }
+  const auto deadline = Clock::now() + kLastWords;
+  while (submitted_ > 0 && Clock::now() < deadline) {
+    if (Status turn = Turn(false); !turn) return turn;
+  }
+  return Ok();
+}
+
+Status Intake::Turn(bool taking) {
+  deliveries_.clear();
+  const auto timeout = taking && !answers_->full ? kTurn : kRetry;
+  if (Status s = consumer_.Wait(timeout, answers_->wakeup.fd(), deliveries_); !s) return s;
+  answers_->wakeup.Clear();
+  tower_.ReportSuccess();
+  if (Status s = Collect(); !s) return s;
+  if (taking) {
+    for (auto& delivery : deliveries_) Take(delivery);
+    Offer();
+  }
+  return Settle();
+}
+
+void Intake::Take(AmqpDelivery& delivery) {
+  auto& message = messages_.emplace_back();
+  message.tag = delivery.tag;
+  message.name = NameOf(delivery);
+  message.routing_key = delivery.routing_key;
+  if (delivery.size > options_.max_size) {
+    return Refuse(message, "larger than max-size: " + std::to_string(delivery.size) + " bytes");
+  }
+  auto triggers = mapping_.given() ? mapping_.Apply(EventJson(delivery, tape_), message.name)
+                                   : mapping_.Apply(delivery.body, message.name);
+  if (!triggers) return Refuse(message, triggers.error().message);
+  if (triggers->empty()) {
+    message.state = State::kDone;
+    return;
+  }
+  message.triggers = std::move(*triggers);
+  if (delivery.message_id.empty() || !NeedsKey(message.triggers)) return;
+  message.key = std::move(delivery.message_id);
+  message.fingerprint = Sha256Hex(delivery.body).substr(0, kFingerprint);
+}
+
+void Intake::Refuse(Message& message, std::string_view why) {
+  message.state = State::kRefused;
+  message.triggers.clear();
+  tower_.rejected.Add();
+  tower_.log.Warn("a message is no trigger", {{"message", message.name},
+                                              {"routing_key", message.routing_key},
+                                              {"fault", why},
+                                              {"then", options_.drop ? "dropped" : "rejected"}});
+}
+
+void Intake::Offer() {
+  if (answers_->full) {
+    if (submitted_ > 0 || Clock::now() < retry_at_) return;
+    answers_->full = false;
+    next_ = 0;
+  }
+  for (; next_ < messages_.size() && !answers_->full; ++next_) {
+    if (messages_[next_].state == State::kWaiting) Submit(next_);
+  }
+}
+
+void Intake::Submit(std::size_t index) {
+  auto& message = messages_[index];
+  Event event;
+  event.key = message.key;
+  event.fingerprint = message.fingerprint;
+  tower_.queue.Submit(message.triggers, event,
+                      [answers = answers_, number = first_ + index](const auto& put) {
+                        answers->Add(number, put ? Ok() : Status(put.error()));
+                      });
+  message.state = State::kSubmitted;
+  ++submitted_;
+}
+
+Status Intake::Collect() {
+  std::vector<std::pair<std::uint64_t, Status>> list;
+  {
+    const std::lock_guard lock(answers_->mutex);
+    list.swap(answers_->list);
+  }
+  for (const auto& [number, status] : list) {
+    auto& message = messages_[number - first_];
+    --submitted_;
+    if (status) {
+      message.state = State::kDone;
+      message.triggers.clear();
+      continue;
+    }
+    switch (status.error().code) {
+      case ErrorCode::kFull:
+        message.state = State::kWaiting;
+        retry_at_ = Clock::now() + kRetry;
+        break;
+      case ErrorCode::kConflict:
+      case ErrorCode::kInvalid:
+        Refuse(message, status.error().message);
+        break;
+      default:
+        return status;
+    }
+  }
+  return Ok();
+}
+
+// In the order of delivery, so that one ack can stand for many.
+Status Intake::Settle() {
+  std::optional<std::uint64_t> done;
+  for (; !messages_.empty(); messages_.pop_front(), ++first_) {
+    const auto& message = messages_.front();
+    if (message.state == State::kDone || (message.state == State::kRefused && options_.drop)) {
+      done = message.tag;
+    } else if (message.state == State::kRefused) {
+      if (Status s = consumer_.Reject(message.tag); !s) return s;
+    } else {
+      break;
+    }
+    if (next_ > 0) --next_;
+  }
+  return done ? consumer_.Ack(*done, true) : Ok();
+}
+
+}  // namespace tower::amqp
