@@ -185,7 +185,8 @@ TEST_CASE("killed between disk and ack, it takes no message twice", "[amqp_plugi
   CHECK(bridge.source.Count(bridge.in) == 0);
 }
 
-TEST_CASE("a broker that is killed while it is consumed is consumed to the end", "[amqp_plugin]") {
+TEST_CASE("a broker that is killed while it is consumed is consumed to the end",
+          "[.][amqp_plugin][chaos]") {
   constexpr int kCount = 3000;
   RabbitmqNode node;
   Bridge bridge(node.Url());
