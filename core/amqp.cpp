@@ -1,16 +1,10 @@
 #include "core/amqp.h"
 
-#if __has_include(<rabbitmq-c/amqp.h>)
-#include <rabbitmq-c/amqp.h>
-#include <rabbitmq-c/framing.h>
-#else
-#include <amqp.h>
-#include <amqp_framing.h>
-#endif
-
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include "core/amqp_library.h"
 
 namespace tower {
 namespace {
@@ -18,30 +12,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kMaxShortString = 255;  // AMQP 0-9-1, section 4.2.5.3
-constexpr std::size_t kSendAt = 64 * 1024;    // bytes that wait before they leave without a Wait
+constexpr std::size_t kSendAt = 64 * 1024;  // bytes that wait before they leave without a Wait
 constexpr std::size_t kMostUnsent = 1024 * 1024;  // bytes
-
-amqp_bytes_t Bytes(std::string_view text) {
-  return {text.size(), const_cast<char*>(text.data())};  // the library only reads
-}
-
-std::string_view View(amqp_bytes_t bytes) {
-  return {static_cast<const char*>(bytes.bytes), bytes.bytes == nullptr ? 0 : bytes.len};
-}
-
-amqp_table_entry_t TextEntry(std::string_view key, std::string_view text) {
-  amqp_table_entry_t entry{};
-  entry.key = Bytes(key);
-  entry.value.kind = AMQP_FIELD_KIND_UTF8;
-  entry.value.value.bytes = Bytes(text);
-  return entry;
-}
-
-Error TooLong(std::string_view what) {
-  return {ErrorCode::kInvalid,
-          std::string(what) + " is longer than the 255 bytes that AMQP allows"};
-}
 
 // Such a confirm would settle what the broker never saw; none of this connection's can be trusted.
 Error NeverSent() {
@@ -59,10 +31,10 @@ Status AmqpConnection::SetUpChannel(Deadline deadline) {
 
 Result<std::uint64_t> AmqpConnection::Publish(const AmqpMessage& message) {
   if (!link_.is_open()) return Error{ErrorCode::kUnavailable, "not connected"};
-  if (message.routing_key.size() > kMaxShortString) return TooLong("the routing key");
+  if (message.routing_key.size() > kMaxShortString) return AmqpTooLong("the routing key");
   for (const std::string_view text :
        {message.exchange, message.content_type, message.message_id, message.type, message.app_id}) {
-    if (text.size() > kMaxShortString) return TooLong("a property of the message");
+    if (text.size() > kMaxShortString) return AmqpTooLong("a property of the message");
   }
   // Since the broker closed the channel it ignores what comes; these are lost like those under way.
   if (!channel_open()) return next_tag_++;
@@ -70,22 +42,22 @@ Result<std::uint64_t> AmqpConnection::Publish(const AmqpMessage& message) {
   std::array<amqp_table_entry_t, 8> entries{};
   const std::size_t count = std::min(message.headers.size(), entries.size());
   for (std::size_t i = 0; i < count; ++i) {
-    entries[i] = TextEntry(message.headers[i].first, message.headers[i].second);
+    entries[i] = AmqpTextEntry(message.headers[i].first, message.headers[i].second);
   }
   amqp_basic_publish_t publish{};
-  publish.exchange = Bytes(message.exchange);
-  publish.routing_key = Bytes(message.routing_key);
+  publish.exchange = AmqpBytes(message.exchange);
+  publish.routing_key = AmqpBytes(message.routing_key);
   publish.mandatory = 1;
   amqp_basic_properties_t properties{};
   properties._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
                       AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TIMESTAMP_FLAG |
                       AMQP_BASIC_TYPE_FLAG | AMQP_BASIC_APP_ID_FLAG | AMQP_BASIC_HEADERS_FLAG;
-  properties.content_type = Bytes(message.content_type);
+  properties.content_type = AmqpBytes(message.content_type);
   properties.delivery_mode = 2;  // persistent
-  properties.message_id = Bytes(message.message_id);
+  properties.message_id = AmqpBytes(message.message_id);
   properties.timestamp = message.timestamp;
-  properties.type = Bytes(message.type);
-  properties.app_id = Bytes(message.app_id);
+  properties.type = AmqpBytes(message.type);
+  properties.app_id = AmqpBytes(message.app_id);
   properties.headers = {static_cast<int>(count), entries.data()};
 
   std::string& out = link_.out();
@@ -166,7 +138,7 @@ Status AmqpConnection::OnChannelMethod(const AmqpFrame& frame) {
       const auto& back = *static_cast<const amqp_basic_return_t*>(frame.decoded);
       returned_.emplace();
       returned_->code = back.reply_code;
-      returned_->reason = View(back.reply_text);
+      returned_->reason = AmqpView(back.reply_text);
       return Ok();
     }
     default:
@@ -182,7 +154,7 @@ Status AmqpConnection::OnContent(const AmqpFrame& frame) {
   if (frame.type == AmqpFrame::Type::kHeader) {
     const auto* properties = static_cast<const amqp_basic_properties_t*>(frame.decoded);
     if (properties != nullptr && (properties->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0) {
-      returned_->message_id = View(properties->message_id);
+      returned_->message_id = AmqpView(properties->message_id);
     }
     returned_->headed = true;
     returned_->left = frame.body_size;

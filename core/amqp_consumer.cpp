@@ -1,17 +1,10 @@
 #include "core/amqp_consumer.h"
 
-#if __has_include(<rabbitmq-c/amqp.h>)
-#include <rabbitmq-c/amqp.h>
-#include <rabbitmq-c/framing.h>
-#else
-#include <amqp.h>
-#include <amqp_framing.h>
-#endif
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
+#include "core/amqp_library.h"
 #include "core/amqp_table.h"
 
 namespace tower {
@@ -19,16 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-
-constexpr std::size_t kMaxShortString = 255;  // AMQP 0-9-1, section 4.2.5.3
-
-amqp_bytes_t Bytes(std::string_view text) {
-  return {text.size(), const_cast<char*>(text.data())};  // the library only reads
-}
-
-std::string_view View(amqp_bytes_t bytes) {
-  return {static_cast<const char*>(bytes.bytes), bytes.bytes == nullptr ? 0 : bytes.len};
-}
 
 Error OutOfOrder() { return {ErrorCode::kUnavailable, "the broker sent frames out of order"}; }
 
@@ -76,7 +59,7 @@ Status AmqpConsumer::SetUpQueue() {
     if (!s) return QueueError("binding to exchange '" + options_.exchange + "'", s.error());
   }
   amqp_basic_consume_t consume{};
-  consume.queue = Bytes(options_.queue);
+  consume.queue = AmqpBytes(options_.queue);
   s = Call(AMQP_BASIC_CONSUME_METHOD, &consume, AMQP_BASIC_CONSUME_OK_METHOD);
   if (!s) return QueueError("consuming queue '" + options_.queue + "'", s.error());
   return Ok();
@@ -144,8 +127,8 @@ Status AmqpConsumer::OnChannelMethod(const AmqpFrame& frame) {
   auto& delivery = coming_.emplace();
   delivery.tag = deliver.delivery_tag;
   delivery.redelivered = deliver.redelivered != 0;
-  delivery.exchange = View(deliver.exchange);
-  delivery.routing_key = View(deliver.routing_key);
+  delivery.exchange = AmqpView(deliver.exchange);
+  delivery.routing_key = AmqpView(deliver.routing_key);
   headed_ = false;
   return Ok();
 }
@@ -173,7 +156,7 @@ void AmqpConsumer::OnHeader(const AmqpFrame& frame) {
   if (frame.decoded == nullptr) return;
   const auto& properties = *static_cast<const amqp_basic_properties_t*>(frame.decoded);
   const auto take = [&properties](amqp_flags_t flag, amqp_bytes_t value, std::string& to) {
-    if ((properties._flags & flag) != 0) to = View(value);
+    if ((properties._flags & flag) != 0) to = AmqpView(value);
   };
   take(AMQP_BASIC_MESSAGE_ID_FLAG, properties.message_id, delivery.message_id);
   take(AMQP_BASIC_TYPE_FLAG, properties.type, delivery.type);

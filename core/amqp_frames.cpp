@@ -1,15 +1,9 @@
 #include "core/amqp_frames.h"
 
-#if __has_include(<rabbitmq-c/amqp.h>)
-#include <rabbitmq-c/amqp.h>
-#include <rabbitmq-c/framing.h>
-#else
-#include <amqp.h>
-#include <amqp_framing.h>
-#endif
-
 #include <array>
 #include <new>
+
+#include "core/amqp_library.h"
 
 namespace tower {
 namespace {

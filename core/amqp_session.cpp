@@ -1,17 +1,10 @@
 #include "core/amqp_session.h"
 
-#if __has_include(<rabbitmq-c/amqp.h>)
-#include <rabbitmq-c/amqp.h>
-#include <rabbitmq-c/framing.h>
-#else
-#include <amqp.h>
-#include <amqp_framing.h>
-#endif
-
 #include <algorithm>
 #include <array>
 #include <utility>
 
+#include "core/amqp_library.h"
 #include "core/build_info.h"
 
 namespace tower {
@@ -20,28 +13,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kMaxShortString = 255;  // AMQP 0-9-1, section 4.2.5.3
 constexpr milliseconds kCloseTimeout{1000};
-
-amqp_bytes_t Bytes(std::string_view text) {
-  return {text.size(), const_cast<char*>(text.data())};  // the library only reads
-}
-
-std::string_view View(amqp_bytes_t bytes) {
-  return {static_cast<const char*>(bytes.bytes), bytes.bytes == nullptr ? 0 : bytes.len};
-}
-
-amqp_table_entry_t TextEntry(std::string_view key, std::string_view text) {
-  amqp_table_entry_t entry{};
-  entry.key = Bytes(key);
-  entry.value.kind = AMQP_FIELD_KIND_UTF8;
-  entry.value.value.bytes = Bytes(text);
-  return entry;
-}
 
 amqp_table_entry_t TrueEntry(std::string_view key) {
   amqp_table_entry_t entry{};
-  entry.key = Bytes(key);
+  entry.key = AmqpBytes(key);
   entry.value.kind = AMQP_FIELD_KIND_BOOLEAN;
   entry.value.value.boolean = 1;
   return entry;
@@ -55,11 +31,6 @@ amqp_table_t Table(std::array<amqp_table_entry_t, N>& entries) {
 bool HasWord(std::string_view words, std::string_view word) {
   const std::string padded = " " + std::string(words) + " ";
   return padded.find(" " + std::string(word) + " ") != std::string::npos;
-}
-
-Error TooLong(std::string_view what) {
-  return {ErrorCode::kInvalid,
-          std::string(what) + " is longer than the 255 bytes that AMQP allows"};
 }
 
 }  // namespace
@@ -93,7 +64,7 @@ Status AmqpSession::Login(const AmqpUrl& url, Deadline deadline) {
   });
   if (!s) return s;
   amqp_connection_open_t open{};
-  open.virtual_host = Bytes(url.vhost);
+  open.virtual_host = AmqpBytes(url.vhost);
   s = CallOn(0, AMQP_CONNECTION_OPEN_METHOD, &open, AMQP_CONNECTION_OPEN_OK_METHOD, deadline);
   if (!s) return s;
   return OpenChannel(deadline);
@@ -101,30 +72,30 @@ Status AmqpSession::Login(const AmqpUrl& url, Deadline deadline) {
 
 Status AmqpSession::SendStartOk(const AmqpUrl& url, const amqp_connection_start_t& start) {
   const std::string_view mechanism = settings_.external_login ? "EXTERNAL" : "PLAIN";
-  if (!HasWord(View(start.mechanisms), mechanism)) {
+  if (!HasWord(AmqpView(start.mechanisms), mechanism)) {
     return Error{ErrorCode::kPermanent, "the broker does not offer the login mechanism " +
                                             std::string(mechanism) + ", only " +
-                                            std::string(View(start.mechanisms))};
+                                            std::string(AmqpView(start.mechanisms))};
   }
   std::array capabilities = {TrueEntry("publisher_confirms"), TrueEntry("basic.nack"),
                              TrueEntry("connection.blocked"), TrueEntry("consumer_cancel_notify"),
                              TrueEntry("authentication_failure_close")};
   amqp_table_entry_t capable{};
-  capable.key = Bytes("capabilities");
+  capable.key = AmqpBytes("capabilities");
   capable.value.kind = AMQP_FIELD_KIND_TABLE;
   capable.value.value.table = Table(capabilities);
   std::array properties = {
-      TextEntry("product", "control-tower"), TextEntry("version", GetBuildInfo().version),
-      TextEntry("platform", "C++"), TextEntry("connection_name", settings_.name), capable};
+      AmqpTextEntry("product", "control-tower"), AmqpTextEntry("version", GetBuildInfo().version),
+      AmqpTextEntry("platform", "C++"), AmqpTextEntry("connection_name", settings_.name), capable};
   std::string response;
   if (!settings_.external_login) {
     response.append(1, '\0').append(url.user).append(1, '\0').append(url.password);
   }
   amqp_connection_start_ok_t ok{};
   ok.client_properties = Table(properties);
-  ok.mechanism = Bytes(mechanism);
-  ok.response = Bytes(response);
-  ok.locale = Bytes("en_US");
+  ok.mechanism = AmqpBytes(mechanism);
+  ok.response = AmqpBytes(response);
+  ok.locale = AmqpBytes("en_US");
   return SendOn(0, AMQP_CONNECTION_START_OK_METHOD, &ok);
 }
 
@@ -150,20 +121,20 @@ Status AmqpSession::OpenChannel(Deadline deadline) {
 }
 
 Status AmqpSession::DeclareExchange(std::string_view name, std::string_view type, bool passive) {
-  if (name.size() > kMaxShortString) return TooLong("the exchange");
+  if (name.size() > kMaxShortString) return AmqpTooLong("the exchange");
   amqp_exchange_declare_t declare{};
-  declare.exchange = Bytes(name);
-  declare.type = Bytes(type);
+  declare.exchange = AmqpBytes(name);
+  declare.type = AmqpBytes(type);
   declare.passive = passive;
   declare.durable = 1;
   return Call(AMQP_EXCHANGE_DECLARE_METHOD, &declare, AMQP_EXCHANGE_DECLARE_OK_METHOD);
 }
 
 Status AmqpSession::DeclareQuorumQueue(std::string_view name, bool passive) {
-  if (name.size() > kMaxShortString) return TooLong("the queue");
-  std::array arguments = {TextEntry("x-queue-type", "quorum")};
+  if (name.size() > kMaxShortString) return AmqpTooLong("the queue");
+  std::array arguments = {AmqpTextEntry("x-queue-type", "quorum")};
   amqp_queue_declare_t declare{};
-  declare.queue = Bytes(name);
+  declare.queue = AmqpBytes(name);
   declare.passive = passive;
   declare.durable = 1;
   declare.arguments = Table(arguments);
@@ -172,9 +143,9 @@ Status AmqpSession::DeclareQuorumQueue(std::string_view name, bool passive) {
 
 Status AmqpSession::Bind(std::string_view queue, std::string_view exchange, std::string_view key) {
   amqp_queue_bind_t bind{};
-  bind.queue = Bytes(queue);
-  bind.exchange = Bytes(exchange);
-  bind.routing_key = Bytes(key);
+  bind.queue = AmqpBytes(queue);
+  bind.exchange = AmqpBytes(exchange);
+  bind.routing_key = AmqpBytes(key);
   return Call(AMQP_QUEUE_BIND_METHOD, &bind, AMQP_QUEUE_BIND_OK_METHOD);
 }
 
@@ -213,7 +184,7 @@ void AmqpSession::Close() {
   if (link_.is_open()) {
     amqp_connection_close_t close{};
     close.reply_code = AMQP_REPLY_SUCCESS;
-    close.reply_text = Bytes("goodbye");
+    close.reply_text = AmqpBytes("goodbye");
     // Best effort: the answer matters to nobody.
     (void)CallOn(0, AMQP_CONNECTION_CLOSE_METHOD, &close, AMQP_CONNECTION_CLOSE_OK_METHOD,
                  steady_clock::now() + kCloseTimeout);
@@ -249,7 +220,7 @@ Status AmqpSession::OnConnectionMethod(const AmqpFrame& frame) {
     case AMQP_CONNECTION_BLOCKED_METHOD:
       blocked_ = true;
       link_.SetPatient(true);
-      OnBlocked(View(static_cast<const amqp_connection_blocked_t*>(frame.decoded)->reason));
+      OnBlocked(AmqpView(static_cast<const amqp_connection_blocked_t*>(frame.decoded)->reason));
       return Ok();
     case AMQP_CONNECTION_UNBLOCKED_METHOD:
       blocked_ = false;
@@ -263,7 +234,7 @@ Status AmqpSession::OnConnectionMethod(const AmqpFrame& frame) {
 
 Status AmqpSession::OnConnectionClose(const amqp_connection_close_t& close) {
   close_code_ = close.reply_code;
-  close_text_ = View(close.reply_text);
+  close_text_ = AmqpView(close.reply_text);
   amqp_connection_close_ok_t ok{};
   // Best effort: the broker hangs up either way.
   if (SendOn(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok)) (void)link_.Flush();
@@ -279,7 +250,7 @@ Status AmqpSession::OnConnectionClose(const amqp_connection_close_t& close) {
 Status AmqpSession::OnChannelClose(const void* decoded) {
   const auto& close = *static_cast<const amqp_channel_close_t*>(decoded);
   close_code_ = close.reply_code;
-  close_text_ = View(close.reply_text);
+  close_text_ = AmqpView(close.reply_text);
   channel_open_ = false;
   amqp_channel_close_ok_t ok{};
   return Send(AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);

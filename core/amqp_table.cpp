@@ -1,27 +1,18 @@
 #include "core/amqp_table.h"
 
-#if __has_include(<rabbitmq-c/amqp.h>)
-#include <rabbitmq-c/amqp.h>
-#else
-#include <amqp.h>
-#endif
-
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <set>
 #include <string_view>
 
+#include "core/amqp_library.h"
 #include "core/json.h"
 
 namespace tower {
 namespace {
 
 constexpr int kDeepest = 32;
-
-std::string_view View(amqp_bytes_t bytes) {
-  return {static_cast<const char*>(bytes.bytes), bytes.bytes == nullptr ? 0 : bytes.len};
-}
 
 void AppendValue(std::string& out, const amqp_field_value_t& field, int depth);
 
@@ -46,10 +37,10 @@ void AppendTable(std::string& out, const amqp_table_t& table, int depth) {
   char separator = '{';
   for (int i = 0; i < table.num_entries; ++i) {
     const auto& entry = table.entries[i];
-    if (!seen.insert(View(entry.key)).second) continue;
+    if (!seen.insert(AmqpView(entry.key)).second) continue;
     out += separator;
     separator = ',';
-    AppendJsonString(out, View(entry.key));
+    AppendJsonString(out, AmqpView(entry.key));
     out += ':';
     AppendValue(out, entry.value, depth);
   }
@@ -99,7 +90,7 @@ void AppendValue(std::string& out, const amqp_field_value_t& field, int depth) {
       return AppendNumber(out, static_cast<unsigned>(value.decimal.decimals));
     case AMQP_FIELD_KIND_UTF8:
     case AMQP_FIELD_KIND_BYTES:
-      return AppendJsonString(out, View(value.bytes));
+      return AppendJsonString(out, AmqpView(value.bytes));
     default:
       break;
   }

@@ -284,7 +284,8 @@ Error HttpClient::Impl::WhyNot(httplib::Error error) const {
     case Error::SSLServerHostnameVerification:
       if (connection->verdict == X509_V_OK) return Unavailable("the TLS handshake failed");
       return Unavailable("the certificate of " + connection->origin.host + " is not accepted (" +
-                         X509_verify_cert_error_string(connection->verdict) + ")");
+                         X509_verify_cert_error_string(connection->verdict) +
+                         "), see http.ca-file and the host in the URL");
     case Error::Write:
     case Error::Read:
       return Unavailable("the connection was cut, or the answer is not HTTP");

@@ -234,6 +234,9 @@ Status Option::Set(const std::vector<std::string>& texts) {
     const bool own = HasOwnRule(type_) && one_of_.empty();
     std::string message = own ? stored.error().message : "must be " + Rule();
     if (!secret_) message += ", but is " + Quoted(internal::Join(texts, ","));
+    // Only a variable is split at commas.
+    const bool joined = list_ && texts.size() == 1 && texts[0].find(',') != std::string::npos;
+    if (joined) message += "; give each of several by a flag, or as an item, of its own";
     return Error{ErrorCode::kInvalid, std::move(message)};
   }
   was_set_ = true;

@@ -139,7 +139,8 @@ Span PosixTz::At(sys_seconds time) const {
     *next++ = {sys_seconds(end), offset_};
     *next++ = {sys_seconds(start), daylight_->offset};
   }
-  // Of an end and a start at the same moment the start comes last: it is summer all year.
+  // Of changes at one moment that of the later year comes last: where one summer ends as the next
+  // begins, it is summer all year (RFC 8536, section 3.3.1).
   std::stable_sort(changes.begin(), changes.end(),
                    [](const Change& a, const Change& b) { return a.at < b.at; });
   const auto* after =

@@ -18,6 +18,17 @@ constexpr auto kSecret = "It's a Secret, to \"Everybody\"";
 constexpr auto kStandardSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 constexpr auto kOldSecret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
 
+// A trigger for each commit of a push to the main branch, and nothing for other events.
+constexpr auto kScript = R"(
+  if event.headers["x-github-event"] ~= "push" then return nil end
+  if event.body.ref ~= "refs/heads/main" then return {} end
+  local triggers = {}
+  for n, commit in ipairs(event.body.commits) do
+    triggers[n] = {apiVersion = "T/v1", protocol = "Build", spec = {commit = commit, volume = 1.0}}
+  end
+  return triggers
+)";
+
 std::string Trigger(const std::string& protocol) {
   return R"({"apiVersion":"T/v1","protocol":")" + protocol + R"(","spec":{"volume":1.0}})";
 }
@@ -30,7 +41,7 @@ struct Tower {
   Tower()
       : process(folder, {"--broker", "stdout", "--server.port", "0", "--log.format", "json"},
                 {{"QUEUE_PATH", folder / "queue.db"},
-                 {"PLUGINS", "gh=webhook,std=webhook,pay=webhook"},
+                 {"PLUGINS", "gh=webhook,std=webhook,pay=webhook,ci=webhook"},
                  {"PLUGIN_GH_VERIFY", "github"},
                  {"PLUGIN_GH_SECRET_FILE", folder.Write("gh", std::string(kSecret) + "\n")},
                  {"PLUGIN_STD_VERIFY", "standard-webhooks"},
@@ -38,7 +49,10 @@ struct Tower {
                   folder.Write("std", std::string(kOldSecret) + "\n" + kStandardSecret + "\n")},
                  {"PLUGIN_PAY_VERIFY", "stripe"},
                  {"PLUGIN_PAY_ID", "/uuid"},
-                 {"PLUGIN_PAY_SECRET", kSecret}}) {
+                 {"PLUGIN_PAY_SECRET", kSecret},
+                 {"PLUGIN_CI_VERIFY", "github"},
+                 {"PLUGIN_CI_SECRET", kSecret},
+                 {"PLUGIN_CI_MAP_FILE", folder.Write("ci.lua", kScript)}}) {
     if (!process.BecomesReady()) throw std::runtime_error("not ready: " + process.err());
   }
 
@@ -105,6 +119,32 @@ TEST_CASE("deliveries that the senders' own libraries signed are published", "[w
   CHECK(tower.process.Stop() == 0);
   CHECK(CountLines(tower.process.out()) == 4);
   CHECK_THAT(tower.process.out(), ContainsSubstring(R"("volume":1.0)"));
+}
+
+TEST_CASE("a script makes triggers of a delivery, several or none", "[webhook]") {
+  Tower tower;
+  const auto push = [](const std::string& branch, const std::string& commits) {
+    return R"({"ref":"refs/heads/)" + branch + R"(","commits":[)" + commits + "]}";
+  };
+  const auto answers = tower.Send(
+      tower.Line("github", "ci", kSecret, push("main", R"("a1","b2")")) +
+      tower.Line("github", "ci", kSecret, push("main", R"("a1","b2")")) +  // again
+      tower.Line("github", "ci", kSecret, push("draft", R"("c3")"), R"(,"id":"2")") +
+      tower.Line("github", "ci", kSecret, push("main", ""), R"(,"id":"3","event":"issues")") +
+      tower.Line("github", "ci", kSecret, R"({"ref":"refs/heads/main"})", R"(,"id":"4")") +
+      tower.Line("github", "ci", kSecret, push("main", R"("d4")"), R"(,"id":"5")"));
+  REQUIRE(answers.size() == 6);
+  for (const auto i : {0U, 1U, 5U}) CHECK_THAT(answers[i], ContainsSubstring("\"status\":202"));
+  CHECK(answers[0] == answers[1]);
+  for (const auto i : {2U, 3U}) CHECK_THAT(answers[i], ContainsSubstring("\"status\":20"));
+  CHECK_THAT(answers[4], ContainsSubstring("\"status\":422"));  // no commits: the script fails
+  REQUIRE(Eventually([&] { return tower.process.out().find("d4") != std::string::npos; }));
+  CHECK(tower.process.Stop() == 0);
+  CHECK(CountLines(tower.process.out()) == 3);
+  CHECK_THAT(tower.process.out(), ContainsSubstring(R"("commit":"a1")") &&
+                                      ContainsSubstring(R"("volume":1.0)") &&
+                                      !ContainsSubstring("c3"));
+  CHECK_THAT(tower.process.err(), ContainsSubstring("ci.lua:5"));
 }
 
 TEST_CASE("what the senders' own libraries signed otherwise is refused", "[webhook]") {

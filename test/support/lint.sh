@@ -48,7 +48,7 @@ file_length() {
 includes() {
   sources 'core/*.cpp' 'core/*.h' 'plugins/*.cpp' 'plugins/*.h' 'app/*.cpp' 'app/*.h' 'test/*.cpp' 'test/*.h' | xargs -r awk '
     BEGIN {
-      only_in["^(rabbitmq-c/|amqp)"] = "^core/amqp[a-z_]*\\.cpp$"
+      only_in["^(rabbitmq-c/|amqp)"] = "^core/amqp([a-z_]*\\.cpp|_library\\.h)$"
       only_in["^sqlite3"]            = "^(core/(queue|sqlite)[a-z_]*|test/support/fault_vfs)\\.cpp$"
       only_in["^rapidjson/"]         = "^core/json[a-z_]*\\.cpp$"
       only_in["^(spdlog|fmt)/"]      = "^core/log[a-z_]*\\.cpp$"

@@ -113,6 +113,8 @@ TEST_CASE("another schedule begins anew, so that an old checkpoint makes no floo
   CHECK(house.Fired() == "05-01T08:00:00Z");
   REQUIRE(house.Run(with("every", "1h"), "2026-05-01T23:30Z", "2026-05-02T00:00Z"));
   CHECK(house.Fired() == "05-02T00:00:00Z");
+  REQUIRE(house.Run(with("every", "30m"), "2026-05-02T02:15Z", "2026-05-02T02:30Z"));
+  CHECK(house.Fired() == "05-02T02:30:00Z");
   REQUIRE(house.Run(with("cron", "* * * * *"), "2026-05-02T10:00:30Z", "2026-05-02T10:01Z"));
   CHECK(house.Fired() == "05-02T10:01:00Z");
   auto elsewhere = with("cron", "* * * * *");
@@ -191,6 +193,32 @@ TEST_CASE("a time whose event is no trigger is reported, and the next one fires"
   house.queue.Reopen();
   REQUIRE(house.Run(Daily(), "2026-05-03T06:00Z", "2026-05-03T08:00Z"));
   CHECK(house.Fired() == "05-03T08:00:00Z");
+}
+
+TEST_CASE("a script sees the time and whether it is late, and may let it pass", "[schedule]") {
+  House house;
+  const House::Options options = {
+      {"cron", "0 8,20 * * *"},
+      {"timezone", "Europe/Berlin"},
+      {"map", R"(not event.scheduledAt:find("T20") and )"
+              R"({apiVersion = "T/v1", protocol = event.name, spec = event} or nil)"}};
+  REQUIRE(house.Run(options, "2026-03-28T00:00Z", "2026-03-28T20:00Z"));
+  house.queue.Reopen();
+  REQUIRE(house.Run(options, "2026-03-29T06:01Z", "2026-03-30T07:00Z"));
+  CHECK(house.Fired() == "03-28T07:00:00Z 03-29T06:00:00Z at 03-29T06:01:00Z 03-30T06:00:00Z");
+  const auto taken = house.queue.Take(3);
+  REQUIRE(taken.size() == 3);
+  const auto spec = [](const std::string& at, const std::string& fired, bool late) {
+    return R"("spec":{"firedAt":")" + fired + R"(","late":)" + (late ? "true" : "false") +
+           R"(,"name":"lab","scheduledAt":")" + at + "\"}";
+  };
+  const std::string days[] = {"2026-03-28T08:00:00+01:00", "2026-03-29T08:00:00+02:00",
+                              "2026-03-30T08:00:00+02:00"};
+  CHECK_THAT(taken[0].body, ContainsSubstring(spec(days[0], days[0], false)));
+  CHECK_THAT(taken[1].body, ContainsSubstring(spec(days[1], "2026-03-29T08:01:00+02:00", true)));
+  CHECK_THAT(taken[2].body, ContainsSubstring(spec(days[2], days[2], false)));
+  CHECK(taken[0].protocol == "lab");
+  CHECK(house.rejected.value() == 0);
 }
 
 TEST_CASE("a queue that fails ends the run, and the time fires in the next one", "[schedule]") {
