@@ -97,7 +97,7 @@ Result<std::uint64_t> AmqpBroker::Publish(const AcceptedTrigger& trigger) {
   if (trigger.api_version != api_version_ || trigger.protocol != protocol_) {
     api_version_ = trigger.api_version;
     protocol_ = trigger.protocol;
-    routing_key_ = RoutingKey(api_version_, protocol_);
+    AssignRoutingKey(routing_key_, api_version_, protocol_);
   }
   std::array<char, Uuid::kTextSize> id;
   trigger.uuid.Write(id.data());

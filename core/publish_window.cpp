@@ -5,7 +5,7 @@
 
 namespace tower {
 
-void PublishWindow::Add(std::uint64_t tag, Outgoing message) {
+void PublishWindow::Add(std::uint64_t tag, Outgoing&& message) {
   if (messages_.empty()) first_tag_ = tag;
   ++unsettled_;
   bytes_ += message.trigger.body.size();

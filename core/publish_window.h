@@ -28,7 +28,7 @@ class PublishWindow {
   using Each = std::function<void(Outgoing&)>;
 
   // `tag` is one above the last, or any where the window is empty.
-  void Add(std::uint64_t tag, Outgoing message);
+  void Add(std::uint64_t tag, Outgoing&& message);
   // Calls `each` for `tag`, and with `multiple` for every unsettled tag below it too, in order;
   // they are settled then. Unknown tags are ignored. Takes time in proportion to the tags covered.
   void Settle(std::uint64_t tag, bool multiple, const Each& each);

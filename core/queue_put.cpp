@@ -63,30 +63,34 @@ Status Append(QueueStore& store, PutRequest& request, Receipt& receipt, std::int
 PutRequest::PutRequest(std::span<const Trigger> batch, const PutOptions& put_options)
     : options(put_options), rows(batch.size()), chosen(batch.size()) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    SetRow(i, batch[i]);
-    rows[i].trigger.body = batch[i].BodyWith(rows[i].trigger.uuid);
-    bytes += SizeOf(rows[i].trigger);
+    auto& row = SetRow(i, batch[i].uuid());
+    row.api_version = batch[i].api_version();
+    row.protocol = batch[i].protocol();
+    row.body = batch[i].BodyWith(row.uuid);
+    bytes += SizeOf(row);
   }
 }
 
 PutRequest::PutRequest(std::span<Trigger> batch, const PutOptions& put_options)
     : options(put_options), rows(batch.size()), chosen(batch.size()) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    SetRow(i, batch[i]);
-    rows[i].trigger.body = std::move(batch[i]).BodyWith(rows[i].trigger.uuid);
-    bytes += SizeOf(rows[i].trigger);
+    auto& row = SetRow(i, batch[i].uuid());
+    auto& trigger = batch[i];
+    row.api_version = std::move(trigger).TakeApiVersion();
+    row.protocol = std::move(trigger).TakeProtocol();
+    row.body = std::move(trigger).BodyWith(row.uuid);
+    bytes += SizeOf(row);
   }
 }
 
-void PutRequest::SetRow(std::size_t index, const Trigger& trigger) {
+AcceptedTrigger& PutRequest::SetRow(std::size_t index, const std::optional<Uuid>& uuid) {
   auto& row = rows[index].trigger;
-  chosen[index] = trigger.uuid().has_value();
-  row.uuid = chosen[index] ? *trigger.uuid() : NewUuidV7();
-  row.api_version = trigger.api_version();
-  row.protocol = trigger.protocol();
+  chosen[index] = uuid.has_value();
+  row.uuid = uuid ? *uuid : NewUuidV7();
   row.source = options.source;
   row.traceparent = options.traceparent;
   row.tracestate = options.tracestate;
+  return row;
 }
 
 void SubmittedPut::OwnOptions() {

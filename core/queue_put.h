@@ -34,7 +34,8 @@ class PutRequest {
   Result<Receipt> result;
 
  private:
-  void SetRow(std::size_t index, const Trigger& trigger);  // all but its body
+  // All but its names and body.
+  AcceptedTrigger& SetRow(std::size_t index, const std::optional<Uuid>& uuid);
 };
 
 // Lives on the stack of a caller that waits.

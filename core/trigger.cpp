@@ -331,11 +331,15 @@ tl::expected<std::vector<Trigger>, Faults> ParseTriggerLines(std::string_view nd
 
 std::string RoutingKey(std::string_view api_version, std::string_view protocol) {
   std::string key;
-  key.reserve(api_version.size() + 1 + protocol.size());
-  key.append(api_version);
-  std::replace(key.begin(), key.end(), '/', '.');
-  key.append(".").append(protocol);
+  AssignRoutingKey(key, api_version, protocol);
   return key;
+}
+
+void AssignRoutingKey(std::string& key, std::string_view api_version, std::string_view protocol) {
+  key.reserve(api_version.size() + 1 + protocol.size());
+  key = api_version;
+  std::replace(key.begin(), key.end(), '/', '.');
+  key.append(1, '.').append(protocol);
 }
 
 Result<Trigger> OptionCodec<Trigger>::Parse(std::string_view text) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/json.h"
@@ -45,6 +46,9 @@ class Trigger {
   // sender gave none; every other byte is the sender's.
   std::string BodyWith(const Uuid& uuid) const&;
   std::string BodyWith(const Uuid& uuid) &&;  // the same in place; leaves the trigger empty
+  // Leave the trigger without that name.
+  std::string TakeApiVersion() && { return std::move(api_version_); }
+  std::string TakeProtocol() && { return std::move(protocol_); }
 
  private:
   friend class TriggerParser;
@@ -64,6 +68,7 @@ tl::expected<std::vector<Trigger>, Faults> ParseTriggerLines(std::string_view nd
 
 // apiVersion with '/' turned into '.', then '.', then protocol.
 std::string RoutingKey(std::string_view api_version, std::string_view protocol);
+void AssignRoutingKey(std::string& key, std::string_view api_version, std::string_view protocol);
 
 // A trigger as the queue keeps it: accepted, numbered, ready to publish.
 struct AcceptedTrigger {

@@ -1,6 +1,7 @@
 #include "core/trigger_api.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -105,9 +106,10 @@ HttpResponse Accepted(std::span<const Uuid> uuids, bool batch) {
   }
   body.reserve(uuids.size() * (Uuid::kTextSize + 3) + 64);
   body = "{\"uuids\":[";
+  std::array<char, Uuid::kTextSize> text;
   for (const auto& uuid : uuids) {
-    if (body.back() != '[') body += ',';
-    body += '"' + uuid.ToString() + '"';
+    uuid.Write(text.data());
+    body.append(body.back() == '[' ? "\"" : ",\"").append(text.data(), text.size()).append(1, '"');
   }
   body += "],\"status\":\"queued\"}\n";
   return response;
