@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <lua.hpp>
+
+#include "core/mapping_lua.h"
 
 namespace tower {
 namespace {

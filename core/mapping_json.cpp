@@ -2,13 +2,13 @@
 
 #include <charconv>
 #include <cstdint>
-#include <lua.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 #include "core/mapping_budget.h"
+#include "core/mapping_lua.h"
 #include "core/mapping_writer.h"
 
 namespace tower {

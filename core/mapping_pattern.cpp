@@ -4,10 +4,10 @@
 #include <array>
 #include <cctype>
 #include <cstdlib>
-#include <lua.hpp>
 #include <utility>
 
 #include "core/mapping_budget.h"
+#include "core/mapping_lua.h"
 
 namespace tower {
 namespace {

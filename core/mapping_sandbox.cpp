@@ -3,10 +3,10 @@
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>
-#include <lua.hpp>
 
 #include "core/mapping_budget.h"
 #include "core/mapping_json.h"
+#include "core/mapping_lua.h"
 #include "core/mapping_pattern.h"
 
 namespace tower {

@@ -1,9 +1,9 @@
 #include "core/mapping_script.h"
 
-#include <lua.hpp>
 #include <utility>
 
 #include "core/mapping_json.h"
+#include "core/mapping_lua.h"
 #include "core/mapping_sandbox.h"
 #include "core/mapping_writer.h"
 

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <lua.hpp>
 #include <string>
 #include <string_view>
 
 #include "core/mapping_budget.h"
+#include "core/mapping_lua.h"
 #include "core/mapping_pattern.h"
 
 namespace tower {

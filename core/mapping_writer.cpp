@@ -4,7 +4,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <lua.hpp>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "core/json_text.h"
 #include "core/mapping_budget.h"
 #include "core/mapping_json.h"
+#include "core/mapping_lua.h"
 
 namespace tower {
 namespace {

@@ -57,7 +57,7 @@ includes() {
       only_in["^httplib"]            = "^core/http[a-z_]*\\.cpp$"
       only_in["^openssl/"]           = "^core/(amqp|http|digest)[a-z_]*\\.cpp$"
       only_in["^tl/"]                = "^core/result\\.h$"
-      only_in["^(lua|lauxlib)"]      = "^core/mapping[a-z_]*\\.cpp$"
+      only_in["^(lua|lauxlib)"]      = "^core/mapping([a-z_]*\\.cpp|_lua\\.h)$"
       only_in["^(test|catch2)/"]     = "^$"
       for_plugins = "^core/(watcher|trigger|mapping|options|result|log|json|digest|hooks|http|http_client|amqp|amqp_consumer|wakeup)\\.h$"
     }
