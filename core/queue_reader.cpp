@@ -12,29 +12,11 @@ std::chrono::sys_time<std::chrono::milliseconds> TimeOf(std::int64_t ms) {
 
 // The columns of a trigger, from `seq` on, as Rows and Find select them.
 constexpr std::string_view kColumns =
-    "t.seq, t.uuid, s.name, t.accepted_ms, t.position, t.api_version, t.protocol, t.traceparent,"
+    "t.seq, t.uuid, t.source, t.accepted_ms, t.position, t.api_version, t.protocol, t.traceparent,"
     " t.tracestate, t.body";
 
-QueueRow ReadRow(const Statement& row) {
-  QueueRow read;
-  auto& trigger = read.trigger;
-  trigger.seq = row.Int(0);
-  std::array<std::uint8_t, 16> uuid{};
-  const auto bytes = row.Bytes(1);
-  std::copy_n(bytes.begin(), std::min<std::size_t>(bytes.size(), 16), uuid.begin());
-  trigger.uuid = Uuid(uuid);
-  trigger.source = row.Bytes(2);
-  trigger.accepted_at = TimeOf(row.Int(3));
-  read.position = row.Int(4);
-  trigger.api_version = row.Bytes(5);
-  trigger.protocol = row.Bytes(6);
-  trigger.traceparent = row.Bytes(7);
-  trigger.tracestate = row.Bytes(8);
-  trigger.body = row.Bytes(9);
-  return read;
-}
-
 constexpr std::int64_t kListScan = 4096;
+constexpr std::size_t kReserve = 1024;
 
 }  // namespace
 
@@ -60,24 +42,24 @@ Status QueueReader::Prepare() {
     std::string sql;
   } all[] = {
       {&rows_, "SELECT " + columns +
-                   ", coalesce(u.seq, r.seq) FROM triggers t JOIN sources s ON s.id = t.source"
-                   " LEFT JOIN undeliverable u ON u.seq = t.seq"
-                   " LEFT JOIN redeliveries r ON r.seq = t.seq"
+                   " FROM triggers t"
                    " WHERE t.seq > ? AND t.seq <= ? ORDER BY t.seq LIMIT ?"},
+      {&listed_,
+       "SELECT seq FROM undeliverable WHERE seq BETWEEN ?1 AND ?2"
+       " UNION SELECT seq FROM redeliveries WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq"},
       {&redeliveries_, "SELECT " + columns +
                            ", r.number, r.bytes FROM redeliveries r"
-                           " JOIN triggers t ON t.seq = r.seq JOIN sources s ON s.id = t.source"
+                           " JOIN triggers t ON t.seq = r.seq"
                            " WHERE r.number > ? AND r.number <= ? ORDER BY r.number LIMIT ?"},
       {&list_, "SELECT " + columns +
-                   " FROM triggers t JOIN sources s ON s.id = t.source"
+                   " FROM triggers t"
                    " WHERE t.seq < ? ORDER BY t.seq DESC LIMIT ?"},
       {&list_listed_, "SELECT " + columns +
                           " FROM undeliverable u JOIN triggers t ON t.seq = u.seq"
-                          " JOIN sources s ON s.id = t.source"
                           " WHERE u.seq < ? ORDER BY u.seq DESC LIMIT ?"},
+      {&source_, "SELECT name FROM sources WHERE id = ?"},
       {&queued_again_, "SELECT 1 FROM redeliveries WHERE seq = ?"},
-      {&find_,
-       "SELECT " + columns + " FROM triggers t JOIN sources s ON s.id = t.source WHERE t.uuid = ?"},
+      {&find_, "SELECT " + columns + " FROM triggers t WHERE t.uuid = ?"},
       {&cursor_, "SELECT cursor FROM state"},
       {&undeliverable_, "SELECT reason, at_ms FROM undeliverable WHERE seq = ?"},
       {&settled_, "SELECT at_ms FROM settlements WHERE seq >= ? ORDER BY seq LIMIT 1"},
@@ -102,16 +84,69 @@ Result<std::vector<QueueRow>> QueueReader::Rows(std::int64_t after, std::int64_t
   StatementScope scope(rows_);
   rows_.Bind(after, upto, static_cast<std::int64_t>(limit));
   std::vector<QueueRow> rows;
+  rows.reserve(std::min(limit, kReserve));
   std::size_t bytes = 0;
   while (bytes < max_bytes) {
     auto found = rows_.Step();
     if (!found) return found.error();
     if (!*found) break;
-    rows.push_back(ReadRow(rows_));
-    rows.back().undeliverable = !rows_.IsNull(10);
+    if (auto read = ReadRow(rows_, rows.emplace_back()); !read) return read.error();
     bytes += rows.back().trigger.body.size();
   }
+  if (auto marked = MarkListed(rows); !marked) return marked.error();
   return rows;
+}
+
+Status QueueReader::ReadRow(const Statement& row, QueueRow& read) {
+  read.position = row.Int(4);
+  return ReadTrigger(row, read.trigger);
+}
+
+Status QueueReader::ReadTrigger(const Statement& row, AcceptedTrigger& trigger) {
+  trigger.seq = row.Int(0);
+  std::array<std::uint8_t, 16> uuid{};
+  const auto bytes = row.Bytes(1);
+  std::copy_n(bytes.begin(), std::min<std::size_t>(bytes.size(), 16), uuid.begin());
+  trigger.uuid = Uuid(uuid);
+  auto source = SourceName(row.Int(2));
+  if (!source) return source.error();
+  trigger.source = *source;
+  trigger.accepted_at = TimeOf(row.Int(3));
+  trigger.api_version = row.Bytes(5);
+  trigger.protocol = row.Bytes(6);
+  trigger.traceparent = row.Bytes(7);
+  trigger.tracestate = row.Bytes(8);
+  trigger.body = row.Bytes(9);
+  return Ok();
+}
+
+Result<std::string_view> QueueReader::SourceName(std::int64_t id) {
+  const auto known = sources_.find(id);
+  if (known != sources_.end()) return std::string_view(known->second);
+  StatementScope scope(source_);
+  auto found = source_.Bind(id).Step();
+  if (!found) return found.error();
+  if (!*found) return Error{ErrorCode::kPermanent, "a source is missing"};
+  return std::string_view(sources_.emplace(id, source_.Bytes(0)).first->second);
+}
+
+// Few are, so that looking each row up would cost more than one look at them all. That it is
+// another statement does no harm: what is ahead of the consumer is listed, or not, since before it
+// was taken.
+Status QueueReader::MarkListed(std::vector<QueueRow>& rows) {
+  if (rows.empty()) return Ok();
+  StatementScope scope(listed_);
+  listed_.Bind(rows.front().trigger.seq, rows.back().trigger.seq);
+  auto row = rows.begin();
+  while (true) {
+    auto found = listed_.Step();
+    if (!found) return found.error();
+    if (!*found) return Ok();
+    const auto seq = listed_.Int(0);
+    row = std::find_if(row, rows.end(),
+                       [seq](const QueueRow& each) { return each.trigger.seq >= seq; });
+    if (row != rows.end() && row->trigger.seq == seq) row->undeliverable = true;
+  }
 }
 
 Result<TriggerRecord> QueueReader::Find(const Uuid& uuid) {
@@ -124,7 +159,7 @@ Result<TriggerRecord> QueueReader::Find(const Uuid& uuid) {
     return Error{ErrorCode::kNotFound, "no trigger " + uuid.ToString() + " is kept here"};
   }
   TriggerRecord record;
-  record.trigger = ReadRow(find_).trigger;
+  if (auto read = ReadTrigger(find_, record.trigger); !read) return read.error();
   // Within the same read transaction, since find_ is not yet reset.
   if (auto filled = FillState(record); !filled) return filled.error();
   return record;
@@ -143,7 +178,10 @@ Result<std::vector<QueueReader::Redelivery>> QueueReader::Redeliveries(std::int6
     auto found = redeliveries_.Step();
     if (!found) return found.error();
     if (!*found) break;
-    rows.push_back({redeliveries_.Int(10), redeliveries_.Int(11), ReadRow(redeliveries_).trigger});
+    auto& row = rows.emplace_back();
+    row.number = redeliveries_.Int(10);
+    row.bytes = redeliveries_.Int(11);
+    if (auto read = ReadTrigger(redeliveries_, row.trigger); !read) return read.error();
     bytes += rows.back().trigger.body.size();
   }
   return rows;
@@ -166,12 +204,14 @@ Result<TriggerPage> QueueReader::List(const TriggerFilter& filter, std::size_t l
       return page;
     }
     last = list.Int(0);
-    if (!Fits(filter.state.value_or(TriggerState::kQueued), list.Bytes(5), list.Bytes(6),
-              list.Bytes(2), filter)) {
+    auto source = SourceName(list.Int(2));
+    if (!source) return source.error();
+    if (!Fits(filter.state.value_or(TriggerState::kQueued), list.Bytes(5), list.Bytes(6), *source,
+              filter)) {
       continue;
     }
     TriggerRecord record;
-    record.trigger = ReadRow(list).trigger;
+    if (auto read = ReadTrigger(list, record.trigger); !read) return read.error();
     if (auto filled = FillState(record); !filled) return filled.error();
     if (!filter.state || record.state == *filter.state) page.records.push_back(std::move(record));
   }

@@ -197,10 +197,15 @@ class QueueReader {
   explicit QueueReader(std::shared_ptr<SharedDatabase> shared) : shared_(std::move(shared)) {}
   Status Prepare();
   Status FillState(TriggerRecord& record);
+  Status MarkListed(std::vector<QueueRow>& rows);
+  Status ReadRow(const Statement& row, QueueRow& read);
+  Status ReadTrigger(const Statement& row, AcceptedTrigger& trigger);
+  Result<std::string_view> SourceName(std::int64_t id);
 
   std::shared_ptr<SharedDatabase> shared_;
-  Statement rows_, redeliveries_, find_, list_, list_listed_, cursor_, undeliverable_,
-      queued_again_, settled_, checkpoint_, checkpoints_;
+  std::map<std::int64_t, std::string> sources_;  // a name never changes; as many as the file has
+  Statement rows_, listed_, source_, redeliveries_, find_, list_, list_listed_, cursor_,
+      undeliverable_, queued_again_, settled_, checkpoint_, checkpoints_;
 };
 
 // `error`, with the file's name and what to do about it.
