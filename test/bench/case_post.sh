@@ -40,5 +40,6 @@ post_report() {
   row "answer, bytes" 0 post_tower_answer_bytes post_bare_answer_bytes
   row "CPU a trigger, us (until published)" 1 post_tower_cpu post_bare_cpu
   row "peak memory, MiB" 1 post_tower_memory post_bare_memory
-  ratio_row "ratio of accepted a second" post_ratio 0.5
+  target_row "CPU a trigger" post_tower_cpu '<=' 40 1
+  ratio_row "ratio of accepted a second" post_ratio 0.7
 }
