@@ -3,10 +3,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
-#include <lua.hpp>
 #include <string>
 
 #include "core/mapping_budget.h"
+#include "core/mapping_lua.h"
 #include "test/support/mapping.h"
 #include "test/support/seeds.h"
 

@@ -50,6 +50,15 @@ TEST_CASE("an item that has changed is an event where that is asked for", "[poll
   CHECK(f.queue.Empty());
 }
 
+TEST_CASE("an item that a list has twice counts as it comes first", "[poll]") {
+  PollFixture f;
+  f.Answer(List({Item("1", "A"), Item("1", "B"), Item("2", "C"), Item("1", "A")}));
+  f.Start("/", With(kById, {{"fire-on", {"changed"}}}));
+  CHECK(f.queue.TakeProtocols(2) == Strings{"A", "C"});
+  CHECK(f.Looks(3));  // it does not change from look to look
+  CHECK(f.queue.Empty());
+}
+
 TEST_CASE("ids are told apart by every digit, and may be anything a string can be", "[poll]") {
   PollFixture f;
   const std::string long_id(5000, 'x');
