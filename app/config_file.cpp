@@ -81,6 +81,38 @@ class Flattener {
   Complaints& faults_;
 };
 
+// The first line with more dots than any key has, outside of texts and comments; 0 where there is
+// none. toml++ takes a key apart by recursion, without a limit of its own.
+int LineOfEndlessKey(std::string_view text) {
+  constexpr int kMostDots = 64;
+  int line = 1, dots = 0;
+  std::string_view quotes;  // that end the text we are in
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const auto rest = text.substr(at);
+    if (rest[0] == '\n') {
+      ++line;
+      dots = 0;
+      if (quotes.size() == 1) quotes = {};
+    } else if (!quotes.empty()) {
+      if (rest[0] == '\\' && quotes[0] == '"') {
+        ++at;
+      } else if (rest.starts_with(quotes)) {
+        at += quotes.size() - 1;
+        quotes = {};
+      }
+    } else if (rest[0] == '"' || rest[0] == '\'') {
+      const bool lines = rest.starts_with("\"\"\"") || rest.starts_with("'''");
+      quotes = rest.substr(0, lines ? 3 : 1);
+      at += quotes.size() - 1;
+    } else if (rest[0] == '#') {
+      at = std::min(text.find('\n', at), text.size()) - 1;
+    } else if (rest[0] == '.' && ++dots > kMostDots) {
+      return line;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 Givens ReadConfigFile(const std::string& path, Complaints& complaints) {
@@ -88,6 +120,10 @@ Givens ReadConfigFile(const std::string& path, Complaints& complaints) {
   const auto text = ReadSmallFile(path);
   if (!text) {
     complaints.push_back({"config", text.error().message, "set by --config or CONFIG", true});
+    return out;
+  }
+  if (const int line = LineOfEndlessKey(*text); line > 0) {
+    complaints.push_back({path + ":" + std::to_string(line), "a key of too many parts", "", true});
     return out;
   }
   try {

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
@@ -11,6 +12,15 @@
 
 namespace tower {
 namespace {
+
+// A standard stream that is closed at the start would become the next file that is opened, and
+// output be written into that. What is put there instead can be neither read nor written.
+void OccupyStandardStreams() {
+  int fd = 0;
+  do fd = open("/", O_PATH | O_DIRECTORY);
+  while (fd >= STDIN_FILENO && fd <= STDERR_FILENO);
+  if (fd > STDERR_FILENO) close(fd);
+}
 
 // From start to the first signal that ends it, and from there to the end. SIGHUP reloads.
 int Run(Setup& setup, const std::function<Configured()>& configure) {
@@ -42,6 +52,7 @@ int Run(Setup& setup, const std::function<Configured()>& configure) {
 }  // namespace tower
 
 int main(int argc, char** argv) try {
+  tower::OccupyStandardStreams();
   for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_IGN);  // the write says so
   mallopt(M_ARENA_MAX, 4);  // or a hundred threads would keep a heap each
   mallopt(M_TRIM_THRESHOLD, 16 << 20);

@@ -1,6 +1,7 @@
 #include "app/sources.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -106,6 +107,7 @@ std::string DidYouMean(std::string_view text, const std::vector<std::string>& ca
 
 Result<std::string> ReadSmallFile(const std::string& path) {
   constexpr std::size_t kMost = 1 << 20;
+  constexpr int kPipePatience = 10'000;  // ms without a byte, where a program writes the file
   const auto fail = [&path](const std::string& why) {
     return Error{ErrorCode::kInvalid, "read " + path + ": " + why};
   };
@@ -118,6 +120,8 @@ Result<std::string> ReadSmallFile(const std::string& path) {
   while (text.size() <= kMost) {
     got = read(fd, block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
+    pollfd pipe = {fd, POLLIN, 0};
+    if (got < 0 && errno == EAGAIN && poll(&pipe, 1, kPipePatience) > 0) continue;
     if (got <= 0) break;
     text.append(block.data(), static_cast<std::size_t>(got));
   }

@@ -98,7 +98,9 @@ Fault NotJson(std::string_view why, std::size_t offset) {
 // What can be told without parsing.
 std::optional<Fault> CheckBytes(std::string_view text) {
   if (text.size() >= UINT32_MAX) return Fault{"", "the text is larger than 4 GiB", 0};
-  if (!text.empty() && (text.front() == '\xEF' || text.front() == '\xFE' || text.front() == '\xFF'))
+  constexpr std::string_view kMarks[] = {"\xEF\xBB\xBF", "\xFE\xFF", "\xFF\xFE"};
+  if (std::any_of(std::begin(kMarks), std::end(kMarks),
+                  [text](std::string_view mark) { return text.starts_with(mark); }))
     return NotJson("it begins with a byte order mark; send UTF-8 without one", 0);
   if (const auto zero = text.find('\0'); zero != std::string_view::npos)
     return NotJson("a zero byte", zero);

@@ -10,7 +10,8 @@
 namespace tower {
 namespace {
 
-constexpr int kPeriod = 1000;                 // instructions between two looks
+constexpr int kPeriod = 1000;  // instructions between two looks
+constexpr std::chrono::milliseconds kLook{20};
 constexpr std::uint64_t kBytesForAStep = 64;  // allocated, and so filled or copied
 
 std::chrono::nanoseconds ProcessorTime() {
@@ -21,6 +22,8 @@ std::chrono::nanoseconds ProcessorTime() {
 
 }  // namespace
 
+void NoteCall(lua_State* lua) { ScriptBudget::Of(lua).CheckCall(lua); }
+
 void CountSteps(lua_State* lua) {
   auto& budget = ScriptBudget::Of(lua);
   budget.Charge(lua, kPeriod);
@@ -28,7 +31,13 @@ void CountSteps(lua_State* lua) {
 }
 
 namespace {
-void OnCount(lua_State* lua, lua_Debug*) { CountSteps(lua); }
+void OnCount(lua_State* lua, lua_Debug* what) {
+  if (what->event == LUA_HOOKCOUNT) {
+    CountSteps(lua);
+  } else {
+    NoteCall(lua);
+  }
+}
 }  // namespace
 
 lua_State* ScriptBudget::NewState() {
@@ -44,8 +53,9 @@ ScriptBudget& ScriptBudget::Of(lua_State* lua) {
 void ScriptBudget::Refill(lua_State* lua) {
   steps_ = kMaxScriptSteps;
   deadline_ = ProcessorTime() + kMaxScriptTime;
+  looked_at_ = std::chrono::steady_clock::now();
   exhausted_.clear();
-  lua_sethook(lua, OnCount, LUA_MASKCOUNT, kPeriod);
+  lua_sethook(lua, OnCount, LUA_MASKCOUNT | LUA_MASKCALL, kPeriod);
 }
 
 void ScriptBudget::Charge(lua_State* lua, std::uint64_t steps) {
@@ -55,6 +65,15 @@ void ScriptBudget::Charge(lua_State* lua, std::uint64_t steps) {
 
 void ScriptBudget::CheckTime(lua_State* lua) {
   if (ProcessorTime() > deadline_) Exhaust(lua, "more than 2 seconds");
+}
+
+// A function in C may work on megabytes, and a thousand of them are called between two looks.
+void ScriptBudget::CheckCall(lua_State* lua) {
+  if (steps_ < 0) Exhaust(lua, "more than 10 million steps");
+  const auto now = std::chrono::steady_clock::now();  // costs less than the processor clock
+  if (now - looked_at_ < kLook) return;
+  looked_at_ = now;
+  CheckTime(lua);
 }
 
 void ScriptBudget::Spend(std::uint64_t steps) noexcept {

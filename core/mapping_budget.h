@@ -41,12 +41,15 @@ class ScriptBudget {
   static void* Allocate(void* self, void* block, std::size_t old_size, std::size_t new_size);
   void Spend(std::uint64_t steps) noexcept;
   void CheckTime(lua_State* lua);
+  void CheckCall(lua_State* lua);
   [[noreturn]] void Exhaust(lua_State* lua, const char* limit);
   friend void CountSteps(lua_State* lua);
+  friend void NoteCall(lua_State* lua);
 
   std::size_t used_ = 0;
   std::int64_t steps_ = kMaxScriptSteps;  // left
   std::chrono::nanoseconds deadline_{};   // by the thread's processor clock
+  std::chrono::steady_clock::time_point looked_at_{};
   std::string exhausted_;
 };
 

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 #include <string>
 
 #include "core/queue_store.h"
@@ -99,6 +101,10 @@ Status FindOrMakeFile(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) == 0) {
     if (info.st_size == 0) return Error{ErrorCode::kInvalid, "it is empty, which no queue ever is"};
+    if (info.st_nlink > 1) {  // each would have a lock and a log of its own
+      return Error{ErrorCode::kInvalid,
+                   "it has a second name (a hard link), which must be removed"};
+    }
     return Ok();
   }
   if (errno != ENOENT) return Error{ErrorCode::kPermanent, ErrnoText(errno)};
@@ -112,6 +118,12 @@ Status FindOrMakeFile(const std::string& path) {
     }
   }
   return MakeFile(path);
+}
+
+// Where a symbolic link leads, so that a file has one lock whatever it is called.
+std::string RealPath(const std::string& path) {
+  const std::unique_ptr<char, decltype(&free)> real(realpath(path.c_str(), nullptr), free);
+  return real ? std::string(real.get()) : path;
 }
 
 Status CheckFormat(Database& database) {
@@ -177,7 +189,7 @@ Result<std::unique_ptr<QueueStore>> QueueStore::Open(const QueueOptions& options
   std::optional<QueueLock> lock;
   const bool in_memory = options.path == ":memory:";
   if (!in_memory) {
-    auto acquired = QueueLock::Acquire(options.path);
+    auto acquired = QueueLock::Acquire(RealPath(options.path));
     if (!acquired) return acquired.error();
     lock.emplace(std::move(*acquired));
     if (auto made = FindOrMakeFile(options.path); !made) {

@@ -195,6 +195,7 @@ class ExecWatcher final : public Watcher {
     options.Add("max-line", &self.max_line_, "Longer lines are refused.").Range(1024, 64LL << 20U);
     self.mapping_.Declare(options);
     options.Check([&self] { return self.CheckCommand(); });
+    options.Check([&self] { return self.CheckEnvironment(); });
   }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
@@ -241,9 +242,13 @@ class ExecWatcher final : public Watcher {
     if (!shell_ && !command_.empty() && !command_[0].starts_with('/')) {
       return fault("command must begin with the absolute path of a program: " + command_[0]);
     }
+    return Ok();
+  }
+
+  Status CheckEnvironment() const {
     for (const auto& variable : environment_) {
       if (variable.empty() || variable[0] == '=') {
-        return fault("environment must be NAME=VALUE or NAME");
+        return Error{ErrorCode::kInvalid, "environment must be NAME=VALUE or NAME"};
       }
     }
     return Ok();

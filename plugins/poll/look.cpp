@@ -11,6 +11,8 @@
 namespace tower::poll {
 namespace {
 
+constexpr std::size_t kBatch = 1000;  // items that go to the queue together
+
 // Of a pointer that the rules of the options have checked.
 std::optional<JsonValue> At(const std::string& pointer, const JsonValue& root) {
   const auto parsed = Pointer::Parse(pointer);
@@ -96,7 +98,7 @@ Status Look::Run(const std::stop_token& stop, RetryAfter& retry_after) {
       const auto read = tape.Read(reply->body);
       if (!read) return Unfit(url, "the answer is no JSON: " + Describe(read.error()));
       root = *read;
-      if (auto taken = Take(*root); !taken) return Unfit(url, taken.error().message);
+      if (auto taken = Take(*root, url, stop); !taken) return taken;
     }
     auto next = NextUrl(*reply, root, url);
     if (!next) {
@@ -171,32 +173,35 @@ Result<std::optional<std::string>> Look::NextUrl(const HttpReply& reply,
   return std::optional(next->Text());
 }
 
-Status Look::Take(const JsonValue& root) {
+Status Look::Take(const JsonValue& root, const std::string& url, const std::stop_token& stop) {
   std::optional<JsonValue> value = root;
   if (!settings_.items.empty()) value = At(settings_.items, root);
-  if (!value) return Error{ErrorCode::kUnavailable, "there is no " + settings_.items};
+  if (!value) return Unfit(url, "there is no " + settings_.items);
   const auto type = value->type();
   list_ = !settings_.items.empty() && (type == JsonType::kArray || type == JsonType::kNull);
   if (list_) {
-    for (const auto& item : *value) TakeItem(item);
+    for (const auto& item : *value) {
+      TakeItem(item);
+      if (taken_.size() < kBatch) continue;
+      if (stop.stop_requested()) return Error{ErrorCode::kStopped, "interrupted"};
+      if (auto stored = Store({}); !stored) return stored;
+    }
   } else if (settings_.id.empty()) {
     TakeValue(std::string(Ledger::kDocument), "the document", *value);
   } else {
-    return Error{ErrorCode::kUnavailable,
-                 settings_.items + " is " + std::string(ToString(type)) + ", not an array"};
+    return Unfit(url, settings_.items + " is " + std::string(ToString(type)) + ", not an array");
   }
-  return NoteCursor(root);
+  return NoteCursor(root, url);
 }
 
-Status Look::NoteCursor(const JsonValue& root) {
+Status Look::NoteCursor(const JsonValue& root, const std::string& url) {
   if (settings_.cursor.empty()) return Ok();
   const auto found = At(settings_.cursor, root);
   if (!found || found->type() == JsonType::kNull) return Ok();
   auto cursor = Scalar(*found);
   if (!cursor) {
-    return Error{ErrorCode::kUnavailable, settings_.cursor + " is " +
-                                              std::string(ToString(found->type())) +
-                                              ", neither a string nor a number"};
+    return Unfit(url, settings_.cursor + " is " + std::string(ToString(found->type())) +
+                          ", neither a string nor a number");
   }
   cursor_ = std::move(cursor);
   return Ok();

@@ -65,12 +65,12 @@ class Look {
                                              const std::string& url) const;
 
   // Taking.
-  Status Take(const JsonValue& root);
+  Status Take(const JsonValue& root, const std::string& url, const std::stop_token& stop);
   void TakeItem(const JsonValue& item);
   void TakeValue(std::string key, std::string name, const JsonValue& value);
   void Refuse(const std::string& key, const std::string& name, const std::string& digest,
               const std::string& why);
-  Status NoteCursor(const JsonValue& root);
+  Status NoteCursor(const JsonValue& root, const std::string& url);
   std::vector<Remember> End(const HttpReply& reply, bool whole);
   Status Store(std::vector<Remember> changes);
   Status StoreOneByOne(std::vector<Remember> changes);
@@ -88,7 +88,7 @@ class Look {
   int pages_ = 0;
   bool list_ = false;  // the answer was a list, rather than a document as a whole
   std::optional<std::string> cursor_;
-  std::vector<Item> taken_;  // of this page, not yet stored
+  std::vector<Item> taken_;  // not yet stored
 };
 
 }  // namespace tower::poll

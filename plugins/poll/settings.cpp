@@ -36,6 +36,10 @@ Status CheckHeaders(const Settings& settings) {
       return Fault("token is sent as the header Authorization: set one of them");
     }
   }
+  return Ok();
+}
+
+Status CheckToken(const Settings& settings) {
   if (settings.token.empty()) return Ok();
   if (auto fits = CheckHttpHeader("Authorization", settings.token); !fits) {
     return Fault("token has a byte that can't be sent");
@@ -119,6 +123,7 @@ void Settings::Declare(OptionSet& options) {
     return Ok();
   });
   options.Check([this] { return CheckHeaders(*this); });
+  options.Check([this] { return CheckToken(*this); });
   options.Check([this] { return CheckPointers(*this); });
   options.Check([this] { return CheckTogether(*this); });
 }

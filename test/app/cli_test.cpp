@@ -407,6 +407,15 @@ TEST_CASE("an error of the file does not quote what could be a secret", "[cli]")
   }
   const TempFile stray("[server]\nport = 1]\n");
   CHECK_THAT(Refused({"--config", stray.path()}), ContainsSubstring("saw ']'"));
+  std::string endless = "a";
+  for (int i = 0; i < 100'000; ++i) endless += ".a";
+  for (const auto& text : {endless + " = 1", "[" + endless + "]", "b = [{" + endless + " = 1}]"}) {
+    const TempFile deep("# one.two\nlog.level = '''\n'''\n" + text + "\n");
+    CHECK_THAT(Refused({"--config", deep.path()}),
+               ContainsSubstring(deep.path() + ":4: a key of too many parts"));
+  }
+  const TempFile dots("[log]\nlevel = \"" + endless + "\" # " + endless + "\n");
+  CHECK_THAT(Refused({"--config", dots.path()}), !ContainsSubstring("too many parts"));
 }
 
 TEST_CASE("a configuration is made anew from what is there at the moment", "[cli]") {

@@ -172,9 +172,16 @@ TEST_CASE("headers nested as deep as a frame allows do no harm", "[amqp_consumer
   const std::string properties = AmqpNumber(0x2000, 2) + Table(AmqpText("deep") + nested);
   Line line(Sends(AmqpDeliverBytes({.properties = properties, .body = "x"})));
   // As long a stack as a watcher's thread has.
+  Status awaited = Ok();
   std::thread([&] {
-    if (line.Open()) (void)line.Await(1);
+    if (line.Open()) awaited = line.Await(1);
   }).join();
+  // rabbitmq-c takes any depth up to 0.13, and a hundred levels since then.
+  if (!awaited) {
+    CHECK(awaited.error().code == ErrorCode::kUnavailable);
+    CHECK_THAT(awaited.error().message, ContainsSubstring("broker"));
+    return;
+  }
   REQUIRE(line.got.size() == 1);
   JsonTape tape;
   CHECK(tape.Read(line.got.at(0).headers));

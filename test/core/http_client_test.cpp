@@ -309,7 +309,7 @@ struct Tarpit {
   explicit Tarpit(const std::string& where)
       : service([where](int fd) {
           if (where == "handshake") return RawService::WaitForClose(fd);
-          if (where == "drip handshake") return RawService::Drip(fd, "\x16\x03\x03\x40");
+          if (where == "drip handshake") return RawService::Drip(fd, "\x16\x03\x03\x3f\xff");
           RawService::ReadHead(fd);
           if (where == "answer") return RawService::WaitForClose(fd);
           if (where == "drip head") return RawService::Drip(fd, "HTTP/1.1 200 OKaaaaaaaaaaaaaaaa");

@@ -169,10 +169,15 @@ TEST_CASE("numbers are checked for their form and never computed", "[json]") {
 }
 
 TEST_CASE("byte order marks are refused, also partial ones", "[json]") {
-  for (const auto text : {"\xEF\xBB\xBF{}"sv, "\xEF\xBB{}"sv, "\xEF{}"sv, "\xFE\xFF\0{\0}"sv,
-                          "\xFF\xFE{\0}\0"sv, "\xEF\xBB\xBF"sv}) {
+  for (const auto text :
+       {"\xEF\xBB\xBF{}"sv, "\xFE\xFF\0{\0}"sv, "\xFF\xFE{\0}\0"sv, "\xEF\xBB\xBF"sv}) {
     const auto fault = FirstFault(text);
     CHECK(fault.detail.find("byte order mark") != std::string::npos);
+    CHECK(fault.offset == 0);
+  }
+  for (const auto text : {"\xEF\xBB{}"sv, "\xEF{}"sv, "\xFF"sv, "\xFE{}"sv}) {
+    const auto fault = FirstFault(text);
+    CHECK(fault.detail.find("not UTF-8") != std::string::npos);
     CHECK(fault.offset == 0);
   }
 }

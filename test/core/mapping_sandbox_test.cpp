@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <chrono>
+#include <ctime>
 
 #include "core/mapping_script.h"
 #include "test/support/mapping.h"
@@ -155,6 +156,14 @@ TEST_CASE("no function of a library is kept busy for ever", "[mapping]") {
       FaultOf("local s = '[' .. ('1,'):rep(1e5) .. '1]' for i = 1, 1e5 do json.decode(s) end"),
       StartsWith(either));
   CHECK_THAT(FaultOf(full + "for i = 1, 1e5 do json.encode(t) end"), StartsWith(either));
+  // A few thousand of these fit between two looks at the steps.
+  for (const std::string call : {"s:reverse()", "s:upper()", "utf8.len(s)", "('%s'):format(s)"}) {
+    INFO(call);
+    const auto began = std::clock();
+    CHECK_THAT(FaultOf("local s = ('x'):rep(1 << 24) for i = 1, 1e6 do local t = " + call + " end"),
+               StartsWith(either));
+    CHECK((std::clock() - began) / CLOCKS_PER_SEC < 5);
+  }
 }
 
 TEST_CASE("what steps can't count is ended by time", "[mapping]") {

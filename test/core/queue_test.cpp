@@ -474,6 +474,23 @@ TEST_CASE("a second process may not share the file", "[queue]") {
              ContainsSubstring("is in use by process " + std::to_string(getpid())));
 }
 
+TEST_CASE("a file has one lock, whatever it is called", "[queue]") {
+  Fixture f;
+  f.Open();
+  Metrics metrics;
+  const auto file = f.options.path;
+  const auto fault = [&](const std::string& path) {
+    auto options = f.options;
+    options.path = path;
+    const auto second = TriggerQueue::Open(options, {}, metrics);
+    return second ? "" : second.error().message;
+  };
+  std::filesystem::create_symlink(file, file + ".link");
+  CHECK_THAT(fault(file + ".link"), ContainsSubstring("is in use by process"));
+  std::filesystem::create_hard_link(file, file + ".hard");
+  CHECK_THAT(fault(file + ".hard"), ContainsSubstring("a second name"));
+}
+
 TEST_CASE("a file that is not ours or is damaged is refused and left as it is", "[queue]") {
   Fixture f;
   const auto refused = [&](const std::string& expected) {

@@ -1,6 +1,7 @@
 // The whole road: the stripped binary as users run it, a real RabbitMQ, real files, real requests.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <csignal>
 #include <filesystem>
@@ -273,6 +274,28 @@ TEST_CASE("without a broker, triggers go to standard output as lines", "[road]")
   std::replace(expected.begin(), expected.end() - 1, '\n', ' ');
   CHECK(Eventually([&] { return tower.out() == expected; }));
   CHECK(tower.Stop() == 0);
+}
+
+TEST_CASE("a standard stream that is closed at the start is no file of ours", "[road]") {
+  const TempDir folder;
+  const std::string closed = GENERATE("<&-", ">&-", "2>&-");
+  TowerProcess tower(
+      folder, {"--broker", "stdout", "--server.port", "0", "--queue.path", folder / "queue.db"}, {},
+      {"/bin/sh", "-c", "exec \"$0\" \"$@\" " + closed});
+  const auto lock = folder / "queue.db.lock";
+  const auto pid = std::to_string(tower.pid()) + "\n";
+  REQUIRE(Eventually([&] { return ReadFile(lock) == pid; }));
+  for (const std::string fd : {"0", "1", "2"}) {
+    const auto link = "/proc/" + std::to_string(tower.pid()) + "/fd/" + fd;
+    CHECK_THAT(std::filesystem::read_symlink(link).string(), !ContainsSubstring("queue.db"));
+  }
+  if (closed == ">&-") {  // triggers stay in the queue
+    CHECK(tower.Post(kTrigger).status == 202);
+    CHECK_THAT(tower.Get("/readyz").body, ContainsSubstring("standard output"));
+    CHECK_THAT(tower.Get("/metrics").body, ContainsSubstring("queue_depth 1"));
+  }
+  CHECK(tower.Stop().has_value());
+  CHECK(ReadFile(lock) == pid);
 }
 
 TEST_CASE("a request that memory does not suffice for is refused, the others are answered",

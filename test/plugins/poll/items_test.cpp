@@ -1,6 +1,7 @@
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <set>
 
 #include "test/plugins/poll/fixture.h"
 
@@ -56,6 +57,23 @@ TEST_CASE("an item that a list has twice counts as it comes first", "[poll]") {
   f.Start("/", With(kById, {{"fire-on", {"changed"}}}));
   CHECK(f.queue.TakeProtocols(2) == Strings{"A", "C"});
   CHECK(f.Looks(3));  // it does not change from look to look
+  CHECK(f.queue.Empty());
+}
+
+TEST_CASE("a page of thousands of items goes to the queue in parts", "[poll]") {
+  PollFixture f;
+  constexpr int kItems = 2500;
+  Strings items;
+  for (int n = 0; n < kItems; ++n) items.push_back(Item(std::to_string(n), "P"));
+  f.Answer(List(items));
+  f.Start("/", kById);
+  std::set<std::string> specs;
+  for (const auto& trigger : f.queue.Take(kItems)) {
+    specs.insert(trigger.body.substr(trigger.body.find("spec")));
+  }
+  CHECK(specs.size() == kItems);
+  f.Restart("/", kById);
+  CHECK(f.Looks(1));
   CHECK(f.queue.Empty());
 }
 
