@@ -113,6 +113,16 @@ int LineOfEndlessKey(std::string_view text) {
   return 0;
 }
 
+std::string HintFor(const std::string& key, const std::vector<std::string>& candidates) {
+  constexpr std::string_view kGroup = "plugin.";
+  const auto name = key.substr(0, key.find('.', kGroup.size()));
+  const bool enabled = std::any_of(candidates.begin(), candidates.end(),
+                                   [&](const auto& each) { return each.starts_with(name + "."); });
+  if (!key.starts_with(kGroup) || enabled) return DidYouMean(key, candidates);
+  return "; no watcher " + name.substr(kGroup.size()) +
+         " is enabled: plugins in the file lists them, and --plugin or PLUGINS replaces that list";
+}
+
 }  // namespace
 
 Givens ReadConfigFile(const std::string& path, Complaints& complaints) {
@@ -159,7 +169,7 @@ Givens FromConfigFile(const std::vector<Option*>& options, const Givens& keys,
                                                          });
     if (group) continue;
     complaints.push_back({key.substr(0, key.find_last_not_of('.') + 1),
-                          "unknown key" + DidYouMean(key, candidates), "given by " + given.origin});
+                          "unknown key" + HintFor(key, candidates), "given by " + given.origin});
   }
   return out;
 }

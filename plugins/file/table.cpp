@@ -31,6 +31,15 @@ OrRefusal<Table> Table::Open(std::string_view text, const CsvFormat& format) {
     table.names_.push_back(name);
     AppendJsonString(table.keys_.emplace_back(), name);
   }
+  // One column is a table too, but hardly with such a name.
+  const auto& first = row.cells[0];
+  if (row.cells.size() == 1 && !first.quoted &&
+      (first.text.find_first_of(";\t|") != std::string::npos || first.text.starts_with("sep="))) {
+    return tl::unexpected(Refusal{
+        .why = "only one column, " + table.ShownNames() +
+               ": set delimiter, and csv-skip-lines where this is no header; or put it in quotes",
+        .line = row.line});
+  }
   return table;
 }
 

@@ -398,6 +398,14 @@ TEST_CASE("a file that can't be read is the fault, not what may stand in it", "[
                       ContainsSubstring("server.port"));
 }
 
+TEST_CASE("what stands in the file for a watcher that is not enabled is told as that", "[cli]") {
+  const TempFile file("plugins = ['in=probe']\n[plugin.in]\npath = 'x'\nevrey = '1s'\n");
+  CHECK_THAT(Refused({"--config", file.path()}), ContainsSubstring("did you mean plugin.in.every"));
+  CHECK_THAT(Refused({"--config", file.path(), "--plugin", "out=probe", "--plugin.out.path", "y"}),
+             ContainsSubstring("plugin.in.path: unknown key; no watcher in is enabled") &&
+                 !ContainsSubstring("did you mean"));
+}
+
 TEST_CASE("an error of the file does not quote what could be a secret", "[cli]") {
   for (const std::string secret : {"tulips", "nightfall", "99999999999999999999", "1.5e99999"}) {
     const TempFile file("[plugin.probe]\npath = 'x'\napi-key = " + secret + "\n");

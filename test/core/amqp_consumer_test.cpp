@@ -174,7 +174,8 @@ TEST_CASE("headers nested as deep as a frame allows do no harm", "[amqp_consumer
   // As long a stack as a watcher's thread has.
   Status awaited = Ok();
   std::thread([&] {
-    if (line.Open()) awaited = line.Await(1);
+    awaited = line.Open();
+    if (awaited) awaited = line.Await(1);
   }).join();
   // rabbitmq-c takes any depth up to 0.13, and a hundred levels since then.
   if (!awaited) {

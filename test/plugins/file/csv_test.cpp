@@ -109,6 +109,11 @@ TEST_CASE("a row becomes an object of its cells, without the empty ones", "[file
         Strings{R"({"a":"1","b":"2"})"});
 }
 
+TEST_CASE("one column is a table, too", "[file][csv]") {
+  CHECK(ColumnsOf("a\n1\n", {}).value() == Strings{R"({"a":1})"});
+  CHECK(ColumnsOf("\"a;b\"\n1\n", {}).value() == Strings{R"({"a;b":1})"});
+}
+
 TEST_CASE("a header names each column once, and rows are as long as it is", "[file][csv]") {
   struct Case {
     std::string text, why;
@@ -118,6 +123,8 @@ TEST_CASE("a header names each column once, and rows are as long as it is", "[fi
       Case{"", "no header row", 1, 0}, Case{"\n\n,,\n", "no header row", 4, 0},
       Case{"\na,,b\n", "without a name", 2, 2}, Case{"a,b,a\n", "two columns are named a", 1, 3},
       Case{std::string(256, 'n'), "longer than 255 bytes", 1, 1},
+      Case{"a;b\n1;2\n", "only one column, \"a;b\": set delimiter", 1, 0},
+      Case{"a\tb\n", "set delimiter", 1, 0}, Case{"sep=;\na;b\n", "csv-skip-lines", 1, 0},
       Case{"a,b\n1,2\n\n3\n", "1 cells, but the header has 2", 4, 0},
       Case{"a,b\n1,\"2\n\n\"\n3,4,5\n", "3 cells, but the header has 2", 5, 0},
       Case{std::string("\xFF\xFE") + "a", "UTF-16", 1, 0});
