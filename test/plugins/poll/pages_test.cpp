@@ -240,11 +240,24 @@ TEST_CASE("a crash after the triggers were stored repeats nothing", "[poll]") {
   CHECK(f.queue.Empty());
 }
 
+TEST_CASE("a circle is gone through once in each look", "[poll]") {
+  PollFixture f;
+  f.Answer([](const ServedRequest& request) {
+    const bool first = request.path == "/l";
+    return ServedAnswer{.body = List({}, first ? R"(,"next":"/m")" : R"(,"next":"/l")")};
+  });
+  f.Start("/l", ById({{"next", {"/next"}}, {"interval", {"1h"}}}));
+  CHECK(Eventually([&] { return f.queue->Checkpoint("test", "complete").value().has_value(); }));
+  CHECK(f.Requests().size() == 2);
+}
+
 TEST_CASE("validators are of no use where there are pages", "[poll]") {
   PollFixture f;
   f.Answer([](const ServedRequest& request) -> ServedAnswer {
     if (!request.Header("if-none-match").empty()) return {.status = 304};
-    if (Page(request) == "2") return {.body = List({Item("2", "B")})};
+    if (Page(request) == "2") {
+      return {.body = List({Item("2", "B")}), .headers = {{"ETag", "\"2\""}}};
+    }
     return {.body = List({Item("1", "A")}, R"(,"next":"?page=2")"), .headers = {{"ETag", "\"1\""}}};
   });
   f.Start("/", ById({{"next", {"/next"}}}));
