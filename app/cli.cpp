@@ -7,6 +7,7 @@
 #include "app/config_file.h"
 #include "app/map_command.h"
 #include "core/http_client.h"
+#include "core/queue.h"
 
 namespace tower {
 namespace {
@@ -211,6 +212,10 @@ CliResult Dispatch(const std::vector<std::string>& arguments, const Environment&
   const bool check = line.command == CommandLine::Command::kCheck;
   if (ExamineCore(*setup, hooks, complaints)) {
     ConfigureHttpClients(setup->settings.http_policy);  // before a watcher is checked or run
+  }
+  if (check) {
+    const auto fits = CheckQueueFile(setup->settings.queue.path);
+    if (!fits) complaints.push_back({"", fits.error().message, ""});
   }
   ExamineWatchers(*setup, check, complaints);
   if (!complaints.empty()) return {Refuse(complaints, err), nullptr};

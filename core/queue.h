@@ -99,6 +99,11 @@ struct QueueStats {
   Status health;                        // an error while the disk refuses
 };
 
+// Whether Open could succeed, as far as a look tells that changes nothing: a file of ours, or none
+// in a folder that can be written to. Not in a process that has the queue open: it would give up
+// SQLite's locks. The error is kInvalid and names the file.
+Status CheckQueueFile(const std::string& path);
+
 // Thread-safe but for Take, TryTake, WakeWhenReady and Settle, which belong to one consumer thread.
 // Owns the writer thread.
 class TriggerQueue {

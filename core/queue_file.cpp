@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -156,6 +157,34 @@ Error ExplainQueueError(const std::string& path, Error error) {
   if (error.code == ErrorCode::kInvalid) error.code = ErrorCode::kPermanent;
   error.message = "queue file " + path + ": " + error.message + advice;
   return error;
+}
+
+Status CheckQueueFile(const std::string& path) {
+  const auto fault = [&path](const std::string& why) {
+    return Error{ErrorCode::kInvalid, "queue.path " + path + ": " + why};
+  };
+  if (path == ":memory:") return Ok();
+  const auto folder = FolderOf(path);
+  if (access(folder.c_str(), W_OK | X_OK) != 0) {
+    return fault("folder " + folder + ": " + ErrnoText(errno));
+  }
+  const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return errno == ENOENT ? Ok() : Status(fault(ErrnoText(errno)));
+  struct stat info {};
+  const bool file = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+  // The database header: https://www.sqlite.org/fileformat.html, section 1.3.
+  constexpr std::size_t kIdAt = 68;
+  std::array<char, kIdAt + 4> head{};
+  const bool whole = file && pread(fd, head.data(), head.size(), 0) == ssize_t{head.size()};
+  close(fd);
+  if (!file) return fault("this is no file");
+  std::int64_t id = 0;
+  for (std::size_t i = kIdAt; i < head.size(); ++i) {
+    id = id << 8 | static_cast<unsigned char>(head[i]);
+  }
+  const bool ours =
+      whole && std::string_view(head.data()) == "SQLite format 3" && id == kApplicationId;
+  return ours ? Ok() : Status(fault("this is no queue of control-tower"));
 }
 
 Result<QueueLock> QueueLock::Acquire(const std::string& path) {

@@ -332,6 +332,10 @@ TEST_CASE("check says whether the configuration is valid, and connects only when
   CHECK_THAT(Refused({"check", "--plugin=probe", "--plugin.probe.path=/nowhere"}),
              ContainsSubstring("watcher probe: open /nowhere: none"));
 
+  CHECK_THAT(Refused({"check", "--queue.path=/no/such/folder/q.db", "--plugin=probe",
+                      "--plugin.probe.path=/nowhere"}),
+             ContainsSubstring("queue.path") && ContainsSubstring("watcher probe"));
+
   const World broken{{}, {{ErrorCode::kInvalid, "no tokens"}, {ErrorCode::kInvalid, "no key"}}};
   for (const Strings& arguments : {Strings{"check"}, Strings{}}) {
     ran = Run(arguments, broken);

@@ -474,6 +474,28 @@ TEST_CASE("a second process may not share the file", "[queue]") {
              ContainsSubstring("is in use by process " + std::to_string(getpid())));
 }
 
+TEST_CASE("whether a path could be a queue is told without touching it", "[queue]") {
+  Fixture f;
+  const auto file = f.options.path;
+  const auto fault = [](const std::string& path) {
+    const auto fits = CheckQueueFile(path);
+    return fits ? "" : fits.error().message;
+  };
+  CHECK(fault(":memory:").empty());
+  CHECK(fault(file).empty());
+  CHECK_FALSE(std::filesystem::exists(file));
+  f.Open();
+  f.queue.reset();
+  CHECK(fault(file).empty());
+  CHECK_THAT(fault("/no/such/folder/q.db"), ContainsSubstring("/no/such/folder: no such file"));
+  CHECK_THAT(fault(std::filesystem::path(file).parent_path().string()),
+             ContainsSubstring("queue.path"));
+  std::ofstream(file + ".other") << std::string(100, 'x');
+  CHECK_THAT(fault(file + ".other"), ContainsSubstring("no queue of control-tower"));
+  std::ofstream(file + ".empty").flush();
+  CHECK_THAT(fault(file + ".empty"), ContainsSubstring("no queue of control-tower"));
+}
+
 TEST_CASE("a file has one lock, whatever it is called", "[queue]") {
   Fixture f;
   f.Open();

@@ -138,12 +138,12 @@ TEST_CASE("a script makes triggers of a delivery, several or none", "[webhook]")
   CHECK(answers[0] == answers[1]);
   for (const auto i : {2U, 3U}) CHECK_THAT(answers[i], ContainsSubstring("\"status\":20"));
   CHECK_THAT(answers[4], ContainsSubstring("\"status\":422"));  // no commits: the script fails
-  REQUIRE(Eventually([&] { return tower.process.out().find("d4") != std::string::npos; }));
+  REQUIRE(Eventually([&] { return tower.process.out().find("\"d4\"") != std::string::npos; }));
   CHECK(tower.process.Stop() == 0);
   CHECK(CountLines(tower.process.out()) == 3);
   CHECK_THAT(tower.process.out(), ContainsSubstring(R"("commit":"a1")") &&
                                       ContainsSubstring(R"("volume":1.0)") &&
-                                      !ContainsSubstring("c3"));
+                                      !ContainsSubstring("\"c3\""));
   CHECK_THAT(tower.process.err(), ContainsSubstring("ci.lua:5"));
 }
 
