@@ -76,8 +76,8 @@ PutRequest::PutRequest(std::span<Trigger> batch, const PutOptions& put_options)
   for (std::size_t i = 0; i < batch.size(); ++i) {
     auto& row = SetRow(i, batch[i].uuid());
     auto& trigger = batch[i];
-    row.api_version = std::move(trigger).TakeApiVersion();
-    row.protocol = std::move(trigger).TakeProtocol();
+    row.api_version = trigger.TakeApiVersion();
+    row.protocol = trigger.TakeProtocol();
     row.body = std::move(trigger).BodyWith(row.uuid);
     bytes += SizeOf(row);
   }

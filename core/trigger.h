@@ -47,8 +47,8 @@ class Trigger {
   std::string BodyWith(const Uuid& uuid) const&;
   std::string BodyWith(const Uuid& uuid) &&;  // the same in place; leaves the trigger empty
   // Leave the trigger without that name.
-  std::string TakeApiVersion() && { return std::move(api_version_); }
-  std::string TakeProtocol() && { return std::move(protocol_); }
+  std::string TakeApiVersion() noexcept { return std::move(api_version_); }
+  std::string TakeProtocol() noexcept { return std::move(protocol_); }
 
  private:
   friend class TriggerParser;
