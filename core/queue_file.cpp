@@ -182,8 +182,8 @@ Status CheckQueueFile(const std::string& path) {
   for (std::size_t i = kIdAt; i < head.size(); ++i) {
     id = id << 8 | static_cast<unsigned char>(head[i]);
   }
-  const bool ours =
-      whole && std::string_view(head.data()) == "SQLite format 3" && id == kApplicationId;
+  const std::string_view start(head.data(), head.size());
+  const bool ours = whole && start.starts_with("SQLite format 3") && id == kApplicationId;
   return ours ? Ok() : Status(fault("this is no queue of control-tower"));
 }
 
