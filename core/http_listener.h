@@ -40,7 +40,7 @@ class HttpListener {
 
   // From now on `draining` is true, and connections between two requests are ended; the others end
   // with the answer at hand. New connections are still accepted. Waits until every connection of
-  // before is gone, or the time is over. Thread-safe.
+  // before that had a request is gone, or the time is over. Thread-safe.
   void Drain(std::chrono::milliseconds grace);
   bool draining() const noexcept { return draining_.load(); }
 

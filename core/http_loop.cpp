@@ -176,9 +176,13 @@ void HttpLoop::BeginDrain(HttpDrain& drain) {
   for (const auto id : all) {
     Drive(id);
     const auto found = connections_.find(id);
-    if (found != connections_.end() && found->second->state == State::kReading &&
-        !found->second->exchange.reader.begun()) {
-      Close(*found->second);
+    auto* const one = found == connections_.end() ? nullptr : found->second.get();
+    if (one == nullptr || one->state != State::kReading || one->exchange.reader.begun()) continue;
+    if (one->exchange.later.ticket_.turn > 0) {
+      Close(*one);
+    } else {  // its first request is still to come, and is answered like that of a later client
+      one->earlier = false;
+      drain.Done();
     }
   }
   drain.Done();

@@ -96,8 +96,8 @@ class HttpLoop {
   // Of one connection over the limit only the refusal is said. Takes the socket, a non-blocking
   // one. Thread-safe.
   void Add(int fd, std::string address, bool over_limit);
-  // From now on connections end with their answer; those without a request end at once. Tells
-  // `drain` of each that was there. Thread-safe.
+  // From now on connections end with their answer; those between two requests end at once. Tells
+  // `drain` of each that was there and had a request. Thread-safe.
   void Drain(HttpDrain& drain);
 
  private:

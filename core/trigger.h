@@ -68,6 +68,7 @@ tl::expected<std::vector<Trigger>, Faults> ParseTriggerLines(std::string_view nd
 
 // apiVersion with '/' turned into '.', then '.', then protocol.
 std::string RoutingKey(std::string_view api_version, std::string_view protocol);
+// The same into `key`, whose memory is used again.
 void AssignRoutingKey(std::string& key, std::string_view api_version, std::string_view protocol);
 
 // A trigger as the queue keeps it: accepted, numbered, ready to publish.

@@ -287,6 +287,24 @@ TEST_CASE("draining finishes what is at hand and refuses what is new", "[http]")
   CHECK_THROWS(RawHttpClient(fixture.port()));
 }
 
+TEST_CASE("a client that has just come when draining begins is answered", "[http]") {
+  WaitServer fixture;
+  RawHttpClient idle(fixture.port());
+  REQUIRE(idle.Request("GET", "/open")->status == 200);
+  std::vector<std::unique_ptr<RawHttpClient>> fresh;
+  for (int i = 0; i < 8; ++i) fresh.push_back(std::make_unique<RawHttpClient>(fixture.port()));
+  // Connections are taken in their order, so that the fresh ones are there by now.
+  REQUIRE(Ask(fixture, "GET", "/open").status == 200);
+  fixture.server->Drain(60s);  // does not wait for them
+  CHECK(idle.ClosedByServer());
+  for (const auto& client : fresh) {
+    const auto answer = client->Request("GET", "/closed");
+    REQUIRE(answer);
+    CHECK(answer->status == 503);
+    CHECK(client->ClosedByServer());
+  }
+}
+
 TEST_CASE("an answer that was held back may be told at any time", "[http]") {
   HttpFixture fixture;
   std::optional<HttpLater> held;
