@@ -94,7 +94,7 @@ int LineOfEndlessKey(std::string_view text) {
       dots = 0;
       if (quotes.size() == 1) quotes = {};
     } else if (!quotes.empty()) {
-      if (rest[0] == '\\' && quotes[0] == '"') {
+      if (rest[0] == '\\' && quotes[0] == '"' && !rest.substr(1).starts_with('\n')) {
         ++at;
       } else if (rest.starts_with(quotes)) {
         at += quotes.size() - 1;

@@ -1,8 +1,14 @@
 #include "app/cli.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <chrono>
 #include <sstream>
+#include <thread>
 
 #include "test/support/temp_dir.h"
 
@@ -400,6 +406,23 @@ TEST_CASE("a file that can't be read is the fault, not what may stand in it", "[
                            {{"PLUGIN_OUT_EVERY", "1s"}});
   CHECK_THAT(err, StartsWith("control-tower: 2 faults") && ContainsSubstring(file.path() + ":2:") &&
                       ContainsSubstring("server.port"));
+}
+
+TEST_CASE("a configuration may come through a pipe that takes its time", "[cli]") {
+  std::array<int, 2> pipe{};
+  REQUIRE(pipe2(pipe.data(), O_CLOEXEC) == 0);
+  ssize_t written = 0;
+  std::thread writer([&written, out = pipe[1]] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // so that the reader has to wait
+    written = write(out, "server.port = 1234\n", 19);
+    close(out);
+  });
+  const auto ran = Run({"--config", "/dev/fd/" + std::to_string(pipe[0])});
+  writer.join();
+  close(pipe[0]);
+  CHECK(written == 19);
+  REQUIRE(ran.setup);
+  CHECK(ran.setup->settings.http.port == 1234);
 }
 
 TEST_CASE("what stands in the file for a watcher that is not enabled is told as that", "[cli]") {

@@ -474,45 +474,6 @@ TEST_CASE("a second process may not share the file", "[queue]") {
              ContainsSubstring("is in use by process " + std::to_string(getpid())));
 }
 
-TEST_CASE("whether a path could be a queue is told without touching it", "[queue]") {
-  Fixture f;
-  const auto file = f.options.path;
-  const auto fault = [](const std::string& path) {
-    const auto fits = CheckQueueFile(path);
-    return fits ? "" : fits.error().message;
-  };
-  CHECK(fault(":memory:").empty());
-  CHECK(fault(file).empty());
-  CHECK_FALSE(std::filesystem::exists(file));
-  f.Open();
-  f.queue.reset();
-  CHECK(fault(file).empty());
-  CHECK_THAT(fault("/no/such/folder/q.db"), ContainsSubstring("/no/such/folder: no such file"));
-  CHECK_THAT(fault(std::filesystem::path(file).parent_path().string()),
-             ContainsSubstring("queue.path"));
-  std::ofstream(file + ".other") << std::string(100, 'x');
-  CHECK_THAT(fault(file + ".other"), ContainsSubstring("no queue of control-tower"));
-  std::ofstream(file + ".empty").flush();
-  CHECK_THAT(fault(file + ".empty"), ContainsSubstring("no queue of control-tower"));
-}
-
-TEST_CASE("a file has one lock, whatever it is called", "[queue]") {
-  Fixture f;
-  f.Open();
-  Metrics metrics;
-  const auto file = f.options.path;
-  const auto fault = [&](const std::string& path) {
-    auto options = f.options;
-    options.path = path;
-    const auto second = TriggerQueue::Open(options, {}, metrics);
-    return second ? "" : second.error().message;
-  };
-  std::filesystem::create_symlink(file, file + ".link");
-  CHECK_THAT(fault(file + ".link"), ContainsSubstring("is in use by process"));
-  std::filesystem::create_hard_link(file, file + ".hard");
-  CHECK_THAT(fault(file + ".hard"), ContainsSubstring("a second name"));
-}
-
 TEST_CASE("a file that is not ours or is damaged is refused and left as it is", "[queue]") {
   Fixture f;
   const auto refused = [&](const std::string& expected) {
