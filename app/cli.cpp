@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <set>
 
 #include "app/command_line.h"
 #include "app/config_file.h"
@@ -112,46 +113,33 @@ CommandLine Read(Setup& setup, const std::vector<std::string>& arguments,
   return line;
 }
 
-// Whether every option of the set has the value that it was given. A rule over several of them
-// would see defaults where one was refused.
-bool IsSound(const OptionSet& options, const Complaints& complaints) {
-  return std::none_of(complaints.begin(), complaints.end(), [&options](const auto& complaint) {
-    return complaint.of_source ||
-           std::any_of(options.all().begin(), options.all().end(),
-                       [&](const auto& option) { return option.name() == complaint.about; });
-  });
-}
-
-// Whether all of them hold.
-bool ApplyRules(const OptionSet& options, Complaints& complaints) {
-  const auto before = complaints.size();
-  for (const auto& rule : options.rules()) {
-    if (const auto holds = rule(); !holds) {
-      complaints.push_back({options.prefix(), holds.error().message, ""});
-    }
+// Adds what the rules say that see the values that were given: a rule over an option that was
+// refused would see its default. Whether everything about these options is right.
+bool ApplyRules(const OptionSet& options, bool world, Complaints& complaints) {
+  std::set<std::string> refused;
+  for (const auto& complaint : complaints) {
+    if (complaint.of_source) return false;  // any of them may be without its value
+    refused.insert(complaint.about);
   }
-  return complaints.size() == before;
+  const bool sound = std::none_of(options.all().begin(), options.all().end(), [&](const auto& option) {
+    return refused.contains(option.name());
+  });
+  const auto faults = options.Faults(std::move(refused), world);
+  for (const auto& fault : faults) complaints.push_back({options.prefix(), fault.message, ""});
+  return sound && faults.empty();
 }
 
 // What shows only once the options have their values. Whether the core's are right.
 bool ExamineCore(const Setup& setup, const CheckHooks& hooks, Complaints& complaints) {
-  const auto before = complaints.size();
-  if (!IsSound(setup.core, complaints) || !ApplyRules(setup.core, complaints)) return false;
-  for (const auto& error : hooks.validate(setup.settings)) {
-    complaints.push_back({"", error.message, ""});
-  }
-  return complaints.size() == before;
+  if (!ApplyRules(setup.core, false, complaints)) return false;
+  const auto errors = hooks.validate(setup.settings);
+  for (const auto& error : errors) complaints.push_back({"", error.message, ""});
+  return errors.empty();
 }
 
 // With `world`, what the watchers need of it too.
 void ExamineWatchers(const Setup& setup, bool world, Complaints& complaints) {
-  for (const auto& watcher : setup.watchers) {
-    if (!IsSound(*watcher.options, complaints)) continue;
-    if (!ApplyRules(*watcher.options, complaints) || !world) continue;
-    if (const auto fits = watcher.watcher->Check(); !fits) {
-      complaints.push_back({"watcher " + watcher.name, fits.error().message, ""});
-    }
-  }
+  for (const auto& watcher : setup.watchers) ApplyRules(*watcher.options, world, complaints);
 }
 
 int Refuse(const Complaints& complaints, std::ostream& err) {

@@ -65,8 +65,8 @@ bool Reloader::IsKnown(const std::string& name, const Identity& identity) const 
 void Reloader::CheckWatchers(Configured& next, const Identities& identities) const {
   for (auto& watcher : next.setup->watchers) {
     if (IsKnown(watcher.name, identities.at(watcher.name))) continue;
-    if (const auto fits = watcher.watcher->Check(); !fits) {
-      next.complaints.push_back({"watcher " + watcher.name, fits.error().message, ""});
+    for (const auto& fault : watcher.options->Faults({}, true)) {
+      next.complaints.push_back({watcher.options->prefix(), fault.message, ""});
     }
   }
 }

@@ -73,7 +73,7 @@ void DeclareAmqp(OptionSet& options, Settings& settings) {
   options
       .Add("amqp.window", &settings.publisher.window, "Most messages that are not yet confirmed.")
       .Range(1, 65'535);
-  options.Check([&settings]() -> Status {
+  options.Check({"amqp.cert", "amqp.key"}, [&settings]() -> Status {
     if (settings.amqp.cert.empty() == settings.amqp.key.empty()) return Ok();
     return Error{ErrorCode::kInvalid, "amqp.cert and amqp.key need each other: set both or none"};
   });

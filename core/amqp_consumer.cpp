@@ -21,7 +21,6 @@ Status CheckAmqpConsumerOptions(const AmqpConsumerOptions& options) {
   const auto invalid = [&](std::string text) {
     return Error{ErrorCode::kInvalid, options.prefix + std::move(text)};
   };
-  if (Status servers = CheckAmqpServers(options); !servers) return servers;
   if (options.queue.size() > kMaxShortString) return invalid("queue: at most 255 bytes");
   if (options.exchange.size() > kMaxShortString) return invalid("exchange: at most 255 bytes");
   if (options.exchange.empty() != options.keys.empty()) {

@@ -27,8 +27,8 @@ struct AmqpConsumerOptions : AmqpServers {
   std::size_t max_body = 1U << 20U;  // bytes; of larger messages the body is dropped as it comes
 };
 
-// Everything that can be checked without the world; CheckAmqpTlsFiles does the rest. kInvalid names
-// the option: queue, exchange, bind, or one of AmqpServers.
+// What can be checked without the world of queue, exchange and bind; for the rest see AmqpServers.
+// kInvalid names the option.
 Status CheckAmqpConsumerOptions(const AmqpConsumerOptions& options);
 
 // A message. Texts are empty where the sender gave none.

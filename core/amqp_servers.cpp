@@ -16,16 +16,25 @@ AmqpTlsFiles TlsFiles(const AmqpServers& servers) {
 }  // namespace
 
 Status CheckAmqpServers(const AmqpServers& servers) {
+  if (Status urls = CheckAmqpUrls(servers); !urls) return urls;
+  return CheckAmqpCertificate(servers);
+}
+
+Status CheckAmqpUrls(const AmqpServers& servers) {
   const auto& prefix = servers.prefix;
-  const auto invalid = [](std::string text) { return Error{ErrorCode::kInvalid, std::move(text)}; };
-  if (servers.urls.empty()) return invalid(prefix + "url: at least one is needed");
+  if (servers.urls.empty()) {
+    return Error{ErrorCode::kInvalid, prefix + "url: at least one is needed"};
+  }
   for (const std::string& text : servers.urls) {
     if (Status url = CheckAmqpUrl(text); !url) return Annotate(prefix + "url", url.error());
   }
-  if (servers.cert.empty() != servers.key.empty()) {
-    return invalid(prefix + "cert and " + prefix + "key belong together");
-  }
   return Ok();
+}
+
+Status CheckAmqpCertificate(const AmqpServers& servers) {
+  if (servers.cert.empty() == servers.key.empty()) return Ok();
+  const auto& prefix = servers.prefix;
+  return Error{ErrorCode::kInvalid, prefix + "cert and " + prefix + "key belong together"};
 }
 
 Status CheckAmqpTlsFiles(const AmqpServers& servers) {

@@ -25,7 +25,10 @@ struct AmqpServers {
   std::string prefix = "amqp.";               // of the options that all this comes from, for errors
 };
 
-// Everything about them that can be checked without the world. kInvalid names the option.
+// What can be checked without the world: of the URLs, of the client certificate, of both. kInvalid
+// names the option.
+Status CheckAmqpUrls(const AmqpServers& servers);
+Status CheckAmqpCertificate(const AmqpServers& servers);
 Status CheckAmqpServers(const AmqpServers& servers);
 // Where TLS is asked for: whether its files can be read. kInvalid names the file.
 Status CheckAmqpTlsFiles(const AmqpServers& servers);

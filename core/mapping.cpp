@@ -68,7 +68,8 @@ void Mapping::Declare(OptionSet& options) {
               "Lua expression that makes a trigger, an array of them or nil (ignored) of `event`.");
   options.Add("map-file", &map_file_, "File with a Lua script that does the same by `return`.")
       .File();
-  options.Check([this] { return CheckOptions(); });
+  options.Check({"map", "map-file"}, [this] { return CheckOptions(); });
+  options.CheckWorld({"map", "map-file"}, [this] { return Load(); });
 }
 
 Status Mapping::CheckOptions() const {

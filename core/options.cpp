@@ -1,5 +1,6 @@
 #include "core/options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -254,6 +255,47 @@ std::string Option::Fingerprint() const {
     if (file_) all += ContentOf(text);
   }
   return Sha256Hex(all);
+}
+
+std::string OptionSet::FullName(std::string_view name) const {
+  return prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name);
+}
+
+void OptionSet::Check(const std::vector<std::string_view>& reads, std::function<Status()> rule) {
+  AddRule(reads, std::move(rule), false);
+}
+
+void OptionSet::CheckWorld(const std::vector<std::string_view>& reads,
+                           std::function<Status()> rule) {
+  AddRule(reads, std::move(rule), true);
+}
+
+void OptionSet::AddRule(const std::vector<std::string_view>& reads, std::function<Status()> rule,
+                        bool world) {
+  auto& added = rules_.emplace_back();
+  for (const auto name : reads) added.reads.push_back(FullName(name));
+  added.holds = std::move(rule);
+  added.world = world;
+}
+
+std::vector<Error> OptionSet::Faults(std::set<std::string> refused, bool world) const {
+  std::vector<Error> faults;
+  const auto ask = [&](bool of_world) {
+    std::set<std::string> broken;
+    for (const auto& rule : rules_) {
+      const bool blind = std::any_of(rule.reads.begin(), rule.reads.end(),
+                                     [&](const auto& name) { return refused.contains(name); });
+      if (rule.world != of_world || blind) continue;
+      auto holds = rule.holds();
+      if (holds) continue;
+      faults.push_back(holds.error());
+      broken.insert(rule.reads.begin(), rule.reads.end());
+    }
+    refused.merge(broken);
+  };
+  ask(false);
+  if (world) ask(true);
+  return faults;
 }
 
 std::string OptionSet::Fingerprint() const {

@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <initializer_list>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -114,6 +115,13 @@ class Option {
   Status CheckText(std::string_view value) const;    // against OneOf and NotEmpty
 };
 
+// See OptionSet::Check.
+struct OptionRule {
+  std::vector<std::string> reads;  // "plugin.inbox.path"
+  std::function<Status()> holds;
+  bool world = false;
+};
+
 // The options of one group: the core's ("") or one watcher's ("plugin.inbox"). Bound variables must
 // outlive the set. Not thread-safe; used while a configuration is read.
 class OptionSet {
@@ -128,21 +136,29 @@ class OptionSet {
   template <typename T>
   Option& Add(std::string_view name, T* value, std::string_view help);
 
-  // A rule over several options of the set, checked after all were set ("cert needs key"). Its
-  // error is reported like theirs.
-  void Check(std::function<Status()> rule) { rules_.push_back(std::move(rule)); }
+  // A rule over the options that `reads` names, as Add was told them ("cert needs key"). It is asked
+  // once each of them has the value that it was given. Its error is reported like theirs.
+  void Check(const std::vector<std::string_view>& reads, std::function<Status()> rule);
+  // The same for what the world has to have (does the folder exist?): for `control-tower check` and
+  // a reload, and only where the rules over these options hold. Changes nothing.
+  void CheckWorld(const std::vector<std::string_view>& reads, std::function<Status()> rule);
 
   const std::string& prefix() const noexcept { return prefix_; }
   std::deque<Option>& all() noexcept { return options_; }
   const std::deque<Option>& all() const noexcept { return options_; }
-  const std::vector<std::function<Status()>>& rules() const noexcept { return rules_; }
+  const std::vector<OptionRule>& rules() const noexcept { return rules_; }
+  // What all rules say, with `world` those over the world too; without those that read an option
+  // whose name is in `refused`: it lacks the value that it was given.
+  std::vector<Error> Faults(std::set<std::string> refused, bool world) const;
   // Of all its options together.
   std::string Fingerprint() const;
 
  private:
   std::string prefix_;
   std::deque<Option> options_;  // a deque: references stay valid
-  std::vector<std::function<Status()>> rules_;
+  std::string FullName(std::string_view name) const;
+  void AddRule(const std::vector<std::string_view>& reads, std::function<Status()> rule, bool world);
+  std::vector<OptionRule> rules_;
 };
 
 }  // namespace tower

@@ -33,7 +33,7 @@ namespace tower {
 template <typename T>
 Option& OptionSet::Add(std::string_view name, T* value, std::string_view help) {
   auto& option = options_.emplace_back();
-  option.name_ = prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name);
+  option.name_ = FullName(name);
   option.help_ = help;
   if constexpr (internal::IsVector<T>::value) {
     using Item = typename T::value_type;

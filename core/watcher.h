@@ -130,10 +130,6 @@ class Watcher {
   // nobody asked for.
   virtual Status Run(WatcherContext& tower, std::stop_token stop) = 0;
 
-  // Checks that need the world (does the folder exist?), for `control-tower check`; changes
-  // nothing.
-  virtual Status Check() { return Ok(); }
-
   // The mapping that this watcher's events go through, for `control-tower map`; null when it has
   // none.
   virtual Mapping* mapping() { return nullptr; }

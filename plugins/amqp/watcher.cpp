@@ -50,11 +50,21 @@ class AmqpWatcher final : public Watcher {
              "After twice this time without a sign of life the connection counts as dead.")
         .Range(1000, 600'000);
     self.mapping_.Declare(options);
-    options.Check([&self] {
-      auto named = self.consumer_options_;
-      named.prefix.clear();  // the message stands behind the watcher's name
-      return CheckAmqpConsumerOptions(named);
-    });
+    self.DeclareRules(options);
+  }
+
+  void DeclareRules(OptionSet& options) {
+    const auto named = [this] {
+      auto out = consumer_options_;
+      out.prefix.clear();  // the message stands behind the watcher's name
+      return out;
+    };
+    options.Check({"url"}, [named] { return CheckAmqpUrls(named()); });
+    options.Check({"cert", "key"}, [named] { return CheckAmqpCertificate(named()); });
+    options.Check({"queue", "exchange", "bind"},
+                  [named] { return CheckAmqpConsumerOptions(named()); });
+    options.CheckWorld({"url", "ca-file", "cert", "key"},
+                       [this] { return CheckAmqpTlsFiles(consumer_options_); });
   }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
@@ -75,11 +85,6 @@ class AmqpWatcher final : public Watcher {
     Status done = intake.Run(stop);
     consumer_->Close();
     return done;
-  }
-
-  Status Check() override {
-    if (Status files = CheckAmqpTlsFiles(consumer_options_); !files) return files;
-    return mapping_.Load();
   }
 
   Mapping* mapping() override { return &mapping_; }

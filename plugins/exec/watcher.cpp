@@ -194,8 +194,10 @@ class ExecWatcher final : public Watcher {
         .Range(0, 60'000);
     options.Add("max-line", &self.max_line_, "Longer lines are refused.").Range(1024, 64LL << 20U);
     self.mapping_.Declare(options);
-    options.Check([&self] { return self.CheckCommand(); });
-    options.Check([&self] { return self.CheckEnvironment(); });
+    options.Check({"command", "shell"}, [&self] { return self.CheckCommand(); });
+    options.Check({"environment"}, [&self] { return self.CheckEnvironment(); });
+    options.CheckWorld({"command", "shell"}, [&self] { return self.FindProgram(); });
+    options.CheckWorld({"working-dir"}, [&self] { return self.FindFolder(); });
   }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
@@ -220,19 +222,6 @@ class ExecWatcher final : public Watcher {
     return Ok();
   }
 
-  Status Check() override {
-    const auto program = MakeProgram();
-    if (access(program.command[0].c_str(), X_OK) != 0) {
-      return Error{ErrorCode::kUnavailable, program.command[0] + ": " + ErrnoText(errno)};
-    }
-    struct stat info {};
-    if (!working_dir_.empty() &&
-        (stat(working_dir_.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))) {
-      return Error{ErrorCode::kUnavailable, working_dir_ + ": this is no folder"};
-    }
-    return mapping_.Load();
-  }
-
   Mapping* mapping() override { return &mapping_; }
 
  private:
@@ -252,6 +241,20 @@ class ExecWatcher final : public Watcher {
       }
     }
     return Ok();
+  }
+
+  Status FindProgram() const {
+    const std::string program = MakeProgram().command[0];
+    if (access(program.c_str(), X_OK) == 0) return Ok();
+    return Error{ErrorCode::kUnavailable, program + ": " + ErrnoText(errno)};
+  }
+
+  Status FindFolder() const {
+    struct stat info {};
+    if (working_dir_.empty() || (stat(working_dir_.c_str(), &info) == 0 && S_ISDIR(info.st_mode))) {
+      return Ok();
+    }
+    return Error{ErrorCode::kUnavailable, working_dir_ + ": this is no folder"};
   }
 
   exec::Program MakeProgram() const {

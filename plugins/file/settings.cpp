@@ -89,10 +89,16 @@ void Settings::DeclareContent(OptionSet& options, Mapping& mapping) {
            "which "
            "are taken as without a marker, but wait for it.")
       .OneOf({"folder", "files"});
-  options.Check([this, &mapping] { return CheckFormat(mapping.given()); });
-  options.Check([this, &mapping] { return CheckCsv(mapping.given()); });
-  options.Check([this, &mapping] { return CheckNames(mapping.given()); });
-  options.Check([this, &mapping] { return CheckMarker(mapping.given()); });
+  options.Check({"format", "csv-events", "delimiter", "csv-numbers", "csv-skip-lines", "plate",
+                 "api-version", "protocol", "map", "map-file"},
+                [this, &mapping] { return CheckFormat(mapping.given()); });
+  options.Check(
+      {"format", "csv-events", "plate", "api-version", "protocol", "map", "map-file"},
+      [this, &mapping] { return CheckCsv(mapping.given()); });
+  options.Check({"api-version", "protocol", "map", "map-file"},
+                [this, &mapping] { return CheckNames(mapping.given()); });
+  options.Check({"marker", "marker-event", "format", "map", "map-file"},
+                [this, &mapping] { return CheckMarker(mapping.given()); });
 }
 
 void Settings::DeclareNotice(OptionSet& options) {
@@ -131,9 +137,9 @@ void Settings::DeclareEnd(OptionSet& options) {
                                  "with a marker is kept.")
                             .OneOf({"move", "keep"});
   options.Add("failed-dir", &failed_dir, "Where refused files are moved to, like `done-dir`.");
-  options.Check([this] { return CheckFolder("done-dir", done_dir); });
-  options.Check([this] { return CheckFolder("failed-dir", failed_dir); });
-  options.Check([this, &failure]() -> Status {
+  options.Check({"done-dir"}, [this] { return CheckFolder("done-dir", done_dir); });
+  options.Check({"failed-dir"}, [this] { return CheckFolder("failed-dir", failed_dir); });
+  options.Check({"after", "on-failure", "marker", "marker-event"}, [this, &failure]() -> Status {
     const bool moves = after != "keep" || (failure.was_set() && on_failure == "move");
     if (!FolderIsEvent() || !moves) return Ok();
     return Invalid(

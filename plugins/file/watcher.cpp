@@ -17,6 +17,8 @@ class FileWatcher final : public Watcher {
  public:
   static void Declare(OptionSet& options, FileWatcher& self) {
     self.settings_.Declare(options, self.mapping_);
+    options.CheckWorld({"path", "after", "on-failure", "marker", "marker-event"},
+                       [&self] { return self.FindPaths(); });
   }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
@@ -31,30 +33,29 @@ class FileWatcher final : public Watcher {
 
   Mapping* mapping() override { return &mapping_; }
 
-  Status Check() override {
-    if (auto loaded = mapping_.Load(); !loaded) return loaded;
+ private:
+  Status FindPaths() const {
     std::string faults;
     for (const auto& path : settings_.path) {
-      const file::Source source(path, settings_);
-      const auto missing = [&]() -> std::string {
-        if (auto root = file::OpenFolder(source.root()); !root) return root.error().message;
-        const auto only = source.OnlyName();
-        if (!only.empty() && access(source.PathOf(only).c_str(), R_OK) != 0) {
-          return ErrnoText(errno);
-        }
-        const bool moves = settings_.after != "keep" || settings_.on_failure != "keep";
-        if (moves && !settings_.FolderIsEvent() && access(source.root().c_str(), W_OK) != 0)
-          return "write: " + ErrnoText(errno);
-        return "";
-      }();
-      if (missing.empty()) continue;
-      faults += (faults.empty() ? "" : "; ") + source.path() + ": " + missing;
+      const auto fault = FaultOf(file::Source(path, settings_));
+      if (!fault.empty()) faults += (faults.empty() ? "" : "; ") + path + ": " + fault;
     }
     if (faults.empty()) return Ok();
     return Error{ErrorCode::kUnavailable, faults};
   }
 
- private:
+  // "" where there is none.
+  std::string FaultOf(const file::Source& source) const {
+    if (auto root = file::OpenFolder(source.root()); !root) return root.error().message;
+    const auto only = source.OnlyName();
+    if (!only.empty() && access(source.PathOf(only).c_str(), R_OK) != 0) return ErrnoText(errno);
+    const bool moves = settings_.after != "keep" || settings_.on_failure != "keep";
+    if (moves && !settings_.FolderIsEvent() && access(source.root().c_str(), W_OK) != 0) {
+      return "write: " + ErrnoText(errno);
+    }
+    return "";
+  }
+
   file::Settings settings_;
   Mapping mapping_;
 };

@@ -3,9 +3,10 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <array>
+#include <functional>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "plugins/poll/pointer.h"
 
@@ -47,32 +48,10 @@ Status CheckToken(const Settings& settings) {
   return Ok();
 }
 
-Status CheckPointers(const Settings& settings) {
-  const std::array<std::pair<std::string, std::string>, 4> pointers = {
-      {{"items", settings.items},
-       {"id", settings.id},
-       {"cursor", settings.cursor},
-       {"next", settings.NextIsLink() ? "" : settings.next}}};
-  for (const auto& [name, text] : pointers) {
-    if (text.empty()) continue;
-    if (auto pointer = Pointer::Parse(text); !pointer) {
-      return Fault(name + " " + pointer.error().message + (name == "next" ? ", or link" : ""));
-    }
-  }
-  return Ok();
-}
-
-Status CheckTogether(const Settings& settings) {
-  if (!settings.id.empty() && settings.items.empty()) return Fault("id needs items");
-  if (!settings.next.empty() && settings.items.empty()) return Fault("next needs items");
-  if (settings.fire_on == "changed" && settings.id.empty()) {
-    return Fault("fire-on changed needs id: without it, what has changed is new");
-  }
-  if (settings.cursor.empty() != settings.cursor_param.empty()) {
-    return Fault("cursor and cursor-param need each other: set both or none");
-  }
-  if (!settings.next_param.empty() && (settings.next.empty() || settings.NextIsLink())) {
-    return Fault("next-param needs a pointer as next");
+Status CheckPointer(const std::string& name, const std::string& text) {
+  if (text.empty()) return Ok();
+  if (auto pointer = Pointer::Parse(text); !pointer) {
+    return Fault(name + " " + pointer.error().message);
   }
   return Ok();
 }
@@ -118,14 +97,40 @@ void Settings::Declare(OptionSet& options) {
   options.Add("timeout", &timeout, "Longest time in which an answer must be there as a whole.")
       .Range(100, 3600 * kSecond);
   options.Add("max-body", &max_body, "Largest answer.").Range(1024, 1LL << 30U);
-  options.Check([this]() -> Status {
+  DeclareRules(options);
+}
+
+void Settings::DeclareRules(OptionSet& options) {
+  options.Check({"url"}, [this]() -> Status {
     if (auto parsed = HttpUrl::Parse(url); !parsed) return parsed.error();
     return Ok();
   });
-  options.Check([this] { return CheckHeaders(*this); });
-  options.Check([this] { return CheckToken(*this); });
-  options.Check([this] { return CheckPointers(*this); });
-  options.Check([this] { return CheckTogether(*this); });
+  options.Check({"header", "token"}, [this] { return CheckHeaders(*this); });
+  options.Check({"token"}, [this] { return CheckToken(*this); });
+  options.Check({"items"}, [this] { return CheckPointer("items", items); });
+  options.Check({"id"}, [this] { return CheckPointer("id", id); });
+  options.Check({"cursor"}, [this] { return CheckPointer("cursor", cursor); });
+  options.Check({"next"}, [this]() -> Status {
+    if (NextIsLink()) return Ok();
+    auto pointer = CheckPointer("next", next);
+    if (pointer) return Ok();
+    return Fault(pointer.error().message + ", or link");
+  });
+  const auto need = [&options](const std::vector<std::string_view>& reads, std::string fault,
+                               std::function<bool()> met) {
+    options.Check(reads, [fault = std::move(fault), met = std::move(met)]() -> Status {
+      if (met()) return Ok();
+      return Fault(fault);
+    });
+  };
+  need({"id", "items"}, "id needs items", [this] { return id.empty() || !items.empty(); });
+  need({"next", "items"}, "next needs items", [this] { return next.empty() || !items.empty(); });
+  need({"fire-on", "id"}, "fire-on changed needs id: without it, what has changed is new",
+       [this] { return fire_on != "changed" || !id.empty(); });
+  need({"cursor", "cursor-param"}, "cursor and cursor-param need each other: set both or none",
+       [this] { return cursor.empty() == cursor_param.empty(); });
+  need({"next", "next-param"}, "next-param needs a pointer as next",
+       [this] { return next_param.empty() || !(next.empty() || NextIsLink()); });
 }
 
 HttpHeaders Settings::Headers() const {

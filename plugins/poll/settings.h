@@ -29,6 +29,7 @@ struct Settings {
   ByteSize max_body{16ULL << 20U};
 
   void Declare(OptionSet& options);
+  void DeclareRules(OptionSet& options);
 
   bool NextIsLink() const { return next == "link"; }
   // What every request is sent with. REQUIRES: the rules of Declare hold.

@@ -21,6 +21,10 @@ class PollWatcher final : public Watcher {
   static void Declare(OptionSet& options, PollWatcher& self) {
     self.settings_.Declare(options);
     self.mapping_.Declare(options);
+    options.CheckWorld({"url"}, [&self]() -> Status {
+      auto client = self.NewClient();
+      return client ? Ok() : Status(client.error());
+    });
   }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
@@ -44,11 +48,6 @@ class PollWatcher final : public Watcher {
   }
 
   Mapping* mapping() override { return &mapping_; }
-
-  Status Check() override {
-    if (auto client = NewClient(); !client) return client.error();
-    return mapping_.Load();
-  }
 
  private:
   Result<std::unique_ptr<HttpClient>> NewClient() const {

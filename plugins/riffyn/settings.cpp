@@ -47,8 +47,8 @@ void Settings::Declare(OptionSet& options) {
   options.Add("timeout", &timeout, "Longest time that a request may take.")
       .Range(kSecond / 10, 3600 * kSecond);
   options.Add("max-body", &max_body, "Larger answers are refused.").Range(1024, 1LL << 30U);
-  options.Check([this] { return CheckUrl(url); });
-  options.Check([this] { return CheckKey(api_key); });
+  options.Check({"url"}, [this] { return CheckUrl(url); });
+  options.Check({"api-key"}, [this] { return CheckKey(api_key); });
 }
 
 }  // namespace tower::riffyn

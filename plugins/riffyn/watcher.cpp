@@ -12,7 +12,13 @@ namespace {
 
 class RiffynWatcher final : public Watcher {
  public:
-  static void Declare(OptionSet& options, RiffynWatcher& self) { self.settings_.Declare(options); }
+  static void Declare(OptionSet& options, RiffynWatcher& self) {
+    self.settings_.Declare(options);
+    options.CheckWorld({"url"}, [&self]() -> Status {
+      auto client = HttpClient::Make(self.settings_.url, {});
+      return client ? Ok() : Status(client.error());
+    });
+  }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     auto ledger = riffyn::Ledger::Load(tower.queue);
@@ -21,11 +27,6 @@ class RiffynWatcher final : public Watcher {
     if (!crew) return crew.error();
     return riffyn::Session(tower, settings_, gate_, troubles_, std::move(*ledger), std::move(*crew))
         .Run(stop);
-  }
-
-  Status Check() override {
-    auto client = HttpClient::Make(settings_.url, {});
-    return client ? Ok() : Status(client.error());
   }
 
  private:

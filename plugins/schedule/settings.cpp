@@ -63,9 +63,13 @@ void Settings::Declare(OptionSet& options) {
       .Range(kOnTime.count(), Every::kLongest.count());
   options.Add("trigger", &trigger, "The trigger to fire, without a uuid. Or use map or map-file.");
   mapping.Declare(options);
-  options.Check([this] { return CheckKind(); });
-  options.Check([this] { return CheckZone(); });
-  options.Check([this] { return CheckTrigger(); });
+  options.Check({"cron", "every", "at"}, [this] { return CheckKind(); });
+  options.Check({"timezone"}, [this] { return CheckZone(); });
+  options.Check({"trigger", "map", "map-file"}, [this] { return CheckTrigger(); });
+  options.CheckWorld({"timezone"}, [this]() -> Status {
+    auto zone = LoadZone();
+    return zone ? Ok() : Status(zone.error());
+  });
 }
 
 Status Settings::CheckKind() const {

@@ -42,11 +42,6 @@ class ScheduleWatcher final : public Watcher {
     return schedule::Session(tower, settings_, *std::move(zone), clock).Run(stop);
   }
 
-  Status Check() override {
-    if (auto zone = settings_.LoadZone(); !zone) return zone.error();
-    return settings_.mapping.Load();
-  }
-
   Mapping* mapping() override { return &settings_.mapping; }
 
  private:

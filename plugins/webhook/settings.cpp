@@ -10,9 +10,9 @@ namespace {
 Error Invalid(std::string message) { return {ErrorCode::kInvalid, std::move(message)}; }
 
 // An option that means something for some schemes alone must not be set for another.
-void OnlyFor(OptionSet& options, const Option& option, const std::function<bool()>& fits,
-             std::string what) {
-  options.Check([&option, fits, what = std::move(what)]() -> Status {
+void OnlyFor(OptionSet& options, const Option& option, std::string_view name,
+             const std::function<bool()>& fits, std::string what) {
+  options.Check({name, "verify"}, [&option, fits, what = std::move(what)]() -> Status {
     if (!option.was_set() || fits()) return Ok();
     return Invalid(what);
   });
@@ -23,7 +23,7 @@ void DeclareHmac(OptionSet& options, VerifyOptions& verify) {
   const auto declare = [&](std::string_view name, std::string* value,
                            std::string_view help) -> Option& {
     auto& option = options.Add(name, value, help);
-    OnlyFor(options, option, is_hmac, std::string(name) + " is for verify=hmac");
+    OnlyFor(options, option, name, is_hmac, std::string(name) + " is for verify=hmac");
     return option;
   };
   declare("hmac-header", &verify.hmac_header, "For `hmac`: the header with the signature.");
@@ -51,14 +51,14 @@ void Settings::Declare(OptionSet& options) {
   auto& user =
       options.Add("user", &verify.user, "For `basic`: the user name; `secret` is the password.");
   OnlyFor(
-      options, user, [this] { return verify.scheme == "basic"; }, "user is for verify=basic");
+      options, user, "user", [this] { return verify.scheme == "basic"; }, "user is for verify=basic");
   auto& tolerance = options
                         .Add("tolerance", &verify.tolerance,
                              "For `standard-webhooks`, `slack` and `stripe`: how far the time at "
                              "which a delivery was signed may be from now.")
                         .Range(1000, 86'400'000);
   OnlyFor(
-      options, tolerance, [this] { return verify.has_timestamp(); },
+      options, tolerance, "tolerance", [this] { return verify.has_timestamp(); },
       "tolerance is for a verify that signs the time: standard-webhooks, slack, stripe");
   DeclareHmac(options, verify);
   options.Add("id", &id,
@@ -68,8 +68,10 @@ void Settings::Declare(OptionSet& options) {
   options.Add("allowed-origins", &allowed_origins,
               "Senders of CloudEvents (`WebHook-Request-Origin`) whose handshake is answered; `*` "
               "is any.");
-  options.Check([this] { return verify.Check(); });
-  options.Check([this]() -> Status {
+  options.Check({"verify", "secret"}, [this] { return verify.CheckSecret(); });
+  options.Check({"verify", "user"}, [this] { return verify.CheckUser(); });
+  options.Check({"verify", "hmac-header"}, [this] { return verify.CheckHeader(); });
+  options.Check({"id"}, [this]() -> Status {
     const bool good =
         id.starts_with('/') ? Pointer::Parse(id).has_value() : id.empty() || IsHeaderName(id);
     return good ? Ok() : Invalid("id must be the name of a header, or a JSON pointer");

@@ -62,16 +62,20 @@ bool VerifyOptions::IsOneOf(std::initializer_list<std::string_view> schemes) con
   return std::find(schemes.begin(), schemes.end(), scheme) != schemes.end();
 }
 
-Status VerifyOptions::Check() const {
+Status VerifyOptions::CheckUser() const {
+  if (scheme != "basic" || (!user.empty() && user.find(':') == std::string::npos)) return Ok();
+  return Invalid("verify=basic needs user, without a colon in it");
+}
+
+Status VerifyOptions::CheckHeader() const {
+  if (scheme != "hmac" || IsHeaderName(hmac_header)) return Ok();
+  return Invalid("verify=hmac needs hmac-header, the name of the header with the signature");
+}
+
+Status VerifyOptions::CheckSecret() const {
   const auto lines = Lines(secrets);
   if (scheme == "none" && !lines.empty()) return Invalid("verify=none has no use for secret");
   if (scheme != "none" && lines.empty()) return Invalid("verify=" + scheme + " needs secret");
-  if (scheme == "basic" && (user.empty() || user.find(':') != std::string::npos)) {
-    return Invalid("verify=basic needs user, without a colon in it");
-  }
-  if (scheme == "hmac" && !IsHeaderName(hmac_header)) {
-    return Invalid("verify=hmac needs hmac-header, the name of the header with the signature");
-  }
   if (scheme != "standard-webhooks") return Ok();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (StandardKey(lines[i])) continue;

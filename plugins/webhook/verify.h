@@ -25,8 +25,10 @@ struct VerifyOptions {
   bool IsOneOf(std::initializer_list<std::string_view> schemes) const;
   bool has_timestamp() const { return IsOneOf({"standard-webhooks", "slack", "stripe"}); }
 
-  // Whether a Verifier can be made of it. The message names the option, and no secret.
-  Status Check() const;
+  // Whether a Verifier can be made of it: if all three are. Messages name the option, and no secret.
+  Status CheckSecret() const;
+  Status CheckUser() const;
+  Status CheckHeader() const;  // of hmac
 };
 
 // Constant after construction; thread-safe. What it takes to say no does not depend on how close a
@@ -35,7 +37,7 @@ class Verifier {
  public:
   using Clock = std::chrono::system_clock;
 
-  // REQUIRES: options.Check() passed.
+  // REQUIRES: the checks of options passed.
   explicit Verifier(const VerifyOptions& options);
 
   // Whether it could pass by its headers; its body may still be to come.

@@ -30,7 +30,6 @@ class WebhookWatcher final : public Watcher {
     return Ok();
   }
 
-  Status Check() override { return mapping_.Load(); }
   Mapping* mapping() override { return &mapping_; }
   bool ServesHook() const override { return true; }
 

@@ -26,16 +26,16 @@ class Probe final : public Watcher {
     options.Add("path", &self.paths, "Where to look.").Required();
     options.Add("every", &self.every, "Time between two looks.").Range(10, 60'000);
     options.Add("api-key", &self.key, "Credentials.").Secret();
-    options.Check([&self]() -> Status {
+    options.Check({"api-key"}, [&self]() -> Status {
       if (self.key == "expired") return Error{ErrorCode::kInvalid, "the key has expired"};
       return Ok();
     });
+    options.CheckWorld({"path"}, [&self]() -> Status {
+      if (self.paths.front() != "/nowhere") return Ok();
+      return Error{ErrorCode::kInvalid, "open /nowhere: none"};
+    });
   }
   Status Run(WatcherContext&, std::stop_token) override { return Ok(); }
-  Status Check() override {
-    if (paths.front() == "/nowhere") return Error{ErrorCode::kInvalid, "open /nowhere: none"};
-    return Ok();
-  }
 
   Strings paths;
   std::chrono::milliseconds every{1000};
@@ -336,11 +336,11 @@ TEST_CASE("check says whether the configuration is valid, and connects only when
 
   CHECK_THAT(Refused({"check", "--server.port=x"}), ContainsSubstring("server.port"));
   CHECK_THAT(Refused({"check", "--plugin=probe", "--plugin.probe.path=/nowhere"}),
-             ContainsSubstring("watcher probe: open /nowhere: none"));
+             ContainsSubstring("plugin.probe: open /nowhere: none"));
 
   CHECK_THAT(Refused({"check", "--queue.path=/no/such/folder/q.db", "--plugin=probe",
                       "--plugin.probe.path=/nowhere"}),
-             ContainsSubstring("queue.path") && ContainsSubstring("watcher probe"));
+             ContainsSubstring("queue.path") && ContainsSubstring("plugin.probe"));
 
   const World broken{{}, {{ErrorCode::kInvalid, "no tokens"}, {ErrorCode::kInvalid, "no key"}}};
   for (const Strings& arguments : {Strings{"check"}, Strings{}}) {
@@ -396,7 +396,18 @@ TEST_CASE("check names the faults of options, rules and the world at once", "[cl
                           ContainsSubstring("plugin.a.every: must be a duration") &&
                           ContainsSubstring("  no tokens\n") &&
                           ContainsSubstring("plugin.b: the key has expired") &&
-                          ContainsSubstring("watcher c: open /nowhere: none"));
+                          ContainsSubstring("plugin.c: open /nowhere: none"));
+}
+
+TEST_CASE("a bad value hides only the rules that look at it", "[cli]") {
+  const auto refused = Refused({"check", "--plugin=probe", "--plugin.probe.path=/nowhere",
+                                "--plugin.probe.every=soon", "--plugin.probe.api-key=expired"});
+  CHECK_THAT(refused, StartsWith("control-tower: 3 faults") &&
+                          ContainsSubstring("plugin.probe.every: must be a duration") &&
+                          ContainsSubstring("plugin.probe: the key has expired") &&
+                          ContainsSubstring("plugin.probe: open /nowhere: none"));
+  CHECK_THAT(Refused({"check", "--plugin=probe", "--plugin.probe.path="}),
+             !ContainsSubstring("plugin.probe:"));
 }
 
 TEST_CASE("a file that can't be read is the fault, not what may stand in it", "[cli]") {

@@ -22,14 +22,16 @@ class Mapped final : public Watcher {
   static void Declare(OptionSet& options, Mapped& self) {
     options.Add("url", &self.url_, "Where to look.").Required();
     options.Add("every", &self.every_, "Time between two looks.");
-    options.Check([&self]() -> Status {
+    options.Check({"url"}, [&self]() -> Status {
       if (self.url_.empty()) return Error{ErrorCode::kInvalid, "the rule was applied"};
       return Ok();
+    });
+    options.CheckWorld({"url"}, []() -> Status {
+      return Error{ErrorCode::kUnavailable, "the world was looked at"};
     });
     self.mapping_.Declare(options);
   }
   Status Run(WatcherContext&, std::stop_token) override { return Ok(); }
-  Status Check() override { return Error{ErrorCode::kUnavailable, "the world was looked at"}; }
   Mapping* mapping() override { return &mapping_; }
 
  private:

@@ -49,10 +49,11 @@ class Probe : public Watcher {
     options.Add("path", &self.path_, "Where to look.").Required();
     options.Add("api-key", &self.key_, "Credentials.").Secret();
     options.Add("script", &self.script_, "What to do.").File();
-    options.Check([&self]() -> Status {
+    options.Check({"path"}, [&self]() -> Status {
       if (self.path_ != "/bad") return Ok();
       return Error{ErrorCode::kInvalid, "this path is bad"};
     });
+    options.CheckWorld({"path"}, [&self] { return self.FindPath(); });
   }
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     diary.Note(tower.name + ": runs on " + path_);
@@ -62,7 +63,7 @@ class Probe : public Watcher {
     diary.Note(tower.name + ": stopped");
     return Ok();
   }
-  Status Check() override {
+  Status FindPath() const {
     diary.Note("checked " + path_);
     if (path_ == "/throws") throw std::runtime_error("bad luck");
     if (path_ != "/nowhere") return Ok();
@@ -217,7 +218,7 @@ TEST_CASE("what a watcher needs of the world is checked where it would be made a
   f.Reload(
       "plugins = ['a=probe', 'b=probe']\n[plugin.a]\npath = '/nowhere'\n"
       "[plugin.b]\npath = '/nowhere'\n");
-  CHECK_THAT(f.log(), ContainsSubstring("watcher b: open /nowhere: no such folder"));
+  CHECK_THAT(f.log(), ContainsSubstring("plugin.b: open /nowhere: no such folder"));
   CHECK(diary.Count("b: stopped") == 0);
 }
 

@@ -1,4 +1,5 @@
 // Every plugin's README has the same headings, and the table of options that the program prints.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <fstream>
@@ -18,6 +19,24 @@ std::string ReadmeOf(const WatcherKind& kind) {
                         "/README.md")
               .rdbuf();
   return text.str();
+}
+
+TEST_CASE("rules of each plugin name the options that they read", "[plugins]") {
+  const auto kinds = WatcherKind::All();
+  REQUIRE(kinds);
+  for (const auto* kind : *kinds) {
+    OptionSet options("plugin.x");
+    const auto watcher = kind->New(options);
+    CHECK_FALSE(options.rules().empty());
+    for (const auto& rule : options.rules()) {
+      CHECK_FALSE(rule.reads.empty());
+      for (const auto& name : rule.reads) {
+        INFO(kind->name() << ": " << name);
+        CHECK(std::any_of(options.all().begin(), options.all().end(),
+                          [&](const auto& option) { return option.name() == name; }));
+      }
+    }
+  }
 }
 
 TEST_CASE("the README of each plugin says what the plugin is and which options it has",

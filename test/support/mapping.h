@@ -59,10 +59,8 @@ class TestMapping {
   }
   // What the rules over the options say.
   std::string RuleFault() {
-    for (const auto& rule : options_.rules()) {
-      if (auto met = rule(); !met) return met.error().message;
-    }
-    return "";
+    const auto faults = options_.Faults({}, false);
+    return faults.empty() ? "" : faults.front().message;
   }
 
   std::string Fingerprint() const { return options_.Fingerprint(); }

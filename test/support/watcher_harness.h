@@ -95,9 +95,7 @@ class WatcherHarness {
     }
     if (!watcher_) throw std::runtime_error("no plugin " + std::string(plugin));
     for (const auto& [option, values] : options) Set(option, values);
-    for (const auto& rule : set_.rules()) {
-      if (auto met = rule(); !met) throw std::runtime_error(met.error().message);
-    }
+    for (const auto& fault : set_.Faults({}, false)) throw std::runtime_error(fault.message);
   }
   ~WatcherHarness() {
     Release();
@@ -105,6 +103,12 @@ class WatcherHarness {
   }
 
   Watcher& watcher() { return *watcher_; }
+
+  // The first thing that `control-tower check` says.
+  Status Check() const {
+    const auto faults = set_.Faults({}, true);
+    return faults.empty() ? Ok() : Status(faults.front());
+  }
 
   void Start() {
     ended_ = false;

@@ -230,7 +230,7 @@ TEST_CASE("options that cannot be are refused with what they should be", "[amqp]
   const auto fault = [&](const WatcherHarness::Options& options) -> std::string {
     try {
       WatcherHarness watcher(queue, "amqp", options);
-      const auto check = watcher.watcher().Check();
+      const auto check = watcher.Check();
       return check ? "" : check.error().message;
     } catch (const std::runtime_error& error) {
       return error.what();

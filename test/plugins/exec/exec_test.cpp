@@ -91,7 +91,7 @@ TEST_CASE("with a map a line may be any JSON, and mean several triggers or none"
 TEST_CASE("a map that can't be loaded stops the watcher, and is found by check", "[exec]") {
   TestQueue queue;
   WatcherHarness watcher(queue, "exec", {{"command", {"/bin/sh"}}, {"map", {"event +"}}});
-  CHECK_THAT(watcher.watcher().Check().error().message, ContainsSubstring("map:1: unexpected"));
+  CHECK_THAT(watcher.Check().error().message, ContainsSubstring("map:1: unexpected"));
   watcher.Start();
   REQUIRE(Eventually([&] { return watcher.ended(); }));
   CHECK(watcher.result().error().code == ErrorCode::kInvalid);
@@ -211,7 +211,7 @@ TEST_CASE("a command that can't be is refused with what it should be", "[exec]")
   const auto fault = [&](const WatcherHarness::Options& options) -> std::string {
     try {
       WatcherHarness watcher(queue, "exec", options);
-      const auto check = watcher.watcher().Check();
+      const auto check = watcher.Check();
       return check ? "" : check.error().message;
     } catch (const std::runtime_error& error) {
       return error.what();

@@ -214,7 +214,7 @@ TEST_CASE("a map that is no Lua ends the watcher, and the check says so", "[file
   Mapped inbox;
   auto& watcher = inbox.Watch({{"map", {"{apiVersion = "}}});
   CHECK(Eventually([&] { return watcher.ended(); }));
-  for (const auto& status : {watcher.Stop(), watcher.watcher().Check()}) {
+  for (const auto& status : {watcher.Stop(), watcher.Check()}) {
     REQUIRE_FALSE(status);
     CHECK(status.error().code == ErrorCode::kInvalid);
   }

@@ -271,10 +271,10 @@ TEST_CASE("where nothing can be watched the supervisor is told", "[file]") {
   REQUIRE_FALSE(result);
   CHECK(result.error().code == ErrorCode::kUnavailable);
   CHECK_THAT(result.error().message, ContainsSubstring("missing/folder: open: no such file"));
-  auto check = watcher.watcher().Check();
+  auto check = watcher.Check();
   REQUIRE_FALSE(check);
   CHECK_THAT(check.error().message, ContainsSubstring("missing/folder"));
-  CHECK(inbox.Make().watcher().Check());
+  CHECK(inbox.Make().Check());
 }
 
 TEST_CASE("two instances watch the same folder on their own", "[file]") {

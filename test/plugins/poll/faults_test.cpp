@@ -171,7 +171,7 @@ TEST_CASE("options that can't be are refused with what they should be", "[poll]"
     if (options.empty() || options[0].first != "url") options.push_back({"url", {"http://a/"}});
     try {
       WatcherHarness watcher(queue, "poll", options);
-      const auto check = watcher.watcher().Check();
+      const auto check = watcher.Check();
       return check ? "" : check.error().message;
     } catch (const std::runtime_error& error) {
       CHECK_THAT(error.what(), !ContainsSubstring("s3cret"));

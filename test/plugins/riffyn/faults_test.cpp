@@ -312,7 +312,7 @@ TEST_CASE("options that make no sense are refused, and say nothing of the key", 
        {"http://localhost:1/v1", "http://[::1]:1", "https://api.lab.riffyn.com/v1"}) {
     CHECK_NOTHROW(lab.Make({{"url", {url}}}));
   }
-  CHECK(lab.Make({{"url", {"https://api.lab.riffyn.com/v1"}}}).watcher().Check());
+  CHECK(lab.Make({{"url", {"https://api.lab.riffyn.com/v1"}}}).Check());
   lab.AddRun("run1");
   lab.Watch({{"url", {lab.server.url() + "/"}}});
   CHECK(lab.TakeRuns(1) == Strings{"run1"});

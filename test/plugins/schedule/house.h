@@ -60,9 +60,7 @@ class House {
     OptionSet set("plugin.lab");
     settings.Declare(set);
     for (const auto& [name, value] : options) Set(set, name, value);
-    for (const auto& rule : set.rules()) {
-      if (auto met = rule(); !met) return met;
-    }
+    if (const auto faults = set.Faults({}, false); !faults.empty()) return faults.front();
     auto zone = settings.LoadZone();
     if (!zone) return zone.error();
     if (auto loaded = settings.mapping.Load(); !loaded) return loaded;

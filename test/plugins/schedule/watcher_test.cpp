@@ -25,7 +25,7 @@ std::string FaultOf(const Options& options) {
   TestQueue queue;
   try {
     WatcherHarness watcher(queue, "schedule", options);
-    const auto check = watcher.watcher().Check();
+    const auto check = watcher.Check();
     return check ? "" : check.error().message;
   } catch (const std::runtime_error& error) {
     return error.what();

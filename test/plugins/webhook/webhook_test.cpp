@@ -499,7 +499,7 @@ TEST_CASE("a script that can't be read is found before the watcher serves", "[we
   auto options = Open();
   options.push_back({"map", {"{"}});
   WatcherHarness broken(queue, "webhook", options, "ci");
-  const auto checked = broken.watcher().Check();
+  const auto checked = broken.Check();
   REQUIRE_FALSE(checked);
   CHECK(checked.error().code == ErrorCode::kInvalid);
   broken.Start();
