@@ -186,6 +186,8 @@ CliResult Dispatch(const std::vector<std::string>& arguments, const Environment&
     out << (line.markdown ? OptionsMarkdown(setup->core) : HelpText(*setup, kinds));
     return {};
   }
+  const bool lists = line.version || line.command == CommandLine::Command::kPlugins;
+  if (lists && !line.strangers.empty()) return {Refuse(line.strangers, err), nullptr};
   if (line.version) {
     out << VersionText(line.verbose);
     return {};

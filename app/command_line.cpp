@@ -112,7 +112,8 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
   if (check->parsed()) out.command = CommandLine::Command::kCheck;
   if (map->parsed()) out.command = CommandLine::Command::kMap;
   if (plugins->parsed()) out.command = CommandLine::Command::kPlugins;
-  ReportStrangers(app.remaining(true), options, complaints);
+  ReportStrangers(app.remaining(true), options, out.strangers);
+  complaints.insert(complaints.end(), out.strangers.begin(), out.strangers.end());
   return out;
 }
 

@@ -23,10 +23,10 @@ struct CommandLine {
   bool lines = false;     // of map
   std::string plugin;     // of plugins: one of them; empty for all
   Givens options;
+  Complaints strangers;  // unknown options and arguments
 };
 
-// `arguments` without the program's name. Complains of unknown options and arguments, missing
-// values.
+// `arguments` without the program's name. Complains of strangers and of missing values.
 CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
                             const std::vector<Option*>& options, Complaints& complaints);
 

@@ -410,6 +410,12 @@ TEST_CASE("a bad value hides only the rules that look at it", "[cli]") {
              !ContainsSubstring("plugin.probe:"));
 }
 
+TEST_CASE("what only lists something refuses what it does not know, too", "[cli]") {
+  CHECK_THAT(Refused({"plugins", "--jsno"}), ContainsSubstring("did you mean --json?"));
+  CHECK_THAT(Refused({"--version", "--verbos"}), ContainsSubstring("did you mean --verbose?"));
+  CHECK(Run({"plugins", "--server.port=x"}).exit_code == 0);  // of no concern here
+}
+
 TEST_CASE("a file that can't be read is the fault, not what may stand in it", "[cli]") {
   const TempFile file("[plugin.in]\npath = \n");
   const auto err = Refused({"--config", file.path(), "--plugin", "in=probe", "--plugin.out.path",
