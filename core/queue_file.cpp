@@ -20,7 +20,9 @@ namespace {
 constexpr std::int64_t kFormatVersion = 2;
 constexpr std::int64_t kApplicationId = 0x43747772;  // "Ctwr", in the file's header at offset 68
 constexpr auto kCheckBudget = std::chrono::milliseconds(200);
-constexpr std::int64_t kPageSize = 4096;
+constexpr std::int64_t kPageSize = 8192;      // of new files; half the writes of SQLite's own 4096
+constexpr std::int64_t kSparePages = 16384;   // beyond max_bytes, so that settling always works
+constexpr std::int64_t kLogBytes = 16 << 20;  // of the log, folded into the file at that size
 
 constexpr const char* kSchema = R"sql(
 BEGIN IMMEDIATE;
@@ -70,6 +72,8 @@ void SyncFolder(const std::string& path) {
 }
 
 Status MakeTables(Database& database) {
+  const std::string size = "PRAGMA page_size=" + std::to_string(kPageSize);
+  if (auto set = database.Execute(size.c_str()); !set) return set;
   if (auto made = database.Execute(kSchema); !made) return made;
   return database.Execute(kVersion2);
 }
@@ -247,12 +251,15 @@ Status QueueStore::OpenDatabase() {
     if (auto made = MakeTables(database); !made) return made;
   }
   if (auto sound = CheckFormat(database); !sound) return sound;
-  const auto pages = static_cast<std::int64_t>(options_.max_bytes) * 2 / kPageSize + 16384;
+  auto page_size = database.QueryInt("PRAGMA page_size");  // an old file keeps the one it has
+  if (!page_size) return page_size.error();
+  const auto most = static_cast<std::int64_t>(options_.max_bytes) * 2 / **page_size;
   const std::string settings =
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=FAST;"
-      "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096; PRAGMA wal_autocheckpoint=4000;"
-      "PRAGMA max_page_count=" +
-      std::to_string(pages);
+      "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096;"
+      "PRAGMA wal_autocheckpoint=" +
+      std::to_string(kLogBytes / **page_size) +
+      ";PRAGMA max_page_count=" + std::to_string(most + kSparePages);
   if (auto set = database.Execute(settings.c_str()); !set) return set;
   if (auto sound = database.QuickCheck(kCheckBudget); !sound) return sound;
   database.CheckpointOnClose(true);
