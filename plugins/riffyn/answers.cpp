@@ -74,7 +74,7 @@ Result<Page<Item>> ReadPage(std::string_view json, const Each& each) {
 RunState StateOf(std::string_view status) {
   if (status == "running") return RunState::kRunning;
   if (status == "deleted") return RunState::kDeleted;
-  for (const std::string_view idle : {"new", "stopped"}) {
+  for (const std::string_view idle : {"new", "stopped", "completed"}) {
     if (status == idle) return RunState::kIdle;
   }
   return RunState::kUnclear;
