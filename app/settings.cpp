@@ -50,6 +50,7 @@ void DeclareAmqp(OptionSet& options, Settings& settings) {
            "Where RabbitMQ is: one or several, separated by commas, tried in turn; amqps:// for "
            "TLS.")
       .NotEmpty()
+      .Commas()
       .Secret();
   options.Add("amqp.exchange", &settings.amqp.exchange, "Exchange to publish to.").NotEmpty();
   options
@@ -135,9 +136,11 @@ LogFormat Settings::format() const {
 }
 
 void Declare(OptionSet& options, Settings& settings) {
-  options.Add("plugin", &settings.plugins,
-              "A watcher to run: the name of a plugin, or NAME=PLUGIN for a watcher of another "
-              "name. May be repeated.");
+  options
+      .Add("plugin", &settings.plugins,
+           "A watcher to run: the name of a plugin, or NAME=PLUGIN for a watcher of another "
+           "name. May be repeated.")
+      .Commas();
   options
       .Add("broker", &settings.broker,
            "Where triggers go: RabbitMQ, or standard output, each as a line of JSON.")

@@ -183,9 +183,8 @@ void Apply(Option& option, const std::vector<const Givens*>& sources, Complaints
     if (found == source->end()) continue;
     const auto& given = found->second;
     const auto hint = "given by " + given.origin + "; set it by " + WaysToSet(option);
-    // No watcher's name has a comma in it, nor has a URL: `--amqp.url A,B` is two.
-    const bool split = option.name() == "plugin" || option.name() == "amqp.url";
-    const auto texts = split ? SplitAtCommas(internal::Join(given.texts, ",")) : given.texts;
+    const auto texts =
+        option.commas() ? SplitAtCommas(internal::Join(given.texts, ",")) : given.texts;
     if (given.array && !option.list()) {
       complaints.push_back({option.name(), "takes one value, but is an array", hint});
     } else if (const auto set = option.Set(texts); !set) {

@@ -52,24 +52,26 @@ Status AmqpConsumer::SetUpChannel(Deadline deadline) {
 
 Status AmqpConsumer::SetUpQueue() {
   Status s = DeclareQuorumQueue(options_.queue, !options_.declare);
-  if (!s) return QueueError("queue '" + options_.queue + "'", s.error());
+  if (!s) return QueueError("queue '" + options_.queue + "'", s.error(), true);
   for (const auto& key : options_.keys) {
     s = Bind(options_.queue, options_.exchange, key);
-    if (!s) return QueueError("binding to exchange '" + options_.exchange + "'", s.error());
+    if (!s) return QueueError("binding to exchange '" + options_.exchange + "'", s.error(), false);
   }
   amqp_basic_consume_t consume{};
   consume.queue = AmqpBytes(options_.queue);
   s = Call(AMQP_BASIC_CONSUME_METHOD, &consume, AMQP_BASIC_CONSUME_OK_METHOD);
-  if (!s) return QueueError("consuming queue '" + options_.queue + "'", s.error());
+  if (!s) return QueueError("consuming queue '" + options_.queue + "'", s.error(), true);
   return Ok();
 }
 
-Error AmqpConsumer::QueueError(std::string_view what, const Error& error) const {
+Error AmqpConsumer::QueueError(std::string_view what, const Error& error, bool declarable) const {
   Error told = Annotate(what, error);
   switch (close_code()) {
     case AMQP_NOT_FOUND:
       told.message += " (create what is missing";
-      if (!options_.declare) told.message += ", or set " + options_.prefix + "declare=true";
+      if (!options_.declare && declarable) {
+        told.message += ", or set " + options_.prefix + "declare=true";
+      }
       told.message += ")";
       break;
     case AMQP_PRECONDITION_FAILED:
@@ -78,6 +80,12 @@ Error AmqpConsumer::QueueError(std::string_view what, const Error& error) const 
                       "declare=false)";
       break;
     case AMQP_ACCESS_REFUSED:
+      // RabbitMQ's words for a consumer that wants to be the only one; the code is that of a right.
+      if (told.message.find("in exclusive use") != std::string::npos) {
+        told.code = ErrorCode::kUnavailable;
+        told.message += " (another consumer has it for itself alone: end that one)";
+        break;
+      }
       told.code = ErrorCode::kPermanent;
       told.message += " (give the user of " + options_.prefix + "url the right to do this)";
       break;
@@ -87,8 +95,7 @@ Error AmqpConsumer::QueueError(std::string_view what, const Error& error) const 
   return told;
 }
 
-Status AmqpConsumer::Wait(milliseconds timeout, int wake_fd,
-                          std::vector<AmqpDelivery>& deliveries) {
+Status AmqpConsumer::Wait(milliseconds timeout, int wake_fd, std::deque<AmqpDelivery>& deliveries) {
   const Deadline deadline = steady_clock::now() + timeout;
   for (bool woken = false; arrived_.empty() && !woken;) {
     if (Status s = link_.Pump(deadline, wake_fd, woken); !s) return s;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -57,8 +58,7 @@ class AmqpConsumer final : private AmqpSession {
   // Sends what is waiting and appends what has come. When nothing has, waits until something does,
   // `wake_fd` (when >= 0) becomes readable, or `timeout` passes. Sends heartbeats and notices their
   // absence: call it at least once a second. kUnavailable also when the queue was deleted.
-  Status Wait(std::chrono::milliseconds timeout, int wake_fd,
-              std::vector<AmqpDelivery>& deliveries);
+  Status Wait(std::chrono::milliseconds timeout, int wake_fd, std::deque<AmqpDelivery>& deliveries);
 
   // These leave with the next Wait, or with Close.
   Status Ack(std::uint64_t tag, bool multiple);  // `multiple`: and all that are unsettled before it
@@ -69,7 +69,7 @@ class AmqpConsumer final : private AmqpSession {
 
  private:
   Status SetUpQueue();
-  Error QueueError(std::string_view what, const Error& error) const;
+  Error QueueError(std::string_view what, const Error& error, bool declarable) const;
 
   Status SetUpChannel(Deadline deadline) override;
   Status OnChannelMethod(const AmqpFrame& frame) override;

@@ -22,7 +22,8 @@ std::string OpenSslText() {
   const unsigned long code = ERR_peek_last_error();
   const char* text = code == 0 ? nullptr : ERR_reason_error_string(code);
   std::string result = text == nullptr ? "unknown error" : text;
-  if (text == nullptr && ERR_SYSTEM_ERROR(code)) result = ErrnoText(ERR_GET_REASON(code));
+  const unsigned long cause = ERR_peek_error();  // the last one may be as vague as "system lib"
+  if (ERR_SYSTEM_ERROR(cause)) result = ErrnoText(ERR_GET_REASON(cause));
   ERR_clear_error();
   return result;
 }

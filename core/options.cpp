@@ -189,6 +189,11 @@ Option& Option::NotEmpty() {
   return *this;
 }
 
+Option& Option::Commas() {
+  commas_ = true;
+  return *this;
+}
+
 Option& Option::File() {
   file_ = true;
   return *this;

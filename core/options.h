@@ -70,8 +70,9 @@ class Option {
                 std::int64_t highest);  // for numbers, milliseconds and bytes, both ends included
   Option& OneOf(std::vector<std::string> values);  // for text
   Option& NotEmpty();                              // for text and lists
-  Option& File();  // its value names a file whose content belongs to the configuration: a reload
-                   // (SIGHUP) takes a change of it for a change of the option
+  Option& Commas();  // no item of this list has a comma in it: a text with some is several items
+  Option& File();    // its value names a file whose content belongs to the configuration: a reload
+                     // (SIGHUP) takes a change of it for a change of the option
 
   // What the declaration says.
   const std::string& name() const noexcept { return name_; }  // "server.max-body"
@@ -88,6 +89,7 @@ class Option {
   bool list() const noexcept {
     return list_;
   }  // a repeated flag adds; variables are split at commas
+  bool commas() const noexcept { return commas_; }
   bool boolean() const noexcept { return boolean_; }  // the flag may stand alone
 
   // Checks the texts (exactly one unless list()) and stores the value in the bound variable. On an
@@ -105,7 +107,7 @@ class Option {
   std::string name_, help_, default_text_;
   std::string_view type_;
   bool required_ = false, secret_ = false, list_ = false, boolean_ = false, not_empty_ = false;
-  bool file_ = false, was_set_ = false;
+  bool file_ = false, commas_ = false, was_set_ = false;
   std::vector<std::string> one_of_;
   bool has_range_ = false;
   std::int64_t lowest_ = 0, highest_ = 0;
@@ -136,8 +138,8 @@ class OptionSet {
   template <typename T>
   Option& Add(std::string_view name, T* value, std::string_view help);
 
-  // A rule over the options that `reads` names, as Add was told them ("cert needs key"). It is asked
-  // once each of them has the value that it was given. Its error is reported like theirs.
+  // A rule over the options that `reads` names, as Add was told them ("cert needs key"). It is
+  // asked once each of them has the value that it was given. Its error is reported like theirs.
   void Check(const std::vector<std::string_view>& reads, std::function<Status()> rule);
   // The same for what the world has to have (does the folder exist?): for `control-tower check` and
   // a reload, and only where the rules over these options hold. Changes nothing.
@@ -157,7 +159,8 @@ class OptionSet {
   std::string prefix_;
   std::deque<Option> options_;  // a deque: references stay valid
   std::string FullName(std::string_view name) const;
-  void AddRule(const std::vector<std::string_view>& reads, std::function<Status()> rule, bool world);
+  void AddRule(const std::vector<std::string_view>& reads, std::function<Status()> rule,
+               bool world);
   std::vector<OptionRule> rules_;
 };
 

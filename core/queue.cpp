@@ -21,7 +21,8 @@ constexpr auto kRetryDelay = std::chrono::seconds(1);
 
 Error Full() {
   return {ErrorCode::kFull,
-          "the queue is full (queue.max-bytes); it empties as the broker takes messages"};
+          "the queue is full (queue.max-bytes); it empties as the broker takes messages and as "
+          "undeliverable triggers are delivered again"};
 }
 
 Error Closed() { return {ErrorCode::kStopped, "the queue is closed"}; }
@@ -74,6 +75,28 @@ bool TriggerQueue::Impl::HasRoom(std::int64_t bytes) const {
   return backlog_.bytes() + pending_bytes_ + bytes <= static_cast<std::int64_t>(options_.max_bytes);
 }
 
+// Requires mutex_. Refuses, and remembers it: a queue that has just refused something and is nearly
+// full counts as full.
+bool TriggerQueue::Impl::FindRoom(std::int64_t bytes) {
+  if (HasRoom(bytes)) return true;
+  if (full_ || HasRoom(Reserve())) return false;
+  full_ = true;
+  log_.Warn("queue is full: nothing more is taken",
+            {{"max_bytes", options_.max_bytes}, {"undeliverable", backlog_.undeliverable()}});
+  return false;
+}
+
+// Requires mutex_.
+void TriggerQueue::Impl::NoteRoom() {
+  if (!full_ || !HasRoom(Reserve())) return;
+  full_ = false;
+  log_.Info("queue has room again");
+}
+
+std::int64_t TriggerQueue::Impl::Reserve() const {
+  return static_cast<std::int64_t>(options_.max_bytes / 16);
+}
+
 Status TriggerQueue::Impl::CheckSize(const PutRequest& request) const {
   if (request.bytes <= static_cast<std::int64_t>(options_.max_bytes)) return Ok();
   return Error{ErrorCode::kInvalid,
@@ -95,7 +118,7 @@ Status TriggerQueue::Impl::WaitForRoom(std::unique_lock<std::mutex>& lock,
   while (true) {
     if (stop.stop_requested()) return Error{ErrorCode::kStopped, "stop requested"};
     if (closing_) return Closed();
-    if (HasRoom(request.bytes)) return Ok();
+    if (FindRoom(request.bytes)) return Ok();
     const auto deadline = request.options.deadline;
     if (deadline && SteadyClock::now() >= *deadline) {
       return Full();
@@ -138,7 +161,7 @@ std::vector<Uuid> TriggerQueue::Impl::Submit(std::unique_ptr<SubmittedPut> reque
     const std::lock_guard lock(mutex_);
     if (closing_) {
       accepted = Closed();
-    } else if (!HasRoom(request->bytes)) {
+    } else if (!FindRoom(request->bytes)) {
       accepted = Full();
     } else {
       Enqueue(*request.release());
@@ -214,6 +237,7 @@ void TriggerQueue::Impl::NoteSettled() {
     settle_due_ = SteadyClock::now() + kSettleDelay;
     if (writer_idle_) writer_wake_.notify_one();
   }
+  NoteRoom();
   room_.notify_all();
 }
 
@@ -246,7 +270,7 @@ QueueStats TriggerQueue::Impl::Stats() {
     stats.depth = backlog_.depth();
     stats.undeliverable = backlog_.undeliverable();
     stats.bytes = static_cast<std::uint64_t>(backlog_.bytes());
-    stats.health = health_;
+    stats.health = health_ && full_ ? Full() : health_;
     oldest_ms = backlog_.oldest_ms();
     next = backlog_.cursor();
   }

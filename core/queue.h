@@ -96,7 +96,7 @@ struct QueueStats {
   std::int64_t undeliverable = 0;       // listed
   std::uint64_t bytes = 0;              // depth and undeliverable, as counted against max_bytes
   std::chrono::milliseconds oldest{0};  // age of the oldest unsettled trigger; 0 when there is none
-  Status health;                        // an error while the disk refuses
+  Status health;  // an error while the disk refuses, and while the queue is full
 };
 
 // Whether Open could succeed, as far as a look tells that changes nothing: a file of ours, or none

@@ -63,6 +63,9 @@ class TriggerQueue::Impl {
   void FinishRedelivery(const Status& outcome);
   void NoteHealth(const Status& outcome);
   void NoteSettled();
+  bool FindRoom(std::int64_t bytes);
+  void NoteRoom();
+  std::int64_t Reserve() const;  // a full queue takes triggers again once it has so many bytes
 
   const QueueOptions options_;
   const Logger log_;
@@ -89,6 +92,7 @@ class TriggerQueue::Impl {
   std::vector<PutRequest*> pending_;
   std::int64_t pending_bytes_ = 0;
   bool writer_idle_ = false, closing_ = false;
+  bool full_ = false;  // something was refused, and there is hardly more room since
   Status health_;
   Backlog backlog_;
   Wakeup* wakeup_ = nullptr;

@@ -183,7 +183,7 @@ void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
   NameThisThread(self.status.name);
   self.log.Info("watcher started", {{"plugin", self.status.plugin}});
   while (!stop.stop_requested()) {
-    SetState(self, WatcherState::kRunning);
+    SetState(self, self.watcher->Connects() ? WatcherState::kStarting : WatcherState::kRunning);
     const auto began = Clock::now();
     const Error error = Run(self, stop);
     if (stop.stop_requested()) {
@@ -219,6 +219,9 @@ Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
                               const std::lock_guard lock(mutex_);
                               self.backoff.Reset();
                               self.status.last_error.clear();
+                              if (self.status.state != WatcherState::kStarting) return;
+                              self.status.state = WatcherState::kRunning;
+                              self.up.Set(1);
                             }),
       .log = self.log,
       .rejected = self.rejected,

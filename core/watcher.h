@@ -134,6 +134,10 @@ class Watcher {
   // none.
   virtual Mapping* mapping() { return nullptr; }
 
+  // Whether it has to reach its source before it can watch. Then it counts as starting, in /readyz
+  // too, until it reports a success.
+  virtual bool Connects() const { return false; }
+
   // Whether it serves /hooks/{its name} (core/hooks.h) while it runs.
   virtual bool ServesHook() const { return false; }
 };

@@ -20,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 constexpr milliseconds kTurn{500};   // the consumer wants to be called once a second
 constexpr milliseconds kRetry{100};  // between two looks at a queue that is full
 constexpr milliseconds kLastWords{500};
+constexpr milliseconds kSlice{50};  // of mapping, between two looks at the broker and the disk
 constexpr std::size_t kFingerprint = 32;  // hexadecimal digits
 
 // A message that is delivered again after a crash is known by its triggers' uuids, or else by its
@@ -70,14 +71,20 @@ Status Intake::Run(const std::stop_token& stop) {
 }
 
 Status Intake::Turn(bool taking) {
-  deliveries_.clear();
-  const auto timeout = taking && !answers_->full ? kTurn : kRetry;
+  const bool more = taking && !deliveries_.empty();
+  const auto timeout = more ? milliseconds(0) : taking && !answers_->full ? kTurn : kRetry;
   if (Status s = consumer_.Wait(timeout, answers_->wakeup.fd(), deliveries_); !s) return s;
   answers_->wakeup.Clear();
-  tower_.ReportSuccess();
+  if (!answers_->full) tower_.ReportSuccess();
   if (Status s = Collect(); !s) return s;
   if (taking) {
-    for (auto& delivery : deliveries_) Take(delivery);
+    // A slow map must starve neither heartbeats nor acks: the broker would give everything again.
+    const auto enough = Clock::now() + kSlice;
+    while (!deliveries_.empty()) {
+      Take(deliveries_.front());
+      deliveries_.pop_front();
+      if (Clock::now() >= enough) break;
+    }
     Offer();
   }
   return Settle();
@@ -108,10 +115,10 @@ void Intake::Refuse(Message& message, std::string_view why) {
   message.state = State::kRefused;
   message.triggers.clear();
   tower_.rejected.Add();
-  tower_.log.Warn("a message is no trigger", {{"message", message.name},
-                                              {"routing_key", message.routing_key},
-                                              {"fault", why},
-                                              {"then", options_.drop ? "dropped" : "rejected"}});
+  tower_.log.Warn("a message was refused", {{"message", message.name},
+                                            {"routing_key", message.routing_key},
+                                            {"fault", why},
+                                            {"then", options_.drop ? "dropped" : "rejected"}});
 }
 
 void Intake::Offer() {
@@ -158,6 +165,9 @@ Status Intake::Collect() {
         retry_at_ = Clock::now() + kRetry;
         break;
       case ErrorCode::kConflict:
+        Refuse(message, message.key.empty() ? status.error().message
+                                            : "its message_id is known with another body");
+        break;
       case ErrorCode::kInvalid:
         Refuse(message, status.error().message);
         break;

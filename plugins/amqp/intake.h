@@ -63,11 +63,11 @@ class Intake {
   const IntakeOptions options_;
   const std::shared_ptr<Answers> answers_;
   JsonTape tape_;
-  std::vector<AmqpDelivery> deliveries_;
-  std::deque<Message> messages_;  // in the order of delivery
-  std::uint64_t first_ = 0;       // the number of messages_.front(), counted over the connection
-  std::size_t next_ = 0;          // of messages_, to be offered
-  std::size_t submitted_ = 0;     // of messages_ are in that state
+  std::deque<AmqpDelivery> deliveries_;  // to be taken
+  std::deque<Message> messages_;         // in the order of delivery
+  std::uint64_t first_ = 0;    // the number of messages_.front(), counted over the connection
+  std::size_t next_ = 0;       // of messages_, to be offered
+  std::size_t submitted_ = 0;  // of messages_ are in that state
   std::chrono::steady_clock::time_point retry_at_{};  // of a queue that was full
 };
 

@@ -20,8 +20,10 @@ class AmqpWatcher final : public Watcher {
     consumer.urls.clear();
     options
         .Add("url", &consumer.urls,
-             "Where RabbitMQ is: one or several, tried in turn; `amqps://` for TLS.")
+             "Where RabbitMQ is: one or several, separated by commas, tried in turn; `amqps://` "
+             "for TLS.")
         .Required()
+        .Commas()
         .Secret();
     options.Add("queue", &consumer.queue, "Queue to consume.").Required();
     options.Add("declare", &consumer.declare,
@@ -88,6 +90,7 @@ class AmqpWatcher final : public Watcher {
   }
 
   Mapping* mapping() override { return &mapping_; }
+  bool Connects() const override { return true; }
 
  private:
   AmqpConsumerOptions consumer_options_;

@@ -48,6 +48,7 @@ class PollWatcher final : public Watcher {
   }
 
   Mapping* mapping() override { return &mapping_; }
+  bool Connects() const override { return true; }
 
  private:
   Result<std::unique_ptr<HttpClient>> NewClient() const {

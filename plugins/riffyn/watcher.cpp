@@ -29,6 +29,8 @@ class RiffynWatcher final : public Watcher {
         .Run(stop);
   }
 
+  bool Connects() const override { return true; }
+
  private:
   riffyn::Settings settings_;
   // Outlast a Run that failed.

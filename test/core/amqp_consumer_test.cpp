@@ -79,7 +79,7 @@ struct Line {
 
   FakeAmqpPeer peer;
   std::unique_ptr<AmqpConsumer> consumer;
-  std::vector<AmqpDelivery> got;
+  std::deque<AmqpDelivery> got;
 };
 
 std::string Table(const std::string& entries) { return AmqpNumber(entries.size(), 4) + entries; }
@@ -132,7 +132,8 @@ TEST_CASE("properties and headers of every type are read", "[amqp_consumer]") {
       entry("u32", "i\xFF\xFF\xFF\xFD") + entry("i64", "l" + AmqpNumber(~std::uint64_t{0}, 8)) +
       entry("time", "T" + AmqpNumber(1'700'000'000, 8)) + entry("f32", "f" + real32) +
       entry("f64", "d" + real64) + entry("nan", "d" + nan64) +
-      entry("decimal", "D" + AmqpNumber(2, 1) + AmqpNumber(314, 4)) + entry("void", "V") +
+      entry("decimal", "D" + AmqpNumber(2, 1) + AmqpNumber(314, 4)) +
+      entry("debt", "D" + AmqpNumber(1, 1) + "\xFF\xFF\xFF\xFD") + entry("void", "V") +
       entry("text", "S" + Long("a\"b\n")) + entry("bytes", "x" + Long("\xFF")) +
       entry("table", "F" + Table(entry("in", "t" + AmqpNumber(0, 1)))) +
       entry("array", "A" + Long("V" + ("S" + Long("x")))) + entry("text", "S" + Long("again"));
@@ -152,12 +153,13 @@ TEST_CASE("properties and headers of every type are read", "[amqp_consumer]") {
   CHECK(got.timestamp == 7);
   CHECK(got.type == "Kind");
   CHECK(got.app_id == "sensor");
-  CHECK(got.headers ==
-        R"({"yes":true,"i8":-1,"u8":255,"i16":-2,"u16":65534,"i32":-3,"u32":4294967293,"i64":-1,)"
-        R"("time":1700000000,"f32":0.75,"f64":1,"nan":null,"decimal":314e-2,"void":null,)"
-        R"("text":"a\"b\n","bytes":")"
-        "\xEF\xBF\xBD"
-        R"(","table":{"in":false},"array":[null,"x"]})");
+  CHECK(
+      got.headers ==
+      R"({"yes":true,"i8":-1,"u8":255,"i16":-2,"u16":65534,"i32":-3,"u32":4294967293,"i64":-1,)"
+      R"("time":1700000000,"f32":0.75,"f64":1,"nan":null,"decimal":314e-2,"debt":-3e-1,"void":null,)"
+      R"("text":"a\"b\n","bytes":")"
+      "\xEF\xBF\xBD"
+      R"(","table":{"in":false},"array":[null,"x"]})");
   JsonTape tape;
   CHECK(tape.Read(got.headers));
 }
@@ -272,6 +274,11 @@ TEST_CASE("what the broker refuses is told with what to do", "[amqp_consumer]") 
   error = refused(Refuses(m::kConsume, 403, "refused"), false);
   CHECK(error.code == ErrorCode::kPermanent);
   CHECK_THAT(error.message, ContainsSubstring("plugin.x.url"));
+  error = refused(Refuses(m::kConsume, 403, "queue 'jobs' in vhost '/' in exclusive use"), false);
+  CHECK(error.code == ErrorCode::kUnavailable);  // that consumer may go
+  CHECK_THAT(error.message, ContainsSubstring("end that one"));
+  error = refused(Refuses(m::kQueueBind, 404, "no exchange"), false);
+  CHECK_THAT(error.message, !ContainsSubstring("declare"));
   error = refused(Refuses(m::kConsume, 405, "locked"), false);
   CHECK(error.code == ErrorCode::kUnavailable);
 }
@@ -356,7 +363,8 @@ TEST_CASE("options that cannot be are named", "[amqp_consumer]") {
     options.queue = "q";
     options.prefix.clear();
     change(options);
-    const Status checked = CheckAmqpConsumerOptions(options);
+    Status checked = CheckAmqpServers(options);
+    if (checked) checked = CheckAmqpConsumerOptions(options);
     return checked ? std::string() : checked.error().message;
   };
   CHECK(fault([](auto&) {}).empty());

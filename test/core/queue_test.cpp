@@ -274,6 +274,7 @@ TEST_CASE("a full queue makes put wait for room, a deadline or a stop", "[queue]
   while (f.Put(stored, {.source = "t", .deadline = now})) ++stored;
   CHECK(stored > 5);
   CHECK(f.Put(0, {.source = "t", .deadline = now}).error().code == ErrorCode::kFull);
+  CHECK(f.queue->Stats().health.error().code == ErrorCode::kFull);
 
   std::stop_source stop;
   const auto trigger = MakeTrigger(1);
@@ -291,6 +292,7 @@ TEST_CASE("a full queue makes put wait for room, a deadline or a stop", "[queue]
   f.Settle(f.Take());
   waiting.join();
   CHECK(put_done);
+  CHECK(f.queue->Stats().health);
   CHECK(f.queue->Put(std::vector<Trigger>(30, MakeTrigger(1, {}, 300)), {.source = "t"})
             .error()
             .code == ErrorCode::kInvalid);

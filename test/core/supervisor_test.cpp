@@ -23,14 +23,17 @@ using Script = std::function<Status(WatcherContext&, const std::stop_token&, int
 
 class ScriptedWatcher final : public Watcher {
  public:
-  explicit ScriptedWatcher(Script script) : script_(std::move(script)) {}
+  explicit ScriptedWatcher(Script script, bool connects = false)
+      : script_(std::move(script)), connects_(connects) {}
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     return script_(tower, stop, ++runs_);
   }
   bool ServesHook() const override { return true; }
+  bool Connects() const override { return connects_; }
 
  private:
   const Script script_;
+  const bool connects_;
   int runs_ = 0;
 };
 
@@ -53,9 +56,10 @@ struct Fixture {
         std::make_unique<Supervisor>(*queue, hooks, options, Logger(), queue.metrics(), on_failure);
     return *supervisor;
   }
-  void Add(const std::string& name, Script script) {
+  void Add(const std::string& name, Script script, bool connects = false) {
     if (!supervisor) Make();
-    supervisor->Add(name, "scripted", std::make_unique<ScriptedWatcher>(std::move(script)));
+    supervisor->Add(name, "scripted",
+                    std::make_unique<ScriptedWatcher>(std::move(script), connects));
   }
   WatcherStatus Of(std::size_t index) const { return supervisor->States().at(index); }
   bool Reaches(std::size_t index, WatcherState state) const {
@@ -85,6 +89,40 @@ TEST_CASE("a watcher goes from starting through running to stopped", "[superviso
   CHECK(f.Of(0).last_error.empty());
   CHECK(f.Of(0).restarts == 0);
   CHECK(f.MetricLine("watcher_up{").ends_with("} 0"));
+}
+
+TEST_CASE("a watcher that connects is starting until it reports a success", "[supervisor]") {
+  Fixture f;
+  std::atomic<int> tries = 0, answers = 0;
+  f.Add(
+      "lab",
+      [&](WatcherContext& tower, const std::stop_token& stop, int run) -> Status {
+        tries = run;
+        Eventually([&] { return answers >= run || stop.stop_requested(); });
+        if (run == 2) return Error{ErrorCode::kUnavailable, "no answer"};
+        tower.ReportSuccess();
+        Eventually([&] { return answers > run || stop.stop_requested(); });
+        if (run < 3) return Error{ErrorCode::kUnavailable, "hung up"};
+        return UntilStopped(stop);
+      },
+      true);
+  const auto starting = [&](int run) {
+    CHECK(Eventually([&] { return tries == run; }));
+    CHECK(f.Reaches(0, WatcherState::kStarting));
+    CHECK(f.MetricLine("watcher_up{").ends_with("} 0"));
+  };
+  f.supervisor->Start();
+  starting(1);
+  answers = 1;
+  CHECK(f.Reaches(0, WatcherState::kRunning));
+  CHECK(f.MetricLine("watcher_up{").ends_with("} 1"));
+  answers = 2;  // hangs up; the next try is refused
+  CHECK(Eventually([&] { return tries == 3; }));
+  starting(3);
+  CHECK(f.Of(0).last_error == "no answer");
+  answers = 3;
+  CHECK(f.Reaches(0, WatcherState::kRunning));
+  CHECK(f.Of(0).last_error.empty());
 }
 
 TEST_CASE("a watcher that fails runs again, on the same object", "[supervisor]") {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/sources.h"
 #include "test/support/fake_amqp_peer.h"
 #include "test/support/watcher_harness.h"
 
@@ -164,6 +165,35 @@ TEST_CASE("a map makes triggers of what a message says and how it came", "[amqp]
   CHECK_THAT(taken[1].body, ContainsSubstring(R"("spec":{"id":"none","key":"lab.right"})"));
   CHECK(f.Acked({1, 2, 3}));
   CHECK(f.watcher->rejected.value() == 0);
+}
+
+TEST_CASE("a slow map starves neither the acks nor a stop", "[amqp]") {
+  constexpr std::size_t kCount = 200;
+  const std::string slow =
+      "(function() for i = 1, 1000000 do end return "
+      "{apiVersion = 'T/v1', protocol = 'P', spec = {}} end)()";
+  Fixture f({Sends(std::vector<AmqpDelivered>(kCount, {.body = "1"}))}, {{"map", {slow}}});
+  REQUIRE(Eventually([&] { return !f.Settled(m::kAck).empty(); }));
+  CHECK(f.watcher->Stop());
+  CHECK(f.watcher->accepted.value() < kCount);
+  CHECK(f.Settled(m::kAck).size() == static_cast<std::size_t>(f.queue->Stats().depth));
+}
+
+TEST_CASE("several URLs may stand in one text", "[amqp]") {
+  OptionSet options("plugin.x");
+  const auto kinds = WatcherKind::All();
+  REQUIRE(kinds);
+  std::unique_ptr<Watcher> watcher;
+  for (const auto* kind : *kinds) {
+    if (kind->name() == "amqp") watcher = kind->New(options);
+  }
+  Complaints complaints;
+  const Givens flags = {{"plugin.x.url", {{"amqp://u:secret@one,amqps://two"}, "--plugin.x.url"}}};
+  for (auto& option : options.all()) {
+    if (option.name() == "plugin.x.url") Apply(option, {&flags}, complaints);
+  }
+  CHECK(complaints.empty());
+  CHECK(options.Faults({}, false).empty());
 }
 
 TEST_CASE("while the queue is full, messages wait unacked, and go on in order", "[amqp]") {
