@@ -205,5 +205,38 @@ TEST_CASE("the content of a file that an option names is a part of its value", "
   CHECK(Configured().With(2, {folder / "pipe"}) != one);  // and does not wait for a writer
 }
 
+TEST_CASE("a rule is asked when what it reads is right, and the world when the rules are",
+          "[options]") {
+  OptionSet options("plugin.x");
+  std::string one, two;
+  options.Add("one", &one, "One.");
+  options.Add("two", &two, "Two.");
+  bool broken = false;
+  const auto says = [](const std::string& text) {
+    return [text]() -> Status { return Error{ErrorCode::kInvalid, text}; };
+  };
+  options.CheckWorld({"one", "two"}, says("world of both"));
+  options.CheckWorld({"two"}, says("world of two"));
+  options.Check({"one"}, [&broken]() -> Status {
+    return broken ? Status(Error{ErrorCode::kInvalid, "one"}) : Ok();
+  });
+  const auto faults = [&options](std::set<std::string> refused, bool world) {
+    std::vector<std::string> texts;
+    for (const auto& fault : options.Faults(std::move(refused), world)) {
+      texts.push_back(fault.message);
+    }
+    return texts;
+  };
+  using Texts = std::vector<std::string>;
+  CHECK(faults({}, false).empty());
+  CHECK(faults({}, true) == Texts{"world of both", "world of two"});
+  CHECK(faults({"plugin.x.one"}, true) == Texts{"world of two"});
+  CHECK(faults({"plugin.x.two"}, true).empty());
+  broken = true;
+  CHECK(faults({}, false) == Texts{"one"});
+  CHECK(faults({}, true) == Texts{"one", "world of two"});
+  CHECK(faults({"plugin.x.one"}, true) == Texts{"world of two"});
+}
+
 }  // namespace
 }  // namespace tower

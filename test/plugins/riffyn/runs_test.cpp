@@ -114,6 +114,18 @@ TEST_CASE("the runs of an experiment or group that is gone are forgotten", "[rif
   CHECK(lab.NothingMore());
 }
 
+TEST_CASE("what a list of experiments lacks is not gone while the list is not whole", "[riffyn]") {
+  Lab lab;
+  lab.AddRun("run1");
+  lab.Watch();
+  CHECK(lab.TakeRuns(1) == Strings{"run1"});
+  lab.server.Break("/experiments", {.status = 200, .body = R"({"data":[{"name":"no id"}]})"});
+  CHECK(lab.Looks(5));
+  CHECK(lab.queue->Checkpoints("test")->size() == 1);
+  lab.server.Mend();
+  CHECK(lab.NothingMore());
+}
+
 TEST_CASE("a run that is missing from one list alone has not ended", "[riffyn]") {
   Lab lab;
   lab.AddRun("run1");
