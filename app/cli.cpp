@@ -121,9 +121,9 @@ bool ApplyRules(const OptionSet& options, bool world, Complaints& complaints) {
     if (complaint.of_source) return false;  // any of them may be without its value
     refused.insert(complaint.about);
   }
-  const bool sound = std::none_of(options.all().begin(), options.all().end(), [&](const auto& option) {
-    return refused.contains(option.name());
-  });
+  const bool sound =
+      std::none_of(options.all().begin(), options.all().end(),
+                   [&](const auto& option) { return refused.contains(option.name()); });
   const auto faults = options.Faults(std::move(refused), world);
   for (const auto& fault : faults) complaints.push_back({options.prefix(), fault.message, ""});
   return sound && faults.empty();

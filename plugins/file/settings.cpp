@@ -92,9 +92,8 @@ void Settings::DeclareContent(OptionSet& options, Mapping& mapping) {
   options.Check({"format", "csv-events", "delimiter", "csv-numbers", "csv-skip-lines", "plate",
                  "api-version", "protocol", "map", "map-file"},
                 [this, &mapping] { return CheckFormat(mapping.given()); });
-  options.Check(
-      {"format", "csv-events", "plate", "api-version", "protocol", "map", "map-file"},
-      [this, &mapping] { return CheckCsv(mapping.given()); });
+  options.Check({"format", "csv-events", "plate", "api-version", "protocol", "map", "map-file"},
+                [this, &mapping] { return CheckCsv(mapping.given()); });
   options.Check({"api-version", "protocol", "map", "map-file"},
                 [this, &mapping] { return CheckNames(mapping.given()); });
   options.Check({"marker", "marker-event", "format", "map", "map-file"},

@@ -51,7 +51,8 @@ void Settings::Declare(OptionSet& options) {
   auto& user =
       options.Add("user", &verify.user, "For `basic`: the user name; `secret` is the password.");
   OnlyFor(
-      options, user, "user", [this] { return verify.scheme == "basic"; }, "user is for verify=basic");
+      options, user, "user", [this] { return verify.scheme == "basic"; },
+      "user is for verify=basic");
   auto& tolerance = options
                         .Add("tolerance", &verify.tolerance,
                              "For `standard-webhooks`, `slack` and `stripe`: how far the time at "

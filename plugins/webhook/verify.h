@@ -25,7 +25,8 @@ struct VerifyOptions {
   bool IsOneOf(std::initializer_list<std::string_view> schemes) const;
   bool has_timestamp() const { return IsOneOf({"standard-webhooks", "slack", "stripe"}); }
 
-  // Whether a Verifier can be made of it: if all three are. Messages name the option, and no secret.
+  // Whether a Verifier can be made of it: if all three are. Messages name the option, and no
+  // secret.
   Status CheckSecret() const;
   Status CheckUser() const;
   Status CheckHeader() const;  // of hmac
