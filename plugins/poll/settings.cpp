@@ -133,6 +133,12 @@ void Settings::DeclareRules(OptionSet& options) {
        [this] { return next_param.empty() || !(next.empty() || NextIsLink()); });
 }
 
+std::chrono::milliseconds Settings::NextInterval(std::minstd_rand& random) const {
+  const auto tenth = interval.count() / 10;
+  return interval + std::chrono::milliseconds(
+                        std::uniform_int_distribution<std::int64_t>(-tenth, tenth)(random));
+}
+
 HttpHeaders Settings::Headers() const {
   HttpHeaders headers;
   bool accept = false;

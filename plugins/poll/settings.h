@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct Settings {
   void Declare(OptionSet& options);
   void DeclareRules(OptionSet& options);
 
+  // `interval`, give or take a tenth, so that many watchers of one service don't ask all at once.
+  std::chrono::milliseconds NextInterval(std::minstd_rand& random) const;
   bool NextIsLink() const { return next == "link"; }
   // What every request is sent with. REQUIRES: the rules of Declare hold.
   HttpHeaders Headers() const;

@@ -43,7 +43,7 @@ class PollWatcher final : public Watcher {
       auto looked = look.Run(stop, retry_after);
       if (retry_after) not_before_ = steady_clock::now() + *retry_after;
       if (!looked) return looked;
-    } while (WatcherContext::Sleep(Jittered(settings_.interval), stop));
+    } while (WatcherContext::Sleep(settings_.NextInterval(random_), stop));
     return Ok();
   }
 
@@ -58,12 +58,6 @@ class PollWatcher final : public Watcher {
 
   static milliseconds Until(steady_clock::time_point time) {
     return std::max(std::chrono::ceil<milliseconds>(time - steady_clock::now()), milliseconds(0));
-  }
-
-  // So that many watchers of one service don't ask all at once.
-  milliseconds Jittered(milliseconds time) {
-    const auto tenth = time.count() / 10;
-    return time + milliseconds(std::uniform_int_distribution<std::int64_t>(-tenth, tenth)(random_));
   }
 
   poll::Settings settings_;

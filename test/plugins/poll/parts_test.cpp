@@ -1,11 +1,17 @@
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <random>
+#include <set>
 
 #include "plugins/poll/ledger.h"
 #include "plugins/poll/link.h"
 #include "plugins/poll/pointer.h"
+#include "plugins/poll/settings.h"
 
 namespace tower::poll {
 namespace {
+
+using namespace std::chrono_literals;
 
 TEST_CASE("a JSON pointer finds what RFC 6901 says", "[poll]") {
   const std::string text =
@@ -81,6 +87,16 @@ TEST_CASE("no two ids have one key", "[poll]") {
   CHECK(Ledger::KeyOf(long_id) != Ledger::KeyOf(long_id + "x"));
   CHECK(Ledger::KeyOf(long_id).size() < 100);
   CHECK(Ledger::KeyOf(Ledger::KeyOf(long_id)) != Ledger::KeyOf(long_id));
+}
+
+TEST_CASE("looks are an interval apart, give or take a tenth", "[poll]") {
+  Settings settings;
+  settings.interval = 60s;
+  std::minstd_rand random(1);
+  std::set<std::chrono::milliseconds> times;
+  for (int n = 0; n < 1000; ++n) times.insert(settings.NextInterval(random));
+  CHECK((*times.begin() >= 54s && *times.begin() < 55s));
+  CHECK((*times.rbegin() <= 66s && *times.rbegin() > 65s));
 }
 
 }  // namespace
