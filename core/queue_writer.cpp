@@ -153,6 +153,7 @@ void TriggerQueue::Impl::Publish(std::vector<PutRequest*>& requests, const Statu
       }
     }
     NoteHealth(outcome);
+    NoteRoom();
     room_.notify_all();
   }
   if (!outcome) {

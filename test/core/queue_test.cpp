@@ -298,6 +298,34 @@ TEST_CASE("a full queue makes put wait for room, a deadline or a stop", "[queue]
             .code == ErrorCode::kInvalid);
 }
 
+TEST_CASE("a queue that was full of repeats is full no more when they are done", "[queue]") {
+  Fixture f;
+  f.options.max_bytes = 8000;
+  f.Open();
+  REQUIRE(f.Put(0, {.source = "t", .key = "k"}));
+  f.Settle(f.Take());
+  std::promise<void> release;
+  const auto first = MakeTrigger(1);
+  f.queue->Submit(std::span(&first, 1), {.source = "t"}, [&](const auto&) {
+    release.get_future().wait();  // on the writer's thread
+  });
+  const auto again = MakeTrigger(0);
+  int waiting = 0;
+  std::atomic<int> refused = 0;
+  while (refused == 0) {
+    f.queue->Submit(std::span(&again, 1), {.source = "t", .key = "k"},
+                    [&](const auto& put) { refused += put ? 0 : 1; });
+    ++waiting;
+    REQUIRE(waiting < 1000);
+  }
+  CHECK(waiting > 5);
+  CHECK(f.queue->Stats().health.error().code == ErrorCode::kFull);
+  release.set_value();
+  CHECK(Eventually([&] { return f.queue->Stats().health.has_value(); }));
+  CHECK(f.queue->Stats().depth == 1);
+  CHECK(refused == 1);
+}
+
 TEST_CASE("history is trimmed by number and gives way to new triggers", "[queue]") {
   Fixture f;
   f.options.max_history = 10;
