@@ -43,28 +43,28 @@ HttpLoop::HttpLoop(Options options, HttpService& service, std::atomic<std::size_
       epoll_(MakeEpoll()),
       scratch_(std::make_unique_for_overwrite<char[]>(kScratch)) {
   epoll_event event{};
-  event.events = EPOLLIN;
+  event.events = EPOLLIN | EPOLLET;  // each signal is told once, and need not be cleared
   event.data.u64 = kMailboxId;
   epoll_ctl(epoll_, EPOLL_CTL_ADD, mailbox_->wakeup.fd(), &event);
   thread_ = std::thread([this] { Run(); });
 }
 
 HttpLoop::~HttpLoop() {
-  mailbox_->Post([](HttpMailbox::Letters& letters) { letters.stop = true; });
+  HttpMailbox::Post(mailbox_, [](HttpMailbox::Letters& letters) { letters.stop = true; });
   thread_.join();
   close(epoll_);
 }
 
 void HttpLoop::Add(int fd, std::string address, bool over_limit) {
   open_.fetch_add(1);
-  mailbox_->Post([&](HttpMailbox::Letters& letters) {
+  HttpMailbox::Post(mailbox_, [&](HttpMailbox::Letters& letters) {
     letters.added.push_back({fd, std::move(address), over_limit});
   });
 }
 
 void HttpLoop::Drain(HttpDrain& drain) {
   drain.Add(1);  // until the loop has counted its connections
-  mailbox_->Post([&](HttpMailbox::Letters& letters) { letters.drain = &drain; });
+  HttpMailbox::Post(mailbox_, [&](HttpMailbox::Letters& letters) { letters.drain = &drain; });
 }
 
 // --- The thread ----------------------------------------------------------------------------------
@@ -110,10 +110,7 @@ void HttpLoop::Wait() {
   }
   for (int i = 0; i < count; ++i) {
     const auto id = events[i].data.u64;
-    if (id == kMailboxId) {
-      mailbox_->wakeup.Clear();
-      continue;
-    }
+    if (id == kMailboxId) continue;
     const auto found = connections_.find(id);
     if (found == connections_.end()) continue;
     auto& connection = *found->second;

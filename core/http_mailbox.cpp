@@ -22,7 +22,7 @@ void HttpLater::Send() const { Post(std::nullopt); }
 void HttpLater::Send(HttpResponse instead) const { Post(std::move(instead)); }
 
 void HttpLater::Post(std::optional<HttpResponse> instead) const {
-  mailbox_->Post([&](HttpMailbox::Letters& letters) {
+  HttpMailbox::Post(mailbox_, [&](HttpMailbox::Letters& letters) {
     letters.finished.emplace_back(ticket_, std::move(instead));
   });
 }

@@ -2,6 +2,7 @@
 #ifndef CORE_HTTP_MAILBOX_H_
 #define CORE_HTTP_MAILBOX_H_
 
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -23,12 +24,14 @@ struct HttpMailbox {
   };
 
   template <typename Write>
-  void Post(Write write) {
-    const std::lock_guard lock(mutex);
-    write(letters);
-    if (!asleep) return;
-    asleep = false;
-    wakeup.Signal();
+  static void Post(const std::shared_ptr<HttpMailbox>& box, Write write) {
+    {
+      const std::lock_guard lock(box->mutex);
+      write(box->letters);
+      if (!box->asleep) return;
+      box->asleep = false;
+    }
+    WakeupBatch::Signal({box, &box->wakeup});
   }
 
   std::mutex mutex;

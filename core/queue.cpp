@@ -103,13 +103,11 @@ Status TriggerQueue::Impl::CheckSize(const PutRequest& request) const {
                "the batch is larger than the whole queue may be (queue.max-bytes)"};
 }
 
-// Requires mutex_.
-void TriggerQueue::Impl::Enqueue(PutRequest& request) {
+// Requires mutex_. True: the writer is to be woken, once mutex_ is free for it.
+bool TriggerQueue::Impl::Enqueue(PutRequest& request) {
   pending_.push_back(&request);
   pending_bytes_ += request.bytes;
-  if (!writer_idle_) return;
-  writer_idle_ = false;
-  writer_wake_.notify_one();
+  return std::exchange(writer_idle_, false);
 }
 
 Status TriggerQueue::Impl::WaitForRoom(std::unique_lock<std::mutex>& lock,
@@ -136,11 +134,13 @@ Result<Receipt> TriggerQueue::Impl::Put(std::span<const Trigger> batch, const Pu
   while (true) {
     WaitingPut request(batch, options);
     if (auto fits = CheckSize(request); !fits) return fits.error();
+    bool wake = false;
     {
       std::unique_lock lock(mutex_);
       if (auto room = WaitForRoom(lock, request, stop); !room) return room.error();
-      Enqueue(request);
+      wake = Enqueue(request);
     }
+    if (wake) writer_wake_.notify_one();
     request.Wait();
     if (request.result || request.result.error().code != ErrorCode::kFull) {
       return std::move(request.result);
@@ -157,6 +157,7 @@ Result<Receipt> TriggerQueue::Impl::Put(std::span<const Trigger> batch, const Pu
 std::vector<Uuid> TriggerQueue::Impl::Submit(std::unique_ptr<SubmittedPut> request) {
   auto uuids = request->uuids();
   auto accepted = CheckSize(*request);
+  bool wake = false;
   if (accepted) {
     const std::lock_guard lock(mutex_);
     if (closing_) {
@@ -164,9 +165,10 @@ std::vector<Uuid> TriggerQueue::Impl::Submit(std::unique_ptr<SubmittedPut> reque
     } else if (!FindRoom(request->bytes)) {
       accepted = Full();
     } else {
-      Enqueue(*request.release());
+      wake = Enqueue(*request.release());
     }
   }
+  if (wake) writer_wake_.notify_one();
   if (request != nullptr) {
     request->result = accepted.error();
     request.release()->Finish();

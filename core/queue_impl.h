@@ -50,7 +50,7 @@ class TriggerQueue::Impl {
                      const std::stop_token& stop);
   bool HasRoom(std::int64_t bytes) const;
   Status CheckSize(const PutRequest& request) const;
-  void Enqueue(PutRequest& request);
+  bool Enqueue(PutRequest& request);
   // The writer.
   void Write();
   bool WaitForWork(std::unique_lock<std::mutex>& lock);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/queue_impl.h"
+#include "core/wakeup.h"
 
 namespace tower {
 namespace {
@@ -159,7 +160,10 @@ void TriggerQueue::Impl::Publish(std::vector<PutRequest*>& requests, const Statu
   if (!outcome) {
     for (auto* request : requests) request->result = outcome.error();
   }
-  for (auto* request : requests) request->Finish();  // they are gone from here on
+  {
+    const WakeupBatch batch;
+    for (auto* request : requests) request->Finish();  // they are gone from here on
+  }
   if (!redelivering_.empty()) FinishRedelivery(outcome);
 }
 

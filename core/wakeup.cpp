@@ -5,9 +5,16 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <new>
 #include <system_error>
+#include <utility>
 
 namespace tower {
+namespace {
+
+thread_local WakeupBatch* batch_here = nullptr;
+
+}  // namespace
 
 Wakeup::Wakeup() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
@@ -25,6 +32,25 @@ void Wakeup::Signal() noexcept {
 void Wakeup::Clear() noexcept {
   std::uint64_t count = 0;
   while (read(fd_, &count, sizeof count) < 0 && errno == EINTR) {
+  }
+}
+
+WakeupBatch::WakeupBatch() noexcept { batch_here = this; }
+
+WakeupBatch::~WakeupBatch() {
+  batch_here = nullptr;
+  for (const auto& wakeup : noted_) wakeup->Signal();
+}
+
+void WakeupBatch::Signal(std::shared_ptr<Wakeup> wakeup) noexcept {
+  if (batch_here == nullptr) {
+    wakeup->Signal();
+    return;
+  }
+  try {
+    batch_here->noted_.push_back(std::move(wakeup));
+  } catch (const std::bad_alloc&) {
+    wakeup->Signal();
   }
 }
 

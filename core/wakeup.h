@@ -2,6 +2,9 @@
 #ifndef CORE_WAKEUP_H_
 #define CORE_WAKEUP_H_
 
+#include <memory>
+#include <vector>
+
 namespace tower {
 
 // An eventfd(2). Signal is thread-safe and async-signal-safe; Clear belongs to the one thread that
@@ -19,6 +22,23 @@ class Wakeup {
 
  private:
   int fd_;
+};
+
+// Lets a thread that has something for many sleepers say it to all of them before it wakes any:
+// where they share a core, the first one woken would run at once, find nothing more, and sleep
+// again, for each in turn. At most one batch lives on a thread.
+class WakeupBatch {
+ public:
+  WakeupBatch() noexcept;
+  ~WakeupBatch();  // signals what was noted, in order
+  WakeupBatch(const WakeupBatch&) = delete;
+  WakeupBatch& operator=(const WakeupBatch&) = delete;
+
+  // Signals when this thread's batch ends, or at once where it has none.
+  static void Signal(std::shared_ptr<Wakeup> wakeup) noexcept;
+
+ private:
+  std::vector<std::shared_ptr<Wakeup>> noted_;
 };
 
 }  // namespace tower

@@ -3,7 +3,9 @@
 #include <poll.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <memory>
 #include <thread>
+#include <utility>
 
 namespace tower {
 namespace {
@@ -29,6 +31,34 @@ TEST_CASE("a signal ends another thread's wait", "[wakeup]") {
   Wakeup wakeup;
   const std::jthread other([&wakeup] { wakeup.Signal(); });
   CHECK(Readable(wakeup, 30'000));
+}
+
+TEST_CASE("signals of a batch come at its end, and only those of its own thread", "[wakeup]") {
+  const auto first = std::make_shared<Wakeup>();
+  const auto second = std::make_shared<Wakeup>();
+  {
+    const WakeupBatch batch;
+    WakeupBatch::Signal(first);
+    WakeupBatch::Signal(first);
+    CHECK_FALSE(Readable(*first, 0));
+    std::thread([&second] { WakeupBatch::Signal(second); }).join();
+    CHECK(Readable(*second, 0));
+  }
+  CHECK(Readable(*first, 0));
+  first->Clear();
+  WakeupBatch::Signal(first);
+  CHECK(Readable(*first, 0));
+}
+
+TEST_CASE("a batch keeps what it is to signal", "[wakeup]") {
+  auto wakeup = std::make_shared<Wakeup>();
+  const std::weak_ptr<Wakeup> watched = wakeup;
+  {
+    const WakeupBatch batch;
+    WakeupBatch::Signal(std::move(wakeup));
+    CHECK_FALSE(watched.expired());
+  }
+  CHECK(watched.expired());
 }
 
 }  // namespace
