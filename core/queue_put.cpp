@@ -62,8 +62,9 @@ Status Append(QueueStore& store, PutRequest& request, Receipt& receipt, std::int
 
 PutRequest::PutRequest(std::span<const Trigger> batch, const PutOptions& put_options)
     : options(put_options), rows(batch.size()), chosen(batch.size()) {
+  for (std::size_t i = 0; i < batch.size(); ++i) SetRow(i, batch[i].uuid());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    auto& row = SetRow(i, batch[i].uuid());
+    auto& row = rows[i].trigger;
     row.api_version = batch[i].api_version();
     row.protocol = batch[i].protocol();
     row.body = batch[i].BodyWith(row.uuid);
@@ -73,8 +74,9 @@ PutRequest::PutRequest(std::span<const Trigger> batch, const PutOptions& put_opt
 
 PutRequest::PutRequest(std::span<Trigger> batch, const PutOptions& put_options)
     : options(put_options), rows(batch.size()), chosen(batch.size()) {
+  for (std::size_t i = 0; i < batch.size(); ++i) SetRow(i, batch[i].uuid());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    auto& row = SetRow(i, batch[i].uuid());
+    auto& row = rows[i].trigger;
     auto& trigger = batch[i];
     row.api_version = trigger.TakeApiVersion();
     row.protocol = trigger.TakeProtocol();
@@ -83,14 +85,15 @@ PutRequest::PutRequest(std::span<Trigger> batch, const PutOptions& put_options)
   }
 }
 
-AcceptedTrigger& PutRequest::SetRow(std::size_t index, const std::optional<Uuid>& uuid) {
+// Before the bodies are made: what is composed at the same time on several threads would else have
+// its uuids in between, and each insert would land in the middle of the index.
+void PutRequest::SetRow(std::size_t index, const std::optional<Uuid>& uuid) {
   auto& row = rows[index].trigger;
   chosen[index] = uuid.has_value();
   row.uuid = uuid ? *uuid : NewUuidV7();
   row.source = options.source;
   row.traceparent = options.traceparent;
   row.tracestate = options.tracestate;
-  return row;
 }
 
 void SubmittedPut::OwnOptions() {

@@ -35,7 +35,7 @@ class PutRequest {
 
  private:
   // All but its names and body.
-  AcceptedTrigger& SetRow(std::size_t index, const std::optional<Uuid>& uuid);
+  void SetRow(std::size_t index, const std::optional<Uuid>& uuid);
 };
 
 // Lives on the stack of a caller that waits.
