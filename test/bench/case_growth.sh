@@ -7,12 +7,12 @@ growth_options=(--queue.max-bytes 1TiB --queue.max-history 0 --shutdown.grace 0s
 # Made once: each round takes a copy.
 growth_prepare() {
   local began=$SECONDS
-  rm -f "$dir"/queue.db* "$dir"/backlog.db*
+  rm -f "$files"/queue.db* "$files"/backlog.db*
   growth_start away
   "$bin/bench-client" "$tower_port" post "$backlog" 1000 4 >/dev/null
   end_tower
-  mv "$dir/queue.db" "$dir/backlog.db"
-  say "$backlog triggers, $(($(stat -c %s "$dir/backlog.db") / 1048576)) MiB, stored in $((SECONDS - began)) s"
+  mv "$files/queue.db" "$files/backlog.db"
+  say "$backlog triggers, $(($(stat -c %s "$files/backlog.db") / 1048576)) MiB, stored in $((SECONDS - began)) s"
 }
 
 # With the queue file that there is. Nothing listens where the broker is `away`.
@@ -109,10 +109,10 @@ growth_ratio() { note "$1_ratio" "$(calc "$(last "$1_rate") / $(last "$2_rate")"
 
 # The next run begins with a file like this: empty, or with the backlog.
 growth_file() {  # empty|backlog
-  rm -f "$dir"/queue.db*
+  rm -f "$files"/queue.db*
   if [ "$1" = backlog ]; then
-    cp "$dir/backlog.db" "$dir/queue.db"
-    sync "$dir/queue.db"
+    cp "$files/backlog.db" "$files/queue.db"
+    sync "$files/queue.db"
   fi
 }
 

@@ -23,7 +23,7 @@ start_measured() {  # NAME
 
 start_times() {
   make_queue "$start_queue" "$queue_type"
-  rm -f "$dir"/queue.db*
+  rm -f "$files"/queue.db*
   start_measured start_empty
   sleep 1  # nothing to do for a while: that is what is measured
   note start_idle_memory "$(calc "$(awk '/^VmRSS:/ { print $2 }' "/proc/$tower_pid/status") / 1024")"

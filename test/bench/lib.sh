@@ -27,14 +27,14 @@ launch_tower() {  # EXCHANGE [OPTION...]
   shift
   tower_port=$(free_port)
   launched_us=${EPOCHREALTIME/[.,]/}
-  "${tower_runner[@]}" "$tower_program" --server.port "$tower_port" --queue.path "$dir/queue.db" --amqp.url "$url" \
+  "${tower_runner[@]}" "$tower_program" --server.port "$tower_port" --queue.path "$files/queue.db" --amqp.url "$url" \
     --amqp.exchange "$exchange" "$@" >"$dir/control-tower.log" 2>&1 &
   tower_pid=$!
 }
 
 # With a new queue file, and waits until it is ready.
 start_tower() {  # EXCHANGE [OPTION...]
-  rm -f "$dir"/queue.db*
+  rm -f "$files"/queue.db*
   launch_tower "$@"
   await_tower /readyz
 }
@@ -57,7 +57,7 @@ end_tower() {
 
 stop_tower() {
   end_tower
-  rm -f "$dir"/queue.db*
+  rm -f "$files"/queue.db*
 }
 
 # Another server. Sets server_pid.
@@ -99,7 +99,7 @@ cleanup() {
   [ -z "$tower_pid" ] || kill -KILL "$tower_pid" 2>/dev/null || true
   [ -z "$server_pid" ] || kill $(family "$server_pid") 2>/dev/null || true
   "$rabbitmq" "$node" stop >&2 || true
-  rm -f "$dir"/queue.db* "$dir"/backlog.db*
+  rm -f "$files"/queue.db* "$files"/backlog.db*
   exit "$status"
 }
 

@@ -5,7 +5,8 @@
 #   run.sh      settings in the environment: BENCH_CASES ("post batch"; also growth, start, instructions, peers),
 #               BENCH_ROUNDS (3), BENCH_SECONDS (6) of each load, BENCH_TRIGGERS (150000, in thousands) of each load that
 #               is a number of triggers, BENCH_BACKLOG (1000000, in thousands), BENCH_QUEUE (quorum, or classic),
-#               BENCH_BUILD (build/release, configured), BENCH_TOWER (build/control-tower)
+#               BENCH_FILES (build/bench), the folder of the queue's file, BENCH_BUILD (build/release, configured),
+#               BENCH_TOWER (build/control-tower)
 #
 # The exit code is 1 when a run failed, whatever the figures are.
 set -euo pipefail
@@ -17,7 +18,7 @@ cases=${BENCH_CASES:-post batch} rounds=${BENCH_ROUNDS:-3} seconds=${BENCH_SECON
 triggers=${BENCH_TRIGGERS:-150000} backlog=${BENCH_BACKLOG:-1000000} queue_type=${BENCH_QUEUE:-quorum}
 build=${BENCH_BUILD:-build/release} tower=${BENCH_TOWER:-build/control-tower}
 
-dir=$PWD/build/bench node=$PWD/build/rabbitmq-bench rabbitmq=test/support/rabbitmq.sh
+dir=$PWD/build/bench files=${BENCH_FILES:-$PWD/build/bench} node=$PWD/build/rabbitmq-bench rabbitmq=test/support/rabbitmq.sh
 bin=$build/bench cores=$(nproc) disturbed=0
 . "$here/lib.sh"
 for count in "$triggers" "$backlog"; do
@@ -45,6 +46,7 @@ machine() {
 report() {
   local case
   machine
+  echo "the queue's file is on $(stat --file-system --format=%T "$files")"
   echo "rounds: $rounds, in each control-tower and then the baseline; medians, and for ratios every round"
   for case in $cases; do "${case}_report"; done
   [ "$disturbed" -eq 0 ] || printf '\nThe machine was busy with something else before %d runs.\n' "$disturbed"
@@ -52,7 +54,7 @@ report() {
 
 [ -x "$tower" ] || die "$tower is missing (make build)"
 cmake --build "$build" --target bench
-mkdir -p "$dir"
+mkdir -p "$dir" "$files"
 rm -rf "$node"
 trap cleanup EXIT
 trap 'exit 130' INT
