@@ -238,6 +238,7 @@ TEST_CASE("a watcher that failed for good is given another start", "[reload]") {
 
 TEST_CASE("content behind an option that stays the same is a change too", "[reload]") {
   Fixture f(kTwo);
+  REQUIRE((diary.Reaches("a: runs on 1", 1) && diary.Reaches("b: runs on 1", 1)));
   const auto key = f.folder.Write("key", "first-hunter2\n");
   f.environment = {{"PLUGIN_A_API_KEY_FILE", key}};
   f.Reload();
