@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <cstring>
+#include <experimental/simd>
 #include <utility>
 
 #include "core/json.h"
@@ -94,22 +94,16 @@ std::size_t FindInvalidUtf8(std::string_view text) noexcept {
   return std::string_view::npos;
 }
 
-// Eight bytes at a time: subtracting sets the highest bit of each byte that is smaller, and in the
-// lowest one that is set no borrow had a part.
 std::size_t PlainPrefix(std::string_view text) noexcept {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kHighBits = kOnes << 7;
-  const auto smaller = [](std::uint64_t word, std::uint64_t than) {
-    return (word - kOnes * than) & ~word & kHighBits;
-  };
+  namespace simd = std::experimental;
+  using Bytes = simd::native_simd<unsigned char>;
+  const auto all = [](char c) { return Bytes(static_cast<unsigned char>(c)); };
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(text.data());
   std::size_t at = 0;
-  for (std::uint64_t word = 0; text.size() - at >= sizeof word; at += sizeof word) {
-    std::memcpy(&word, text.data() + at, sizeof word);
-    const std::uint64_t special =
-        smaller(word ^ (kOnes * '"'), 1) | smaller(word ^ (kOnes * '\\'), 1) | smaller(word, ' ');
-    if (special == 0) continue;
-    if constexpr (std::endian::native != std::endian::little) break;
-    return at + static_cast<std::size_t>(std::countr_zero(special)) / 8;
+  for (; text.size() - at >= Bytes::size(); at += Bytes::size()) {
+    const Bytes some(bytes + at, simd::element_aligned);
+    const auto special = some == all('"') || some == all('\\') || some < all(' ');
+    if (simd::any_of(special)) return at + static_cast<std::size_t>(simd::find_first_set(special));
   }
   const auto special =
       std::find_if(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), [](char c) {

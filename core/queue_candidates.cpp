@@ -23,6 +23,7 @@ QueueStore::Candidate QueueStore::ReadCandidate(const Statement& row) const {
 Result<std::vector<QueueStore::Candidate>> QueueStore::Candidates(std::int64_t after,
                                                                   bool listed_only,
                                                                   std::size_t limit) {
+  if (auto stored = StoreAppended(); !stored) return stored.error();
   auto& statement = listed_only ? sql_.listed_candidates : sql_.candidates;
   StatementScope scope(statement);
   statement.Bind(after, static_cast<std::int64_t>(limit));
@@ -36,6 +37,7 @@ Result<std::vector<QueueStore::Candidate>> QueueStore::Candidates(std::int64_t a
 }
 
 Result<std::vector<QueueStore::Candidate>> QueueStore::FindCandidate(const Uuid& uuid) {
+  if (auto stored = StoreAppended(); !stored) return stored.error();
   StatementScope scope(sql_.find_candidate);
   const std::string_view bytes(reinterpret_cast<const char*>(uuid.bytes().data()), 16);
   auto found = sql_.find_candidate.Bind(Statement::Blob{bytes}).Step();

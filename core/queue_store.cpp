@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace tower {
 namespace {
@@ -9,11 +10,24 @@ namespace {
 // Bytes that a row costs beyond its own: row header, integers, its entry in the index by uuid, and
 // pages not quite full.
 constexpr std::int64_t kRowOverhead = 256;
+constexpr std::size_t kAppendTogether = 8;
 constexpr std::int64_t kTrimStep = 500;
 constexpr std::int64_t kSettlementEveryMs = 1000;
 
 std::string_view BytesOf(const Uuid& uuid) {
   return {reinterpret_cast<const char*>(uuid.bytes().data()), uuid.bytes().size()};
+}
+
+// Many rows at once: the statement's cursors stay where the last row went, which is where the next
+// one goes. OR FAIL, since an error ends the whole transaction: undoing the statement alone would
+// cost a copy of every page that it changes.
+std::string AppendSql(std::size_t rows) {
+  std::string sql = "INSERT OR FAIL INTO triggers VALUES ";
+  for (std::size_t i = 0; i < rows; ++i) {
+    sql += i == 0 ? "" : ", ";
+    sql += "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+  }
+  return sql;
 }
 
 }  // namespace
@@ -37,6 +51,7 @@ Status QueueStore::Prepare() {
   const std::string candidates = columns + from + " WHERE t.seq > ? ORDER BY t.seq LIMIT ?";
   const std::string listed = columns + " FROM undeliverable u JOIN triggers t ON t.seq = u.seq" +
                              joins + " WHERE u.seq > ? ORDER BY u.seq LIMIT ?";
+  const std::string append = AppendSql(1), append_many = AppendSql(kAppendTogether);
   const std::string candidate = columns + from + " WHERE t.uuid = ?";
   struct {
     Statement* statement;
@@ -49,7 +64,8 @@ Status QueueStore::Prepare() {
       {&sql_.find_body, "SELECT body FROM triggers WHERE uuid = ?"},
       {&sql_.find_source, "SELECT id FROM sources WHERE name = ?"},
       {&sql_.add_source, "INSERT INTO sources(name) VALUES (?) RETURNING id"},
-      {&sql_.append, "INSERT INTO triggers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      {&sql_.append, append},
+      {&sql_.append_many, append_many},
       {&sql_.add_key, "INSERT INTO keys VALUES (?, ?, ?, ?, ?)"},
       {&sql_.set_checkpoint, "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)"},
       {&sql_.forget_checkpoint, "DELETE FROM checkpoints WHERE source = ? AND key = ?"},
@@ -119,7 +135,8 @@ Status QueueStore::Begin() {
 }
 
 Status QueueStore::Commit() {
-  auto committed = sql_.commit.Run();
+  auto committed = StoreAppended();
+  if (committed) committed = sql_.commit.Run();
   if (committed) {
     ends_ = pending_;
     transaction_.unlock();
@@ -134,6 +151,7 @@ void QueueStore::Rollback() {
   if (shared_->database.in_transaction()) {
     if (auto undone = sql_.rollback.Run(); !undone) ReopenAfter(undone.error());
   }
+  appended_.clear();
   source_ids_.clear();
   settlement_seq_ = -1;
   if (transaction_.owns_lock()) transaction_.unlock();
@@ -177,6 +195,7 @@ Result<std::optional<QueueStore::KnownKey>> QueueStore::FindKey(std::string_view
 }
 
 Result<std::optional<std::string>> QueueStore::FindBody(const Uuid& uuid) {
+  if (auto stored = StoreAppended(); !stored) return stored.error();
   StatementScope scope(sql_.find_body);
   auto found = sql_.find_body.Bind(Statement::Blob{BytesOf(uuid)}).Step();
   if (!found) return found.error();
@@ -190,16 +209,38 @@ Status QueueStore::Append(QueueRow& row) {
   if (!source) return source.error();
   trigger.seq = pending_.last_seq + 1;
   row.position = pending_.last_position + SizeOf(trigger);
-  auto stored =
-      sql_.append.Run(trigger.seq, Statement::Blob{BytesOf(trigger.uuid)}, *source,
-                      static_cast<std::int64_t>(trigger.accepted_at.time_since_epoch().count()),
-                      row.position, std::string_view(trigger.api_version),
-                      std::string_view(trigger.protocol), std::string_view(trigger.traceparent),
-                      std::string_view(trigger.tracestate), Statement::Blob{trigger.body});
-  if (!stored) return stored;
   pending_.last_seq = trigger.seq;
   pending_.last_position = row.position;
-  return Ok();
+  appended_.emplace_back(&row, *source);
+  return appended_.size() < kAppendTogether ? Ok() : StoreAppended();
+}
+
+Status QueueStore::StoreAppended() {
+  const auto bind = [](Statement& statement, int first, const QueueRow& row, std::int64_t source) {
+    const auto& trigger = row.trigger;
+    statement.BindFrom(first, trigger.seq, Statement::Blob{BytesOf(trigger.uuid)}, source,
+                       static_cast<std::int64_t>(trigger.accepted_at.time_since_epoch().count()),
+                       row.position, std::string_view(trigger.api_version),
+                       std::string_view(trigger.protocol), std::string_view(trigger.traceparent),
+                       std::string_view(trigger.tracestate), Statement::Blob{trigger.body});
+  };
+  constexpr int kColumns = 10;
+  Status stored = Ok();
+  if (appended_.size() == kAppendTogether) {
+    int first = 1;
+    for (const auto& [row, source] : appended_) {
+      bind(sql_.append_many, std::exchange(first, first + kColumns), *row, source);
+    }
+    stored = sql_.append_many.Run();
+  } else {
+    for (const auto& [row, source] : appended_) {
+      if (!stored) break;
+      bind(sql_.append, 1, *row, source);
+      stored = sql_.append.Run();
+    }
+  }
+  appended_.clear();
+  return stored;
 }
 
 Status QueueStore::AddKey(std::string_view source, std::string_view key,

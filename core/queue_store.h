@@ -109,7 +109,8 @@ class QueueStore {
   };
   Result<std::optional<KnownKey>> FindKey(std::string_view source, std::string_view key);
   Result<std::optional<std::string>> FindBody(const Uuid& uuid);
-  // Gives the row its seq and position, and stores it.
+  // Gives the row its seq and position, and stores it: with others at once, at the latest in
+  // Commit. The row must stay where it is until then.
   Status Append(QueueRow& row);
   Status AddKey(std::string_view source, std::string_view key, std::string_view fingerprint,
                 const std::vector<Uuid>& uuids);
@@ -147,6 +148,7 @@ class QueueStore {
   Status Prepare();
   Status ReadEnds();
   Result<std::int64_t> SourceId(std::string_view source);
+  Status StoreAppended();
   Candidate ReadCandidate(const Statement& row) const;
 
   const QueueOptions options_;
@@ -157,13 +159,14 @@ class QueueStore {
   bool fold_first_ = false;  // before anything is committed
   QueueEnds ends_;           // committed
   QueueEnds pending_;        // as the open transaction will leave it
+  std::vector<std::pair<const QueueRow*, std::int64_t>> appended_;  // not yet stored, and source id
   std::map<std::string, std::int64_t, std::less<>> source_ids_;
   std::int64_t settlement_seq_ = -1, settlement_ms_ = 0;  // the newest row of settlements
 
   struct Statements {
     Statement begin, commit, rollback;
     Statement find_key, find_body, find_source, add_source;
-    Statement append, add_key, set_checkpoint, forget_checkpoint;
+    Statement append, append_many, add_key, set_checkpoint, forget_checkpoint;
     Statement move_cursor, add_settlement, drop_settlement, add_undeliverable;
     Statement oldest_settlement, position_at, trim, trim_settlements, trim_keys, move_trimmed;
     Statement candidates, listed_candidates, find_candidate;

@@ -32,7 +32,12 @@ class Statement {
   };
   template <typename... Args>
   Statement& Bind(const Args&... args) {
-    int index = 0;
+    return BindFrom(1, args...);
+  }
+  // The same for those from `first` on, counted from 1. The others keep what they were bound to.
+  template <typename... Args>
+  Statement& BindFrom(int first, const Args&... args) {
+    int index = first - 1;
     (BindOne(++index, args), ...);
     return *this;
   }
