@@ -56,6 +56,9 @@ int main(int argc, char** argv) try {
   for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_IGN);  // the write says so
   mallopt(M_ARENA_MAX, 4);  // or a hundred threads would keep a heap each
   mallopt(M_TRIM_THRESHOLD, 16 << 20);
+  // Once one of them is set, glibc no longer learns the other: each batch would be mapped anew, and
+  // its pages faulted in one by one.
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
   const auto kinds = tower::WatcherKind::All();
   if (!kinds) throw std::runtime_error(kinds.error().message);
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
