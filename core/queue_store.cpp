@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <utility>
 
 namespace tower {
 namespace {
@@ -216,21 +215,19 @@ Status QueueStore::Append(QueueRow& row) {
 }
 
 Status QueueStore::StoreAppended() {
-  const auto bind = [](Statement& statement, int first, const QueueRow& row, std::int64_t source) {
+  const auto bind = [](Statement& statement, int index, const QueueRow& row, std::int64_t source) {
     const auto& trigger = row.trigger;
-    statement.BindFrom(first, trigger.seq, Statement::Blob{BytesOf(trigger.uuid)}, source,
-                       static_cast<std::int64_t>(trigger.accepted_at.time_since_epoch().count()),
-                       row.position, std::string_view(trigger.api_version),
-                       std::string_view(trigger.protocol), std::string_view(trigger.traceparent),
-                       std::string_view(trigger.tracestate), Statement::Blob{trigger.body});
+    return statement.BindFrom(
+        index, trigger.seq, Statement::Blob{BytesOf(trigger.uuid)}, source,
+        static_cast<std::int64_t>(trigger.accepted_at.time_since_epoch().count()), row.position,
+        std::string_view(trigger.api_version), std::string_view(trigger.protocol),
+        std::string_view(trigger.traceparent), std::string_view(trigger.tracestate),
+        Statement::Blob{trigger.body});
   };
-  constexpr int kColumns = 10;
   Status stored = Ok();
   if (appended_.size() == kAppendTogether) {
-    int first = 1;
-    for (const auto& [row, source] : appended_) {
-      bind(sql_.append_many, std::exchange(first, first + kColumns), *row, source);
-    }
+    int next = 1;
+    for (const auto& [row, source] : appended_) next = bind(sql_.append_many, next, *row, source);
     stored = sql_.append_many.Run();
   } else {
     for (const auto& [row, source] : appended_) {

@@ -32,14 +32,15 @@ class Statement {
   };
   template <typename... Args>
   Statement& Bind(const Args&... args) {
-    return BindFrom(1, args...);
-  }
-  // The same for those from `first` on, counted from 1. The others keep what they were bound to.
-  template <typename... Args>
-  Statement& BindFrom(int first, const Args&... args) {
-    int index = first - 1;
-    (BindOne(++index, args), ...);
+    BindFrom(1, args...);
     return *this;
+  }
+  // The same for those from `index` on, counted from 1; returns the index of the next one. The
+  // others keep what they were bound to.
+  template <typename... Args>
+  int BindFrom(int index, const Args&... args) {
+    (BindOne(index++, args), ...);
+    return index;
   }
 
   // True: a row is there to be read. False: done, and the statement was reset.
