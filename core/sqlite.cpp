@@ -2,6 +2,10 @@
 
 #include <sqlite3.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <thread>
 #include <utility>
 
 namespace tower {
@@ -125,19 +129,24 @@ Result<std::optional<std::int64_t>> Database::QueryInt(std::string_view sql) {
   return std::optional<std::int64_t>(statement->Int(0));
 }
 
+// The check is one instruction of SQLite's machine. Before 3.42 no progress handler is called
+// within it, but it looks at each page for an interrupt.
 Status Database::QuickCheck(std::chrono::milliseconds budget) {
-  using Clock = std::chrono::steady_clock;
-  auto deadline = Clock::now() + budget;
   auto statement = Prepare("PRAGMA quick_check(1)");
   if (!statement) return statement.error();
-  sqlite3_progress_handler(
-      database_.get(), 10000,
-      [](void* data) { return Clock::now() > *static_cast<Clock::time_point*>(data) ? 1 : 0; },
-      &deadline);
+  const auto until = std::chrono::steady_clock::now() + budget;
+  std::jthread alarm([this, until](const std::stop_token& done) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any never;
+    never.wait_until(lock, done, until, [] { return false; });
+    if (!done.stop_requested()) sqlite3_interrupt(database_.get());
+  });
   const int code = sqlite3_step(statement->statement_.get());
   const std::string found(code == SQLITE_ROW ? statement->Bytes(0) : std::string_view());
+  alarm.request_stop();
+  alarm.join();
   sqlite3_reset(statement->statement_.get());
-  sqlite3_progress_handler(database_.get(), 0, nullptr, nullptr);
   if (code == SQLITE_INTERRUPT || found == "ok") return Ok();
   if (code != SQLITE_ROW) return ErrorOf(code & 0xff, database_.get());
   return Error{ErrorCode::kPermanent, found};
