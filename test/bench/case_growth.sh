@@ -4,14 +4,15 @@
 growth_queue=bench.growth
 growth_options=(--queue.max-bytes 1TiB --queue.max-history 0 --shutdown.grace 0s)
 
-# Made once: each round takes a copy.
+# Made once, and each round puts more into it than it takes out. Copies would keep the disk busy for longer than a load
+# lasts.
 growth_prepare() {
   local began=$SECONDS
   rm -f "$files"/queue.db* "$files"/backlog.db*
   growth_start away
   "$bin/bench-client" "$tower_port" post "$backlog" 1000 4 >/dev/null
   end_tower
-  mv "$files/queue.db" "$files/backlog.db"
+  growth_file empty
   say "$backlog triggers, $(($(stat -c %s "$files/backlog.db") / 1048576)) MiB, stored in $((SECONDS - began)) s"
 }
 
@@ -109,11 +110,12 @@ growth_ratio() { note "$1_ratio" "$(calc "$(last "$1_rate") / $(last "$2_rate")"
 
 # The next run begins with a file like this: empty, or with the backlog.
 growth_file() {  # empty|backlog
-  rm -f "$files"/queue.db*
-  if [ "$1" = backlog ]; then
-    cp "$files/backlog.db" "$files/queue.db"
-    sync "$files/queue.db"
+  if [ ! -f "$files/backlog.db" ]; then
+    [ ! -s "$files/queue.db-wal" ] || die "the file of the backlog was not closed"
+    mv "$files/queue.db" "$files/backlog.db"
   fi
+  rm -f "$files"/queue.db*
+  [ "$1" = empty ] || mv "$files/backlog.db" "$files/queue.db"
 }
 
 growth_round() {
@@ -124,7 +126,6 @@ growth_round() {
   growth_away growth_full
   growth_post growth_draining 32
   [ "$published" -lt "$backlog" ] || die "the backlog was gone before the load ended: BENCH_BACKLOG is too small"
-  growth_file backlog
   growth_drain
   growth_bare
 
