@@ -87,7 +87,9 @@ TEST_CASE("a run that is moved in whole is noticed, however deep", "[file][marke
   // Folders that come into being one after the other.
   for (int i = 0; i < 20; ++i) {
     const auto name = "slow" + std::to_string(i);
-    runs.WriteText("2026/" + name + "/x/" + name + "/RTAComplete.txt", "done");
+    const auto folder = std::filesystem::path(runs / ("2026/" + name + "/x/" + name));
+    std::filesystem::create_directories(folder);
+    std::filesystem::rename(runs.dir.Write("marker", "done"), folder / "RTAComplete.txt");
     CHECK(runs.queue.TakeProtocols(1) == Strings{name});
   }
   CHECK(runs.NoOtherRun());
