@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t kFormatVersion = 2;
 constexpr std::int64_t kApplicationId = 0x43747772;  // "Ctwr", in the file's header at offset 68
-constexpr auto kCheckBudget = std::chrono::milliseconds(25);  // 70 MB, when it is cached
+constexpr auto kCheckBudget = std::chrono::milliseconds(200);
 constexpr std::int64_t kPageSize = 8192;      // of new files; half the writes of SQLite's own 4096
 constexpr std::int64_t kSparePages = 16384;   // beyond max_bytes, so that settling always works
 constexpr std::int64_t kLogBytes = 16 << 20;  // of the log, folded into the file at that size

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <stop_token>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -131,7 +132,7 @@ Result<std::optional<std::int64_t>> Database::QueryInt(std::string_view sql) {
 
 // The check is one instruction of SQLite's machine. Before 3.42 no progress handler is called
 // within it, but it looks at each page for an interrupt.
-Status Database::QuickCheck(std::chrono::milliseconds budget) {
+Status Database::QuickCheck(std::chrono::milliseconds budget) try {
   auto statement = Prepare("PRAGMA quick_check(1)");
   if (!statement) return statement.error();
   const auto until = std::chrono::steady_clock::now() + budget;
@@ -146,10 +147,11 @@ Status Database::QuickCheck(std::chrono::milliseconds budget) {
   const std::string found(code == SQLITE_ROW ? statement->Bytes(0) : std::string_view());
   alarm.request_stop();
   alarm.join();
-  sqlite3_reset(statement->statement_.get());
   if (code == SQLITE_INTERRUPT || found == "ok") return Ok();
   if (code != SQLITE_ROW) return ErrorOf(code & 0xff, database_.get());
   return Error{ErrorCode::kPermanent, found};
+} catch (const std::system_error& error) {
+  return Error{ErrorCode::kUnavailable, std::string("check the file: ") + error.what()};
 }
 
 void Database::CheckpointOnClose(bool fold) noexcept {

@@ -4,8 +4,7 @@
 growth_queue=bench.growth
 growth_options=(--queue.max-bytes 1TiB --queue.max-history 0 --shutdown.grace 0s)
 
-# Made once, and each round puts more into it than it takes out. Copies would keep the disk busy for longer than a load
-# lasts.
+# Made once: each round puts more into it than it takes out.
 growth_prepare() {
   local began=$SECONDS
   rm -f "$files"/queue.db* "$files"/backlog.db*
@@ -36,6 +35,7 @@ growth_away() {  # NAME
   local result
   await_quiet
   growth_start away
+  note "$1_took_ms" "$(took_ms)"
   post_to_tower "$1_post" 32
   result=$("$bin/bench-client" "$tower_port" post "$triggers" 1000 4)
   note "$1_batch_rate" "$(calc "$triggers / $(value accept_seconds "$result")")"
@@ -156,6 +156,7 @@ growth_report() {
   heading "(c) $backlog triggers in the file, no broker" "none" "backlog"
   row "accepted a second, 32 connections" 0 growth_full_post_rate growth_empty_post_rate
   row "accepted a second, batches of 1000" 0 growth_full_batch_rate growth_empty_batch_rate
+  row "start until it listens (took_ms), ms" 0 growth_full_took_ms growth_empty_took_ms
   row "peak memory, MiB" 1 growth_full_memory growth_empty_memory
   ratio_row "ratio, 32 connections" growth_full_post_ratio 0.9
   ratio_row "ratio, batches" growth_full_batch_ratio 0.9

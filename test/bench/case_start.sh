@@ -18,7 +18,7 @@ start_measured() {  # NAME
   launch_tower "$start_queue"
   up=$("$bin/bench-client" "$tower_port" up /readyz 60) || tower_failed "is not ready"
   note "$1_wall_ms" "$(calc "($(value at_us "$up") - $launched_us) / 1000")"
-  note "$1_took_ms" "$(sed -n '/"ready"/s/.*"took_ms":"\{0,1\}\([0-9]*\).*/\1/p' "$dir/control-tower.log")"
+  note "$1_took_ms" "$(took_ms)"
 }
 
 start_times() {

@@ -43,6 +43,9 @@ await_tower() {  # PATH
   "$bin/bench-client" "$tower_port" up "$1" 60 >/dev/null || tower_failed "is not there"
 }
 
+# Its own count from the start until it is ready, in milliseconds.
+took_ms() { sed -n '/"ready"/s/.*"took_ms":"\{0,1\}\([0-9]*\).*/\1/p' "$dir/control-tower.log"; }
+
 tower_failed() {  # HOW
   tail -n 20 "$dir/control-tower.log" >&2
   die "control-tower $1"
