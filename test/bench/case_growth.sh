@@ -8,25 +8,20 @@ growth_options=(--queue.max-bytes 1TiB --queue.max-history 0 --shutdown.grace 0s
 growth_prepare() {
   local began=$SECONDS
   rm -f "$files"/queue.db* "$files"/backlog.db*
-  growth_start away
+  growth_start_away
   "$bin/bench-client" "$tower_port" post "$backlog" 1000 4 >/dev/null
-  end_tower
+  end_tower_away
   growth_file empty
   say "$backlog triggers, $(($(stat -c %s "$files/backlog.db") / 1048576)) MiB, stored in $((SECONDS - began)) s"
 }
 
-# With the queue file that there is. Nothing listens where the broker is `away`.
-growth_start() {  # up|away [OPTION...]
-  local broker=$1
-  shift
-  if [ "$broker" = up ]; then
-    launch_tower "$growth_queue" "${growth_options[@]}" "$@"
-    await_tower /readyz
-  else
-    launch_tower "$growth_queue" "${growth_options[@]}" --amqp.url "amqp://guest:guest@127.0.0.1:$(free_port)/%2f" "$@"
-    await_tower /livez
-  fi
+# With the queue file that there is.
+growth_start() {  # [OPTION...]
+  launch_tower "$growth_queue" "${growth_options[@]}" "$@"
+  await_tower /readyz
 }
+
+growth_start_away() { launch_tower_away "$growth_queue" "${growth_options[@]}"; }
 
 growth_memory() { note "$1_memory" "$(calc "$(peak_kib "$tower_pid") / 1024")"; }  # NAME
 
@@ -34,13 +29,13 @@ growth_memory() { note "$1_memory" "$(calc "$(peak_kib "$tower_pid") / 1024")"; 
 growth_away() {  # NAME
   local result
   await_quiet
-  growth_start away
+  growth_start_away
   note "$1_took_ms" "$(took_ms)"
   post_to_tower "$1_post" 32
   result=$("$bin/bench-client" "$tower_port" post "$triggers" 1000 4)
   note "$1_batch_rate" "$(calc "$triggers / $(value accept_seconds "$result")")"
   growth_memory "$1"
-  end_tower
+  end_tower_away
 }
 
 # Single triggers while all that is stored goes out. Checks that it did not run dry.
@@ -49,7 +44,7 @@ growth_post() {  # NAME CONNECTIONS [OPTION...]
   shift 2
   make_queue "$growth_queue" "$queue_type"
   await_quiet
-  growth_start up "$@"
+  growth_start "$@"
   post_to_tower "$name" "$connections"
   growth_memory "$name"
   end_tower
@@ -61,7 +56,7 @@ growth_batch() {  # NAME [OPTION...]
   shift
   make_queue "$growth_queue" "$queue_type"
   await_quiet
-  growth_start up "$@"
+  growth_start "$@"
   result=$("$bin/bench-client" "$tower_port" deliver "$triggers" 1000 4)
   note "${name}_rate" "$(calc "$triggers / $(value seconds "$result")")"
   growth_memory "$name"

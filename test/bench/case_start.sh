@@ -29,10 +29,9 @@ start_times() {
   note start_idle_memory "$(calc "$(awk '/^VmRSS:/ { print $2 }' "/proc/$tower_pid/status") / 1024")"
   end_tower
 
-  launch_tower "$start_queue" --amqp.url "amqp://guest:guest@127.0.0.1:$(free_port)/%2f" --shutdown.grace 0s
-  await_tower /livez
+  launch_tower_away "$start_queue" --shutdown.grace 0s
   "$bin/bench-client" "$tower_port" post 1000 1000 1 >/dev/null
-  end_tower
+  end_tower_away
   start_measured start_thousand
   await_metric triggers_published_total 1000 60 >/dev/null
   stop_tower

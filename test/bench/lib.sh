@@ -27,9 +27,18 @@ launch_tower() {  # EXCHANGE [OPTION...]
   shift
   tower_port=$(free_port)
   launched_us=${EPOCHREALTIME/[.,]/}
-  "${tower_runner[@]}" "$tower_program" --server.port "$tower_port" --queue.path "$files/queue.db" --amqp.url "$url" \
+  "${tower_runner[@]}" "$tower_program" --server.port "$tower_port" --queue.path "$files/queue.db" --amqp.url "$tower_url" \
     --amqp.exchange "$exchange" "$@" >"$dir/control-tower.log" 2>&1 &
   tower_pid=$!
+}
+
+# The same where nothing listens at the broker's address, and waits until it takes triggers. (A second --amqp.url would
+# be one more server, not another one.)
+launch_tower_away() {  # EXCHANGE [OPTION...]
+  local tower_url
+  tower_url="amqp://guest:guest@127.0.0.1:$(free_port)/%2f"
+  launch_tower "$@"
+  await_tower /livez
 }
 
 # With a new queue file, and waits until it is ready.
@@ -56,6 +65,11 @@ end_tower() {
   kill "$tower_pid" 2>/dev/null || true
   wait "$tower_pid" || tower_failed "ended with an error"
   tower_pid=''
+}
+
+end_tower_away() {
+  [ "$(metric broker_connected)" = 0 ] || die "there was a broker where none should be"
+  end_tower
 }
 
 stop_tower() {

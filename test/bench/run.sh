@@ -61,6 +61,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 "$rabbitmq" "$node" start >&2
 url=$("$rabbitmq" "$node" url)
+tower_url=$url
 
 for case in $cases; do
   if declare -F "${case}_prepare" >/dev/null; then
