@@ -81,12 +81,6 @@ class Lab {
     return Watch(std::move(options));
   }
 
-  // Whether the watcher ends because it is asked to.
-  bool StopsWell() {
-    const auto result = watcher->Stop();
-    return result || result.error().code == ErrorCode::kStopped;
-  }
-
   // The runs of the next triggers, in order.
   Strings TakeRuns(std::size_t count) {
     Strings runs;
