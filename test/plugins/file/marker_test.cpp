@@ -35,6 +35,10 @@ class Runs : public Inbox {
     dir.Write("made/" + name + "/RTAComplete.txt", text);
     return dir / ("made/" + name);
   }
+  // A file that comes whole: half of a marker is another content, where a look by poll finds it.
+  void Place(const std::string& name, const std::string& text) const {
+    std::filesystem::rename(dir.Write("made/next", text), *this / name);
+  }
   void MoveIn(const std::string& name) const { std::filesystem::rename(Make(name), *this / name); }
   // A run that comes after all others, and whether it is the only one that is noticed.
   bool NoOtherRun() {
@@ -63,7 +67,7 @@ TEST_CASE("a folder is an event once the marker is in it", "[file][marker]") {
   runs.WriteText("run1/Data/1.bcl", "...");
   CHECK(runs.NoOtherRun());
   runs.WriteText("run1/SampleSheet.csv", "a,b");
-  runs.WriteText("run1/RTAComplete.txt", "11/24/2026,08:15:00\r\n");
+  runs.Place("run1/RTAComplete.txt", "11/24/2026,08:15:00\r\n");
   const auto taken = runs.queue.Take(1);
   REQUIRE(taken.size() == 1);
   // What Lua writes has its members sorted.
@@ -97,24 +101,19 @@ TEST_CASE("a run that is moved in whole is noticed, however deep", "[file][marke
 
 TEST_CASE("the same marker is an event once, another content one more", "[file][marker]") {
   Runs runs;
-  // By rename: half of a marker written anew is another content, where a look by poll finds it.
-  const auto replace = [&runs](const std::string& marker, const std::string& text) {
-    runs.WriteText("next", text);
-    std::filesystem::rename(runs.path() + "/next", runs.path() + "/" + marker);
-  };
   const std::string mode = GENERATE("auto", "poll");
   const auto options = Runs::WithMap({{"mode", {mode}}, {"poll-interval", {"10ms"}}});
   runs.Watch(options);
   runs.MoveIn("run1");
   CHECK(runs.queue.TakeProtocols(1) == Strings{"run1"});
   runs.WriteText("run1/more.txt", "more");
-  replace("run1/RTAComplete.txt", "done");
+  runs.Place("run1/RTAComplete.txt", "done");
   CHECK(runs.NoOtherRun());
   runs.watcher.reset();
   runs.queue.Reopen();
   runs.Watch(options);
   CHECK(runs.NoOtherRun());
-  replace("run1/RTAComplete.txt", "done again");
+  runs.Place("run1/RTAComplete.txt", "done again");
   CHECK(runs.queue.TakeProtocols(1) == Strings{"run1"});
   runs.WriteText("run2/RTAComplete.txt", "");
   CHECK(runs.queue.TakeProtocols(1) == Strings{"run2"});
