@@ -125,7 +125,8 @@ class WatcherHarness {
       ended_ = true;
     });
   }
-  // Requests stop and returns what Run did; Ok where that was kStopped, as Run is free to say either.
+  // Requests stop and returns what Run did; Ok where that was kStopped, as Run is free to say
+  // either.
   Status Stop() {
     Release();
     thread_.request_stop();
