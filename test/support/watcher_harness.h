@@ -122,16 +122,17 @@ class WatcherHarness {
           .hooks = hooks,
       };
       result_ = watcher_->Run(context, stop);
+      asked_ = stop.stop_requested();
       ended_ = true;
     });
   }
-  // Requests stop and returns what Run did; Ok where that was kStopped, as Run is free to say
-  // either.
+  // Requests stop and returns what Run did; Ok where that was kStopped because of a stop, as Run is
+  // free to say either.
   Status Stop() {
     Release();
     thread_.request_stop();
     if (thread_.joinable()) thread_.join();
-    if (!result_ && result_.error().code == ErrorCode::kStopped) return Ok();
+    if (asked_ && !result_ && result_.error().code == ErrorCode::kStopped) return Ok();
     return result_;
   }
   bool ended() const { return ended_; }
@@ -186,6 +187,7 @@ class WatcherHarness {
   OptionSet set_;
   std::unique_ptr<Watcher> watcher_;
   Status result_;
+  bool asked_ = false;  // whether stop was requested before Run returned
   std::atomic<bool> ended_{false};
   std::atomic<int> successes_{0};
   std::mutex mutex_;
