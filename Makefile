@@ -70,7 +70,7 @@ chaos:  ## minutes of kills and faults (CHAOS_ROUNDS=60; CHAOS_SEED=, which is p
 new-plugin:  ## begin a plugin: make new-plugin NAME=plate-reader writes a watcher, its README and a first test
 	@plugins/new.sh "$$NAME"
 
-lint:  ## format, clang-tidy, who may include whom, length of files and functions
+lint:  ## format, clang-tidy, who may include whom, length of functions
 	@third_party/deps.sh build lint
 	@cmake -S . -B $(BUILD) $(CMAKE_FLAGS)
 	@test/support/lint.sh $(BUILD)

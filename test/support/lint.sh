@@ -35,13 +35,10 @@ tidy() {
   [ "${PIPESTATUS[1]}" -eq 0 ]
 }
 
-# Files up to 400 lines, tests up to 600.
+# A warning, no error: a class is never cut because of a length.
 file_length() {
   sources '*.cpp' '*.h' | xargs -r wc -l | awk '
-    $2 == "total" { next }
-    { limit = $2 ~ /^test\// ? 600 : 400 }
-    $1 > limit { printf "%s: %d lines, at most %d\n", $2, $1, limit; bad = 1 }
-    END { exit bad }'
+    $2 != "total" && $1 > 900 { printf "lint: warning: %s has %d lines\n", $2, $1 }'
 }
 
 # third_party <- core <- plugins <- app, and each library behind the files named here.
