@@ -101,9 +101,10 @@ Result<std::uint64_t> AmqpBroker::Publish(const AcceptedTrigger& trigger) {
   }
   std::array<char, Uuid::kTextSize> id;
   trigger.uuid.Write(id.data());
-  std::array<std::pair<std::string_view, std::string_view>, 3> headers;
+  std::array<std::pair<std::string_view, std::string_view>, 4> headers;
   std::size_t count = 0;
   headers[count++] = {"source", trigger.source};
+  if (!trigger.client.empty()) headers[count++] = {"client", trigger.client};
   if (!trigger.traceparent.empty()) headers[count++] = {"traceparent", trigger.traceparent};
   if (!trigger.tracestate.empty()) headers[count++] = {"tracestate", trigger.tracestate};
 

@@ -22,7 +22,7 @@ constexpr auto kRetryDelay = std::chrono::seconds(1);
 Error Full() {
   return {ErrorCode::kFull,
           "the queue is full (queue.max-bytes); it empties as the broker takes messages and as "
-          "undeliverable triggers are delivered again"};
+          "undeliverable triggers are delivered again or discarded"};
 }
 
 Error Closed() { return {ErrorCode::kStopped, "the queue is closed"}; }
@@ -37,8 +37,18 @@ std::string_view ToString(TriggerState state) noexcept {
       return "published";
     case TriggerState::kUndeliverable:
       return "undeliverable";
+    case TriggerState::kDiscarded:
+      return "discarded";
   }
   return "unknown";
+}
+
+std::optional<TriggerState> ParseTriggerState(std::string_view text) noexcept {
+  for (const auto state : {TriggerState::kQueued, TriggerState::kPublished,
+                           TriggerState::kUndeliverable, TriggerState::kDiscarded}) {
+    if (ToString(state) == text) return state;
+  }
+  return std::nullopt;
 }
 
 TriggerQueue::Impl::Impl(const QueueOptions& options, std::unique_ptr<QueueStore> store,
@@ -249,18 +259,16 @@ void TriggerQueue::Impl::Settle(std::span<const Outcome> outcomes) {
   if (backlog_.Settle(outcomes, now_ms, new_undeliverable_, new_redeliveries_)) NoteSettled();
 }
 
-void TriggerQueue::Impl::Redeliver(std::optional<Uuid> uuid, const TriggerFilter& filter,
-                                   RedeliverDone done) {
-  auto request = std::make_unique<RedeliverRequest>();
-  request->uuid = uuid;
-  request->filter = filter;
-  request->done = std::move(done);
+void TriggerQueue::Impl::Change(std::unique_ptr<BulkRequest> request) {
   {
     const std::lock_guard lock(mutex_);
-    if (!closing_) redeliver_requests_.push_back(std::exchange(request, nullptr));
+    request->upto = backlog_.last_seq();
+    if (!closing_) bulk_requests_.push_back(std::exchange(request, nullptr));
     if (writer_idle_) writer_wake_.notify_one();
   }
-  if (request != nullptr) request->done(Closed());
+  if (request == nullptr) return;
+  request->outcome.status = Closed();
+  request->Finish();
 }
 
 QueueStats TriggerQueue::Impl::Stats() {
@@ -347,11 +355,19 @@ Result<TriggerPage> TriggerQueue::List(const TriggerFilter& filter, std::size_t 
                                        std::int64_t before) const {
   return impl_->reader().List(filter, limit, before);
 }
-void TriggerQueue::Redeliver(const Uuid& uuid, RedeliverDone done) {
-  impl_->Redeliver(uuid, {}, std::move(done));
+void TriggerQueue::Redeliver(const Uuid& uuid, ChangeDone done) {
+  impl_->Change(BulkRequest::Of(uuid, std::nullopt, std::move(done)));
 }
-void TriggerQueue::RedeliverAll(const TriggerFilter& filter, RedeliverDone done) {
-  impl_->Redeliver(std::nullopt, filter, std::move(done));
+void TriggerQueue::Discard(const Uuid& uuid, std::string_view by, ChangeDone done) {
+  impl_->Change(BulkRequest::Of(uuid, std::string(by), std::move(done)));
+}
+void TriggerQueue::RedeliverAll(const TriggerFilter& filter, const BulkOptions& options,
+                                BulkDone done) {
+  impl_->Change(BulkRequest::Of(filter, options, std::nullopt, std::move(done)));
+}
+void TriggerQueue::DiscardAll(const TriggerFilter& filter, const BulkOptions& options,
+                              std::string_view by, BulkDone done) {
+  impl_->Change(BulkRequest::Of(filter, options, std::string(by), std::move(done)));
 }
 Result<std::optional<std::string>> TriggerQueue::Checkpoint(std::string_view source,
                                                             std::string_view key) const {

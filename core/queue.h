@@ -40,10 +40,11 @@ struct CheckpointChange {
 };
 
 struct PutOptions {
-  std::string_view source;  // the watcher's name, or "http"; at most 200 bytes
-  std::string_view key;     // idempotency key within the source; empty for none
-  std::string_view
-      fingerprint;  // what the key stands for: another one under the same key is a conflict
+  std::string_view source;       // the watcher's name, or "http"; at most 200 bytes
+  std::string_view client = {};  // the name of the token or certificate that sent it, or empty
+  std::string_view key = {};     // idempotency key within the source; empty for none
+  std::string_view fingerprint =
+      {};  // what the key stands for: another one under the same key is a conflict
   std::span<const CheckpointChange> checkpoints = {};
   std::string_view traceparent = {};
   std::string_view tracestate = {};
@@ -67,20 +68,27 @@ struct Outcome {
       {};  // why not, where it was not: "unroutable", …; then it is listed undeliverable
 };
 
-enum class TriggerState { kQueued, kPublished, kUndeliverable };
-std::string_view ToString(TriggerState state) noexcept;  // "queued", "published", "undeliverable"
+enum class TriggerState { kQueued, kPublished, kUndeliverable, kDiscarded };
+std::string_view ToString(TriggerState state) noexcept;  // "queued", "published", …
+// The reverse; nothing for any other text.
+std::optional<TriggerState> ParseTriggerState(std::string_view text) noexcept;
 
 struct TriggerRecord {
   AcceptedTrigger trigger;
   TriggerState state = TriggerState::kQueued;
-  std::string reason;                                                          // of kUndeliverable
-  std::optional<std::chrono::sys_time<std::chrono::milliseconds>> settled_at;  // of the other two
+  std::string reason;        // of kUndeliverable; of kDiscarded: why it had been undeliverable
+  std::string discarded_by;  // of kDiscarded: as Discard was told
+  // When it got there; nothing while it is queued.
+  std::optional<std::chrono::sys_time<std::chrono::milliseconds>> settled_at;
 };
 
 // Which triggers: all that fit every member that is set.
 struct TriggerFilter {
   std::optional<TriggerState> state = std::nullopt;
   std::string api_version = {}, protocol = {}, source = {};  // empty: any
+  // Of acceptance: since <= accepted_at < until.
+  std::optional<std::chrono::sys_time<std::chrono::milliseconds>> since = std::nullopt;
+  std::optional<std::chrono::sys_time<std::chrono::milliseconds>> until = std::nullopt;
 };
 
 struct TriggerPage {
@@ -88,8 +96,25 @@ struct TriggerPage {
   std::int64_t next = 0;               // `before` for the next page; 0 when this is the last one
 };
 
-// Hears how many triggers are to be delivered again.
-using RedeliverDone = std::function<void(Result<std::int64_t>)>;
+// Hears what became of one trigger that was to be changed: 1, or 0 where it was so already.
+using ChangeDone = std::function<void(Result<std::int64_t>)>;
+
+// A bulk change of more triggers than this has to be confirmed.
+inline constexpr std::int64_t kBulkUnconfirmed = 1000;
+
+struct BulkOptions {
+  bool dry_run = false;  // only counts
+  // How many triggers the caller expects to fit, as a dry run told. Another number refuses the
+  // change; so does none where more than kBulkUnconfirmed fit.
+  std::optional<std::int64_t> confirm = std::nullopt;
+};
+
+struct BulkOutcome {
+  std::int64_t matched = 0;  // triggers that fitted when the change began
+  std::int64_t changed = 0;  // of them, on disk; also where `status` is an error
+  Status status = Ok();      // kConflict: not confirmed, nothing was changed
+};
+using BulkDone = std::function<void(const BulkOutcome&)>;
 
 struct QueueStats {
   std::int64_t depth = 0;               // accepted or to be redelivered, not yet settled
@@ -163,10 +188,22 @@ class TriggerQueue {
   // Has a trigger published again, whatever became of it: it is queued again, no longer listed, and
   // taken ahead of those in the log. One that is queued stays as it is and counts as 0. kNotFound
   // past retention. `done` is called exactly once, as Submit does, when this is on disk.
-  void Redeliver(const Uuid& uuid, RedeliverDone done);
-  // The same for all settled triggers that fit, in steps that let puts pass between them; what
-  // settles meanwhile may be among them.
-  void RedeliverAll(const TriggerFilter& filter, RedeliverDone done);
+  void Redeliver(const Uuid& uuid, ChangeDone done);
+  // Gives up on an undeliverable trigger: it is listed no more, counts against max_bytes no more
+  // than history does, and its record stays as kDiscarded for the retention, with `by` (who asked
+  // for it). It can be redelivered as long. One that is discarded stays as it is and counts as 0.
+  // kConflict: it is queued or published. kNotFound past retention. `done` as of Redeliver.
+  void Discard(const Uuid& uuid, std::string_view by, ChangeDone done);
+
+  // The same for all triggers that fit and were accepted before the call: settled ones,
+  // undeliverable ones. They are counted first, and the number is held against `options`; then no
+  // more than were counted are changed, in the order of acceptance. Both go in steps that let puts
+  // pass between them; what settles meanwhile may be among the changed, so that a filter of a time
+  // that is over says best which are meant. An error midway, Close among them, ends it: what was
+  // changed before stays changed, and the outcome says how many that are.
+  void RedeliverAll(const TriggerFilter& filter, const BulkOptions& options, BulkDone done);
+  void DiscardAll(const TriggerFilter& filter, const BulkOptions& options, std::string_view by,
+                  BulkDone done);
 
   // A source's checkpoint, by key; all of them, sorted by key.
   Result<std::optional<std::string>> Checkpoint(std::string_view source,

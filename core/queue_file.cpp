@@ -17,7 +17,7 @@
 namespace tower {
 namespace {
 
-constexpr std::int64_t kFormatVersion = 2;
+constexpr std::int64_t kFormatVersion = 3;
 constexpr std::int64_t kApplicationId = 0x43747772;  // "Ctwr", in the file's header at offset 68
 constexpr auto kCheckBudget = std::chrono::milliseconds(200);
 constexpr std::int64_t kPageSize = 8192;      // of new files; half the writes of SQLite's own 4096
@@ -29,7 +29,7 @@ BEGIN IMMEDIATE;
 CREATE TABLE triggers(
   seq INTEGER PRIMARY KEY, uuid BLOB NOT NULL, source INTEGER NOT NULL, accepted_ms INTEGER NOT NULL,
   position INTEGER NOT NULL, api_version TEXT NOT NULL, protocol TEXT NOT NULL, traceparent TEXT NOT NULL,
-  tracestate TEXT NOT NULL, body BLOB NOT NULL);
+  tracestate TEXT NOT NULL, client TEXT NOT NULL, body BLOB NOT NULL);
 CREATE UNIQUE INDEX triggers_uuid ON triggers(uuid);
 CREATE TABLE sources(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE state(
@@ -39,6 +39,10 @@ INSERT INTO state VALUES (1, 0, 0, 0, 0);
 CREATE TABLE settlements(seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL);
 CREATE TABLE undeliverable(
   seq INTEGER PRIMARY KEY, reason TEXT NOT NULL, at_ms INTEGER NOT NULL, bytes INTEGER NOT NULL);
+CREATE TABLE redeliveries(number INTEGER PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, bytes INTEGER NOT NULL);
+CREATE TABLE discarded(
+  number INTEGER PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, reason TEXT NOT NULL, who TEXT NOT NULL,
+  at_ms INTEGER NOT NULL, bytes INTEGER NOT NULL);
 CREATE TABLE keys(
   source INTEGER NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, uuids BLOB NOT NULL, seq INTEGER NOT NULL,
   PRIMARY KEY (source, key)) WITHOUT ROWID;
@@ -46,17 +50,10 @@ CREATE INDEX keys_seq ON keys(seq);
 CREATE TABLE checkpoints(
   source INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID;
 PRAGMA application_id = 1131706226;
-PRAGMA user_version = 1;
+PRAGMA user_version = 3;
 COMMIT;
 )sql";
-
-constexpr const char* kVersion2 = R"sql(
-BEGIN IMMEDIATE;
-CREATE TABLE redeliveries(number INTEGER PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, bytes INTEGER NOT NULL);
-PRAGMA user_version = 2;
-COMMIT;
-)sql";
-static_assert(kApplicationId == 1131706226);
+static_assert(kApplicationId == 1131706226 && kFormatVersion == 3);
 
 std::string FolderOf(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -74,8 +71,7 @@ void SyncFolder(const std::string& path) {
 Status MakeTables(Database& database) {
   const std::string size = "PRAGMA page_size=" + std::to_string(kPageSize);
   if (auto set = database.Execute(size.c_str()); !set) return set;
-  if (auto made = database.Execute(kSchema); !made) return made;
-  return database.Execute(kVersion2);
+  return database.Execute(kSchema);
 }
 
 // Makes a queue without triggers, under another name until it is whole, so that what has the
@@ -139,7 +135,6 @@ Status CheckFormat(Database& database) {
   if (**application != kApplicationId) {
     return Error{ErrorCode::kInvalid, "it is a database of another program"};
   }
-  if (**version == 1) return database.Execute(kVersion2);
   if (**version != kFormatVersion) {
     return Error{ErrorCode::kInvalid, "it has format version " + std::to_string(**version) +
                                           ", this control-tower reads version " +
@@ -316,6 +311,14 @@ Status QueueStore::ReadEnds() {
   // Numbers go on rising while the file is open, also past those that are done.
   ends.last_redelivery = std::max(again->Int(2), ends_.last_redelivery);
   again->Reset();
+  auto given_up = shared_->database.Prepare(
+      "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(number), 0) FROM discarded");
+  if (!given_up) return given_up.error();
+  if (found = given_up->Step(); !found) return found.error();
+  ends.discarded = given_up->Int(0);
+  ends.discarded_bytes = given_up->Int(1);
+  ends.last_discarded = given_up->Int(2);
+  given_up->Reset();
   if (ends.trimmed > ends.cursor || ends.cursor > ends.last_seq) {
     return Error{ErrorCode::kPermanent, "the cursor lies outside of the log"};
   }

@@ -13,8 +13,8 @@
 
 #include "core/queue.h"
 #include "core/queue_backlog.h"
+#include "core/queue_bulk.h"
 #include "core/queue_put.h"
-#include "core/queue_redeliver.h"
 #include "core/queue_store.h"
 
 namespace tower {
@@ -37,7 +37,7 @@ class TriggerQueue::Impl {
   bool WakeWhenReady(Wakeup& wakeup);
   void CancelWakeup();
   void Settle(std::span<const Outcome> outcomes);
-  void Redeliver(std::optional<Uuid> uuid, const TriggerFilter& filter, RedeliverDone done);
+  void Change(std::unique_ptr<BulkRequest> request);
   QueueStats Stats();
   void Close();
   QueueReader& reader() { return *reader_; }
@@ -60,7 +60,7 @@ class TriggerQueue::Impl {
   Status TrimHistory();
   void Publish(std::vector<PutRequest*>& requests, const Status& outcome, bool settle);
   void HandOver(std::vector<PutRequest*>& requests);
-  void FinishRedelivery(const Status& outcome);
+  void FinishBulkStep(const Status& outcome);
   void NoteHealth(const Status& outcome);
   void NoteSettled();
   bool FindRoom(std::int64_t bytes);
@@ -80,7 +80,7 @@ class TriggerQueue::Impl {
     std::vector<Undeliverable> undeliverable;
     std::vector<SettledRedelivery> redeliveries;
   } settling_;
-  std::deque<std::unique_ptr<RedeliverRequest>> redelivering_;  // the first one is at work
+  std::deque<std::unique_ptr<BulkRequest>> bulk_;  // the first one is at work
 
   // Thread-safe. Closed before the store, so that the last connection folds the write-ahead log
   // into the file.
@@ -100,7 +100,7 @@ class TriggerQueue::Impl {
   std::chrono::steady_clock::time_point settle_due_;
   std::vector<Undeliverable> new_undeliverable_;
   std::vector<SettledRedelivery> new_redeliveries_;
-  std::vector<std::unique_ptr<RedeliverRequest>> redeliver_requests_;
+  std::vector<std::unique_ptr<BulkRequest>> bulk_requests_;
 
   std::jthread writer_;
 };

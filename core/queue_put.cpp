@@ -92,6 +92,7 @@ void PutRequest::SetRow(std::size_t index, const std::optional<Uuid>& uuid) {
   chosen[index] = uuid.has_value();
   row.uuid = uuid ? *uuid : NewUuidV7();
   row.source = options.source;
+  row.client = options.client;
   row.traceparent = options.traceparent;
   row.tracestate = options.tracestate;
 }
@@ -99,10 +100,11 @@ void PutRequest::SetRow(std::size_t index, const std::optional<Uuid>& uuid) {
 void SubmittedPut::OwnOptions() {
   checkpoints_.assign(options.checkpoints.begin(), options.checkpoints.end());
   options.checkpoints = checkpoints_;
-  text_.reserve(options.source.size() + options.key.size() + options.fingerprint.size() +
-                options.traceparent.size() + options.tracestate.size());
-  for (auto* view : {&options.source, &options.key, &options.fingerprint, &options.traceparent,
-                     &options.tracestate}) {
+  text_.reserve(options.source.size() + options.client.size() + options.key.size() +
+                options.fingerprint.size() + options.traceparent.size() +
+                options.tracestate.size());
+  for (auto* view : {&options.source, &options.client, &options.key, &options.fingerprint,
+                     &options.traceparent, &options.tracestate}) {
     Own(*view);
   }
 }

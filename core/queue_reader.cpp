@@ -13,7 +13,7 @@ std::chrono::sys_time<std::chrono::milliseconds> TimeOf(std::int64_t ms) {
 // The columns of a trigger, from `seq` on, as Rows and Find select them.
 constexpr std::string_view kColumns =
     "t.seq, t.uuid, t.source, t.accepted_ms, t.position, t.api_version, t.protocol, t.traceparent,"
-    " t.tracestate, t.body";
+    " t.tracestate, t.client, t.body";
 
 constexpr std::int64_t kListScan = 4096;
 constexpr std::size_t kReserve = 1024;
@@ -37,6 +37,10 @@ Result<std::unique_ptr<QueueReader>> QueueReader::Open(const QueueOptions& optio
 
 Status QueueReader::Prepare() {
   const std::string columns(kColumns);
+  const auto among = [&columns](const std::string& list) {
+    return "SELECT " + columns + " FROM " + list +
+           " l CROSS JOIN triggers t ON t.seq = l.seq WHERE l.seq < ? ORDER BY l.seq DESC LIMIT ?";
+  };
   const struct {
     Statement* statement;
     std::string sql;
@@ -46,7 +50,8 @@ Status QueueReader::Prepare() {
                    " WHERE t.seq > ? AND t.seq <= ? ORDER BY t.seq LIMIT ?"},
       {&listed_,
        "SELECT seq FROM undeliverable WHERE seq BETWEEN ?1 AND ?2"
-       " UNION SELECT seq FROM redeliveries WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq"},
+       " UNION SELECT seq FROM redeliveries WHERE seq BETWEEN ?1 AND ?2"
+       " UNION SELECT seq FROM discarded WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq"},
       {&redeliveries_, "SELECT " + columns +
                            ", r.number, r.bytes FROM redeliveries r"
                            " JOIN triggers t ON t.seq = r.seq"
@@ -54,14 +59,14 @@ Status QueueReader::Prepare() {
       {&list_, "SELECT " + columns +
                    " FROM triggers t"
                    " WHERE t.seq < ? ORDER BY t.seq DESC LIMIT ?"},
-      {&list_listed_, "SELECT " + columns +
-                          " FROM undeliverable u JOIN triggers t ON t.seq = u.seq"
-                          " WHERE u.seq < ? ORDER BY u.seq DESC LIMIT ?"},
+      {&list_listed_, among("undeliverable")},
+      {&list_discarded_, among("discarded")},
       {&source_, "SELECT name FROM sources WHERE id = ?"},
       {&queued_again_, "SELECT 1 FROM redeliveries WHERE seq = ?"},
       {&find_, "SELECT " + columns + " FROM triggers t WHERE t.uuid = ?"},
       {&cursor_, "SELECT cursor FROM state"},
       {&undeliverable_, "SELECT reason, at_ms FROM undeliverable WHERE seq = ?"},
+      {&discarded_, "SELECT reason, at_ms, who FROM discarded WHERE seq = ?"},
       {&settled_, "SELECT at_ms FROM settlements WHERE seq >= ? ORDER BY seq LIMIT 1"},
       {&checkpoint_,
        "SELECT c.value FROM checkpoints c JOIN sources s ON s.id = c.source"
@@ -116,7 +121,8 @@ Status QueueReader::ReadTrigger(const Statement& row, AcceptedTrigger& trigger) 
   trigger.protocol = row.Bytes(6);
   trigger.traceparent = row.Bytes(7);
   trigger.tracestate = row.Bytes(8);
-  trigger.body = row.Bytes(9);
+  trigger.client = row.Bytes(9);
+  trigger.body = row.Bytes(10);
   return Ok();
 }
 
@@ -179,8 +185,8 @@ Result<std::vector<QueueReader::Redelivery>> QueueReader::Redeliveries(std::int6
     if (!found) return found.error();
     if (!*found) break;
     auto& row = rows.emplace_back();
-    row.number = redeliveries_.Int(10);
-    row.bytes = redeliveries_.Int(11);
+    row.number = redeliveries_.Int(11);
+    row.bytes = redeliveries_.Int(12);
     if (auto read = ReadTrigger(redeliveries_, row.trigger); !read) return read.error();
     bytes += rows.back().trigger.body.size();
   }
@@ -190,7 +196,9 @@ Result<std::vector<QueueReader::Redelivery>> QueueReader::Redeliveries(std::int6
 Result<TriggerPage> QueueReader::List(const TriggerFilter& filter, std::size_t limit,
                                       std::int64_t before) {
   const std::lock_guard lock(shared_->mutex);
-  auto& list = filter.state == TriggerState::kUndeliverable ? list_listed_ : list_;
+  auto& list = filter.state == TriggerState::kUndeliverable ? list_listed_
+               : filter.state == TriggerState::kDiscarded   ? list_discarded_
+                                                            : list_;
   StatementScope scope(list);
   list.Bind(before > 0 ? before : std::numeric_limits<std::int64_t>::max(), kListScan + 1);
   TriggerPage page;
@@ -206,10 +214,7 @@ Result<TriggerPage> QueueReader::List(const TriggerFilter& filter, std::size_t l
     last = list.Int(0);
     auto source = SourceName(list.Int(2));
     if (!source) return source.error();
-    if (!Fits(filter.state.value_or(TriggerState::kQueued), list.Bytes(5), list.Bytes(6), *source,
-              filter)) {
-      continue;
-    }
+    if (!Fits({list.Bytes(5), list.Bytes(6), *source, list.Int(3)}, filter)) continue;
     TriggerRecord record;
     if (auto read = ReadTrigger(list, record.trigger); !read) return read.error();
     if (auto filled = FillState(record); !filled) return filled.error();
@@ -230,6 +235,16 @@ Status QueueReader::FillState(TriggerRecord& record) {
     record.state = TriggerState::kUndeliverable;
     record.reason = undeliverable_.Bytes(0);
     record.settled_at = TimeOf(undeliverable_.Int(1));
+    return Ok();
+  }
+  StatementScope discarded_scope(discarded_);
+  auto discarded = discarded_.Bind(seq).Step();
+  if (!discarded) return discarded.error();
+  if (*discarded) {
+    record.state = TriggerState::kDiscarded;
+    record.reason = discarded_.Bytes(0);
+    record.settled_at = TimeOf(discarded_.Int(1));
+    record.discarded_by = discarded_.Bytes(2);
     return Ok();
   }
   StatementScope cursor_scope(cursor_);

@@ -24,7 +24,7 @@ std::string AppendSql(std::size_t rows) {
   std::string sql = "INSERT OR FAIL INTO triggers VALUES ";
   for (std::size_t i = 0; i < rows; ++i) {
     sql += i == 0 ? "" : ", ";
-    sql += "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    sql += "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
   }
   return sql;
 }
@@ -34,7 +34,7 @@ std::string AppendSql(std::size_t rows) {
 std::int64_t SizeOf(const AcceptedTrigger& trigger) noexcept {
   return static_cast<std::int64_t>(trigger.body.size() + trigger.api_version.size() +
                                    trigger.protocol.size() + trigger.traceparent.size() +
-                                   trigger.tracestate.size()) +
+                                   trigger.tracestate.size() + trigger.client.size()) +
          kRowOverhead;
 }
 
@@ -43,15 +43,20 @@ Status QueueStore::Prepare() {
   const std::string columns =
       "SELECT t.seq, " + std::to_string(kRowOverhead) +
       " + length(t.body) + length(t.api_version) + length(t.protocol) + length(t.traceparent)"
-      " + length(t.tracestate), t.api_version, t.protocol, s.name, u.seq, r.seq";
+      " + length(t.tracestate) + length(t.client), t.accepted_ms, t.api_version, t.protocol,"
+      " s.name, r.seq, u.seq, d.seq FROM ";
   const std::string joins =
-      " JOIN sources s ON s.id = t.source LEFT JOIN redeliveries r ON r.seq = t.seq";
-  const std::string from = " FROM triggers t LEFT JOIN undeliverable u ON u.seq = t.seq" + joins;
-  const std::string candidates = columns + from + " WHERE t.seq > ? ORDER BY t.seq LIMIT ?";
-  const std::string listed = columns + " FROM undeliverable u JOIN triggers t ON t.seq = u.seq" +
-                             joins + " WHERE u.seq > ? ORDER BY u.seq LIMIT ?";
+      " JOIN sources s ON s.id = t.source LEFT JOIN redeliveries r ON r.seq = t.seq"
+      " LEFT JOIN undeliverable u ON u.seq = t.seq LEFT JOIN discarded d ON d.seq = t.seq";
+  const auto among = [&](const std::string& list) {
+    return columns + list + " l CROSS JOIN triggers t ON t.seq = l.seq" + joins +
+           " WHERE l.seq > ? AND l.seq <= ? ORDER BY l.seq LIMIT ?";
+  };
+  const std::string candidates =
+      columns + "triggers t" + joins + " WHERE t.seq > ? AND t.seq <= ? ORDER BY t.seq LIMIT ?";
+  const std::string listed = among("undeliverable"), discarded = among("discarded");
   const std::string append = AppendSql(1), append_many = AppendSql(kAppendTogether);
-  const std::string candidate = columns + from + " WHERE t.uuid = ?";
+  const std::string candidate = columns + "triggers t" + joins + " WHERE t.uuid = ?";
   struct {
     Statement* statement;
     std::string_view sql;
@@ -78,17 +83,24 @@ Status QueueStore::Prepare() {
       {&sql_.trim,
        "DELETE FROM triggers WHERE seq > ? AND seq <= ?"
        " AND seq NOT IN (SELECT seq FROM undeliverable)"
-       " AND seq NOT IN (SELECT seq FROM redeliveries)"},
+       " AND seq NOT IN (SELECT seq FROM redeliveries)"
+       " AND seq NOT IN (SELECT seq FROM discarded)"},
       {&sql_.trim_settlements, "DELETE FROM settlements WHERE seq <= ?"},
       {&sql_.trim_keys, "DELETE FROM keys WHERE seq <= ?"},
       {&sql_.move_trimmed, "UPDATE state SET trimmed = ?, trimmed_position = ?"},
       {&sql_.candidates, candidates},
       {&sql_.listed_candidates, listed},
+      {&sql_.discarded_candidates, discarded},
       {&sql_.find_candidate, candidate},
       {&sql_.add_redelivery, "INSERT INTO redeliveries VALUES (?, ?, ?)"},
       {&sql_.drop_listed, "DELETE FROM undeliverable WHERE seq = ?"},
       {&sql_.end_redelivery, "DELETE FROM redeliveries WHERE seq = ?"},
       {&sql_.drop_trigger, "DELETE FROM triggers WHERE seq = ?"},
+      {&sql_.add_discarded,
+       "INSERT INTO discarded SELECT ?, seq, reason, ?, ?, bytes FROM undeliverable WHERE seq = ?"},
+      {&sql_.oldest_discarded,
+       "SELECT number, seq, at_ms, bytes FROM discarded ORDER BY number LIMIT ?"},
+      {&sql_.drop_discarded, "DELETE FROM discarded WHERE seq = ?"},
   };
   for (const auto& [statement, sql] : all) {
     auto prepared = shared_->database.Prepare(sql);
@@ -222,7 +234,7 @@ Status QueueStore::StoreAppended() {
         static_cast<std::int64_t>(trigger.accepted_at.time_since_epoch().count()), row.position,
         std::string_view(trigger.api_version), std::string_view(trigger.protocol),
         std::string_view(trigger.traceparent), std::string_view(trigger.tracestate),
-        Statement::Blob{trigger.body});
+        std::string_view(trigger.client), Statement::Blob{trigger.body});
   };
   Status stored = Ok();
   if (appended_.size() == kAppendTogether) {
@@ -280,10 +292,18 @@ Status QueueStore::AddUndeliverable(const Undeliverable& entry) {
 }
 
 Result<bool> QueueStore::Trim(const HistoryLimits& limits) {
-  std::int64_t target = pending_.cursor - limits.max_triggers;
-  const std::int64_t kept =
-      pending_.last_position - pending_.trimmed_position + pending_.undeliverable_bytes;
-  if (kept > limits.max_bytes) target = pending_.cursor;
+  const std::int64_t kept = pending_.last_position - pending_.trimmed_position +
+                            pending_.undeliverable_bytes + pending_.discarded_bytes;
+  const bool all = kept > limits.max_bytes;
+  auto more = TrimLog(limits, all);
+  if (!more) return more;
+  auto more_discarded = TrimDiscarded(limits, all);
+  if (!more_discarded) return more_discarded;
+  return *more || *more_discarded;
+}
+
+Result<bool> QueueStore::TrimLog(const HistoryLimits& limits, bool all) {
+  std::int64_t target = all ? pending_.cursor : pending_.cursor - limits.max_triggers;
   if (target < pending_.cursor) {
     StatementScope scope(sql_.oldest_settlement);
     auto found = sql_.oldest_settlement.Step();
@@ -304,13 +324,42 @@ Result<bool> QueueStore::Trim(const HistoryLimits& limits) {
     if (!found) return found.error();
     if (*found) position = sql_.position_at.Int(0);
   }
-  for (auto status : {sql_.trim.Run(pending_.trimmed, target), sql_.trim_settlements.Run(target),
-                      sql_.trim_keys.Run(target), sql_.move_trimmed.Run(target, position)}) {
-    if (!status) return status.error();
-  }
+  if (auto trimmed = sql_.trim.Run(pending_.trimmed, target); !trimmed) return trimmed.error();
+  if (auto trimmed = sql_.trim_settlements.Run(target); !trimmed) return trimmed.error();
+  if (auto trimmed = sql_.trim_keys.Run(target); !trimmed) return trimmed.error();
+  if (auto moved = sql_.move_trimmed.Run(target, position); !moved) return moved.error();
   pending_.trimmed = target;
   pending_.trimmed_position = position;
   return more;
+}
+
+// Oldest first. Only those that the log's trimming has passed: a row in the middle of the log
+// stays, since the consumer counts on it.
+Result<bool> QueueStore::TrimDiscarded(const HistoryLimits& limits, bool all) {
+  if (pending_.discarded == 0) return false;
+  std::vector<std::pair<std::int64_t, std::int64_t>> due;  // seq, bytes
+  {
+    StatementScope scope(sql_.oldest_discarded);
+    sql_.oldest_discarded.Bind(kTrimStep);
+    while (true) {
+      auto found = sql_.oldest_discarded.Step();
+      if (!found) return found.error();
+      if (!*found) break;
+      const auto seq = sql_.oldest_discarded.Int(1);
+      const bool past =
+          all || sql_.oldest_discarded.Int(2) < limits.settled_before_ms ||
+          sql_.oldest_discarded.Int(0) <= pending_.last_discarded - limits.max_triggers;
+      if (!past || seq > pending_.trimmed) break;
+      due.emplace_back(seq, sql_.oldest_discarded.Int(3));
+    }
+  }
+  for (const auto& [seq, bytes] : due) {
+    if (auto dropped = sql_.drop_discarded.Run(seq); !dropped) return dropped.error();
+    if (auto dropped = sql_.drop_trigger.Run(seq); !dropped) return dropped.error();
+    pending_.discarded -= 1;
+    pending_.discarded_bytes -= bytes;
+  }
+  return due.size() == static_cast<std::size_t>(kTrimStep);
 }
 
 }  // namespace tower

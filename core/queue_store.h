@@ -1,13 +1,13 @@
 // The queue's file: its format, and what is done to it. TriggerQueue (core/queue.h) is the only
 // user.
 //
-// Format, version 2: one SQLite database in WAL mode with synchronous=FULL. `triggers` is the log;
+// Format, version 3: one SQLite database in WAL mode with synchronous=FULL. `triggers` is the log;
 // its column `position` counts the bytes of the log up to and including a row, so that sizes and
 // depths are differences and nothing is ever summed up or counted. `state` holds the cursor (all up
 // to it is settled) and where trimming stands; `settlements` says when the cursor passed where, at
 // most one row a second; `undeliverable` lists what the broker would not take; `redeliveries` what
-// is to be published again, numbered in the order of asking (version 1 did not have it); `keys` are
-// idempotency keys; `checkpoints` are the sources'.
+// is to be published again, and `discarded` what was given up, both numbered in the order of
+// asking; `keys` are idempotency keys; `checkpoints` are the sources'.
 #ifndef CORE_QUEUE_STORE_H_
 #define CORE_QUEUE_STORE_H_
 
@@ -31,7 +31,7 @@ namespace tower {
 struct QueueRow {
   AcceptedTrigger trigger;
   std::int64_t position = 0;
-  bool undeliverable = false;  // listed before it was taken
+  bool undeliverable = false;  // listed, or discarded, before it was taken
 };
 
 // What a trigger counts against max_bytes: its bytes and a fixed share of indexes and page
@@ -45,9 +45,11 @@ struct QueueEnds {
   std::int64_t trimmed = 0, trimmed_position = 0;
   std::int64_t undeliverable = 0, undeliverable_bytes = 0;
   std::int64_t redeliveries = 0, redelivery_bytes = 0, last_redelivery = 0;
+  std::int64_t discarded = 0, discarded_bytes = 0, last_discarded = 0;
 };
 
-// Triggers that were made redeliveries; `listed` of them were undeliverable.
+// What a bulk change did: triggers that were made redeliveries, and those that are undeliverable no
+// more.
 struct RedeliveryTotals {
   std::int64_t count = 0, bytes = 0, listed = 0, listed_bytes = 0;
 };
@@ -64,8 +66,12 @@ struct SettledRedelivery {
   bool published = true;
 };
 
-bool Fits(TriggerState state, std::string_view api_version, std::string_view protocol,
-          std::string_view source, const TriggerFilter& filter);
+// What a filter looks at, but for the state.
+struct TriggerSummary {
+  std::string_view api_version, protocol, source;
+  std::int64_t accepted_ms = 0;
+};
+bool Fits(const TriggerSummary& trigger, const TriggerFilter& filter);
 
 // A connection and the lock that whoever uses it holds. In memory, writer and reader share one.
 struct SharedDatabase {
@@ -118,21 +124,24 @@ class QueueStore {
   Status MoveCursor(std::int64_t seq, std::int64_t position, std::int64_t now_ms);
   Status AddUndeliverable(const Undeliverable& entry);
 
-  // A trigger that may be delivered again.
+  // A trigger that may be delivered again or discarded.
   struct Candidate {
-    std::int64_t seq = 0, bytes = 0;
+    std::int64_t seq = 0, bytes = 0, accepted_ms = 0;
     TriggerState state = TriggerState::kQueued;
     std::string api_version, protocol, source;
+    TriggerSummary summary() const { return {api_version, protocol, source, accepted_ms}; }
   };
-  // Kept triggers with seq > after, in order.
-  Result<std::vector<Candidate>> Candidates(std::int64_t after, bool listed_only,
-                                            std::size_t limit);
-  Result<std::vector<Candidate>> FindCandidate(const Uuid& uuid);  // none or one
+  // Kept triggers with after < seq <= upto, in order; `among`: not more than needed has to be
+  // looked at to find all of that state.
+  Result<std::vector<Candidate>> Candidates(std::int64_t after, std::int64_t upto,
+                                            std::optional<TriggerState> among, std::size_t limit);
+  Result<std::optional<Candidate>> FindCandidate(const Uuid& uuid);
   Status AddRedelivery(const Candidate& candidate);
+  Status Discard(const Candidate& candidate, std::string_view by, std::int64_t now_ms);
   Status EndRedelivery(const SettledRedelivery& settled);
 
-  // One step of trimming: at most 500 triggers of history past the limits. True: there is more to
-  // trim.
+  // One step of trimming: at most 500 triggers of history past the limits, and as many discarded
+  // ones. True: there is more to trim.
   struct HistoryLimits {
     std::int64_t settled_before_ms = 0, max_triggers = 0, max_bytes = 0;
   };
@@ -150,6 +159,9 @@ class QueueStore {
   Result<std::int64_t> SourceId(std::string_view source);
   Status StoreAppended();
   Candidate ReadCandidate(const Statement& row) const;
+  Status Unlist(const Candidate& candidate);
+  Result<bool> TrimLog(const HistoryLimits& limits, bool all);
+  Result<bool> TrimDiscarded(const HistoryLimits& limits, bool all);
 
   const QueueOptions options_;
   const std::optional<QueueLock> lock_;
@@ -169,8 +181,9 @@ class QueueStore {
     Statement append, append_many, add_key, set_checkpoint, forget_checkpoint;
     Statement move_cursor, add_settlement, drop_settlement, add_undeliverable;
     Statement oldest_settlement, position_at, trim, trim_settlements, trim_keys, move_trimmed;
-    Statement candidates, listed_candidates, find_candidate;
-    Statement add_redelivery, drop_listed, end_redelivery, drop_trigger;
+    Statement candidates, listed_candidates, discarded_candidates, find_candidate;
+    Statement add_redelivery, end_redelivery, drop_listed, drop_trigger;
+    Statement add_discarded, oldest_discarded, drop_discarded;
   } sql_;
 };
 
@@ -207,8 +220,8 @@ class QueueReader {
 
   std::shared_ptr<SharedDatabase> shared_;
   std::map<std::int64_t, std::string> sources_;  // a name never changes; as many as the file has
-  Statement rows_, listed_, source_, redeliveries_, find_, list_, list_listed_, cursor_,
-      undeliverable_, queued_again_, settled_, checkpoint_, checkpoints_;
+  Statement rows_, listed_, source_, redeliveries_, find_, list_, list_listed_, list_discarded_,
+      cursor_, undeliverable_, discarded_, queued_again_, settled_, checkpoint_, checkpoints_;
 };
 
 // `error`, with the file's name and what to do about it.

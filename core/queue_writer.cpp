@@ -22,7 +22,7 @@ constexpr int kTrimSteps = 8;  // after one commit
 bool TriggerQueue::Impl::WaitForWork(std::unique_lock<std::mutex>& lock) {
   auto maintenance = SteadyClock::now() + kMaintenanceEvery;
   while (true) {
-    if (!pending_.empty() || trim_more_ || !redelivering_.empty() || !redeliver_requests_.empty()) {
+    if (!pending_.empty() || trim_more_ || !bulk_.empty() || !bulk_requests_.empty()) {
       return true;
     }
     const auto now = SteadyClock::now();
@@ -52,13 +52,12 @@ void TriggerQueue::Impl::CommitRound(std::vector<PutRequest*>& requests) {
   bool settle = false;
   {
     const std::lock_guard lock(mutex_);
-    std::move(redeliver_requests_.begin(), redeliver_requests_.end(),
-              std::back_inserter(redelivering_));
-    redeliver_requests_.clear();
+    std::move(bulk_requests_.begin(), bulk_requests_.end(), std::back_inserter(bulk_));
+    bulk_requests_.clear();
     // With a commit that comes by it is cheap, and what is on disk is not repeated after a crash.
-    // What is to be delivered again depends on it.
+    // What a bulk change finds depends on it.
     const auto due = settle_due_ - (requests.empty() ? SteadyClock::duration(0) : kSettleEarly);
-    settle = settle_dirty_ && (closing_ || !redelivering_.empty() || SteadyClock::now() >= due);
+    settle = settle_dirty_ && (closing_ || !bulk_.empty() || SteadyClock::now() >= due);
     if (settle) {
       settle_dirty_ = false;
       settling_.cursor = backlog_.cursor();
@@ -92,9 +91,8 @@ Status TriggerQueue::Impl::StoreAll(const std::vector<PutRequest*>& requests, bo
   if (settle) {
     if (auto stored = StoreSettled(); !stored) return stored;
   }
-  if (!redelivering_.empty()) {
-    auto stored = StoreRedeliveries(*store_, *redelivering_.front());
-    if (!stored) return stored;
+  if (!bulk_.empty()) {
+    if (auto stored = bulk_.front()->StoreStep(*store_, now_ms); !stored) return stored;
   }
   return TrimHistory();
 }
@@ -164,19 +162,14 @@ void TriggerQueue::Impl::Publish(std::vector<PutRequest*>& requests, const Statu
     const WakeupBatch batch;
     for (auto* request : requests) request->Finish();  // they are gone from here on
   }
-  if (!redelivering_.empty()) FinishRedelivery(outcome);
+  if (!bulk_.empty()) FinishBulkStep(outcome);
 }
 
-void TriggerQueue::Impl::FinishRedelivery(const Status& outcome) {
-  auto& request = *redelivering_.front();
-  if (!outcome) {
-    request.count = outcome.error();
-  } else if (request.count) {
-    *request.count += request.step.count;
-    if (!request.finished) return;
-  }
-  request.done(request.count);
-  redelivering_.pop_front();
+void TriggerQueue::Impl::FinishBulkStep(const Status& outcome) {
+  auto& request = *bulk_.front();
+  if (!request.EndStep(outcome)) return;
+  request.Finish();
+  bulk_.pop_front();
 }
 
 void TriggerQueue::Impl::HandOver(std::vector<PutRequest*>& requests) {
@@ -187,8 +180,8 @@ void TriggerQueue::Impl::HandOver(std::vector<PutRequest*>& requests) {
     }
   }
   backlog_.SetEnd(store_->ends().last_seq, store_->ends().last_position);
-  if (!redelivering_.empty()) {
-    backlog_.AddRedeliveries(redelivering_.front()->step, store_->ends().last_redelivery);
+  if (!bulk_.empty()) {
+    backlog_.AddRedeliveries(bulk_.front()->step, store_->ends().last_redelivery);
   }
   if (!backlog_.ready()) return;
   ready_.notify_all();

@@ -78,6 +78,7 @@ struct AcceptedTrigger {
   std::string api_version;
   std::string protocol;
   std::string source;       // the watcher's name, or "http"
+  std::string client;       // the name of the token or certificate that sent it, or empty
   std::string traceparent;  // W3C Trace Context, or empty
   std::string tracestate;
   std::chrono::sys_time<std::chrono::milliseconds> accepted_at{};

@@ -72,13 +72,14 @@ std::string Summary(const TriggerRecord& record) {
   const auto& trigger = record.trigger;
   std::string text = "\"uuid\":\"" + trigger.uuid.ToString() +
                      "\",\"status\":" + JsonString(ToString(record.state)) +
-                     ",\"source\":" + JsonString(trigger.source) + ",\"acceptedAt\":\"" +
-                     TimeText(trigger.accepted_at) + '"';
+                     ",\"source\":" + JsonString(trigger.source);
+  if (!trigger.client.empty()) text += ",\"client\":" + JsonString(trigger.client);
+  text += ",\"acceptedAt\":\"" + TimeText(trigger.accepted_at) + '"';
   if (record.settled_at) {
-    text += record.state == TriggerState::kPublished ? ",\"publishedAt\":\""
-                                                     : ",\"undeliverableAt\":\"";
-    text += TimeText(*record.settled_at) + '"';
+    text += ",\"" + std::string(ToString(record.state)) + "At\":\"" + TimeText(*record.settled_at) +
+            '"';
   }
+  if (!record.discarded_by.empty()) text += ",\"discardedBy\":" + JsonString(record.discarded_by);
   if (!record.reason.empty()) text += ",\"reason\":" + JsonString(record.reason);
   return text;
 }
@@ -183,7 +184,7 @@ HttpResponse TriggerApi::Refused(const Error& error, std::size_t triggers) {
 HttpResponse TriggerApi::Put(const HttpRequest& request, std::span<Trigger> triggers, bool batch) {
   std::string key;
   std::string fingerprint;
-  PutOptions options{.source = kSource, .key = {}, .fingerprint = {}};
+  PutOptions options{.source = kSource, .client = request.client};
   if (const auto given = request.Header("Idempotency-Key")) {
     key = *ParseKey(*given);  // Post has checked it
     // Another client's keys are no concern of this one; names have no colon.
@@ -288,16 +289,19 @@ HttpResponse TriggerApi::RedeliverAll(const HttpRequest& request) {
   if (!query->filter.state || *query->filter.state == TriggerState::kQueued) {
     return Problem(400, "say which: status=undeliverable, or status=published");
   }
-  auto done = [api = shared_from_this(), later = request.Defer()](const auto& count) {
-    if (!count) {
-      later.Send(Retryable(count.error().message));
-      return;
+  auto done = [api = shared_from_this(), later = request.Defer()](const BulkOutcome& outcome) {
+    const auto count = std::to_string(outcome.changed);
+    api->redelivered_.Add(static_cast<std::uint64_t>(outcome.changed));
+    if (!outcome.status && outcome.status.error().code == ErrorCode::kConflict) {
+      later.Send(Problem(409, outcome.status.error().message));
+    } else if (!outcome.status) {
+      later.Send(Retryable("only " + count + " of " + std::to_string(outcome.matched) +
+                           " triggers are queued again: " + outcome.status.error().message));
+    } else {
+      later.Send(HttpResponse{.status = 202, .body = "{\"redelivered\":" + count + "}\n"});
     }
-    api->redelivered_.Add(static_cast<std::uint64_t>(*count));
-    later.Send(
-        HttpResponse{.status = 202, .body = "{\"redelivered\":" + std::to_string(*count) + "}\n"});
   };
-  queue_.RedeliverAll(query->filter, std::move(done));
+  queue_.RedeliverAll(query->filter, {}, std::move(done));
   return {};
 }
 

@@ -12,14 +12,6 @@ namespace {
 
 constexpr std::int64_t kListMost = 1000;
 
-std::optional<TriggerState> ParseState(std::string_view text) {
-  for (const auto state :
-       {TriggerState::kQueued, TriggerState::kPublished, TriggerState::kUndeliverable}) {
-    if (ToString(state) == text) return state;
-  }
-  return std::nullopt;
-}
-
 // A number from 1 to `most`.
 std::optional<std::int64_t> ParseNumber(std::string_view text, std::int64_t most) {
   std::int64_t number = 0;
@@ -52,8 +44,10 @@ Result<ListQuery> ParseQuery(const HttpRequest& request, bool paged) {
   for (const auto& [name, value] : request.query) {
     std::optional<std::int64_t> number = 1;
     if (name == "status") {
-      filter.state = ParseState(value);
-      if (!filter.state) return fault("status must be queued, published or undeliverable");
+      filter.state = ParseTriggerState(value);
+      if (!filter.state) {
+        return fault("status must be queued, published, undeliverable or discarded");
+      }
     } else if (name == "protocol") {
       filter.protocol = value;
     } else if (name == "apiVersion") {

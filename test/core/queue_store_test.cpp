@@ -85,11 +85,9 @@ TEST_CASE("a transaction sees the rows that it has appended", "[queue]") {
   f.Append(rows);
   SECTION("by uuid") { CHECK(f.store->FindBody(first.uuid).value() == first.body); }
   SECTION("all that may be delivered again") {
-    CHECK(f.store->Candidates(0, false, 10).value().size() == 3);
+    CHECK(f.store->Candidates(0, 10, std::nullopt, 10).value().size() == 3);
   }
-  SECTION("one that may be delivered again") {
-    CHECK(f.store->FindCandidate(first.uuid).value().size() == 1);
-  }
+  SECTION("one that may be delivered again") { CHECK(f.store->FindCandidate(first.uuid).value()); }
   REQUIRE(f.store->Commit());
   CHECK(f.Stored().size() == 3);
 }

@@ -66,8 +66,9 @@ TEST_CASE("what was put is taken in order, as it was put", "[queue]") {
   if (f.options.path == "file") f.options.path = f.folder / "queue.db";
   f.Open();
   const std::vector<Trigger> batch = {MakeTrigger(1), MakeTrigger(2), MakeTrigger(3)};
-  const auto receipt =
-      f.queue->Put(batch, {.source = "inbox", .traceparent = "00-aa-bb-01", .tracestate = "a=b"});
+  const auto receipt = f.queue->Put(
+      batch,
+      {.source = "inbox", .client = "lims", .traceparent = "00-aa-bb-01", .tracestate = "a=b"});
   REQUIRE(receipt);
   REQUIRE(receipt->uuids.size() == 3);
   CHECK_FALSE(receipt->repeated);
@@ -80,6 +81,7 @@ TEST_CASE("what was put is taken in order, as it was put", "[queue]") {
     CHECK(taken[i].api_version == "OT-2/v1alpha1");
     CHECK(taken[i].protocol == "Dilute");
     CHECK(taken[i].source == "inbox");
+    CHECK(taken[i].client == "lims");
     CHECK(taken[i].traceparent == "00-aa-bb-01");
     CHECK(taken[i].tracestate == "a=b");
   }

@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
+#include <future>
 #include <set>
 
 #include "core/queue.h"
@@ -52,6 +53,23 @@ struct Site : HttpFixture {
   std::string StatusOf(const Uuid& uuid) {
     const auto record = queue->Find(uuid);
     return record ? std::string(ToString(record->state)) : "unknown";
+  }
+  BulkOutcome RedeliverAll(const TriggerFilter& filter, const BulkOptions& bulk) {
+    std::promise<BulkOutcome> outcome;
+    queue->RedeliverAll(filter, bulk, [&](const BulkOutcome& each) { outcome.set_value(each); });
+    return outcome.get_future().get();
+  }
+  BulkOutcome DiscardAll(const TriggerFilter& filter, const BulkOptions& bulk) {
+    std::promise<BulkOutcome> outcome;
+    queue->DiscardAll(filter, bulk, "alice",
+                      [&](const BulkOutcome& each) { outcome.set_value(each); });
+    return outcome.get_future().get();
+  }
+  Result<std::int64_t> Discard(const Uuid& uuid) {
+    std::promise<Result<std::int64_t>> outcome;
+    queue->Discard(uuid, "alice",
+                   [&](const Result<std::int64_t>& each) { outcome.set_value(each); });
+    return outcome.get_future().get();
   }
   HttpAnswer Post(const std::string& target) { return Ask(*this, "POST", target); }
   std::string List(const std::string& query) {
@@ -132,9 +150,25 @@ TEST_CASE("all that match are delivered again, the others not", "[redeliver]") {
   site.Put(5000);  // more than one step
   for (auto taken = site.Take(); !taken.empty(); taken = site.Take()) site.Settle(taken, false);
   REQUIRE(Eventually([&] { return site.queue->Stats().undeliverable == 5000; }));
-  const auto answer = site.Post("/triggers/redeliver?status=undeliverable&protocol=B");
-  CHECK(answer.status == 202);
-  CHECK(answer.body == "{\"redelivered\":2500}\n");
+  const TriggerFilter filter{.state = TriggerState::kUndeliverable, .protocol = "B"};
+  const auto dry = site.RedeliverAll(filter, {.dry_run = true});
+  CHECK(dry.status);
+  CHECK(dry.matched == 2500);
+  CHECK(dry.changed == 0);
+  for (const auto& confirm : {std::optional<std::int64_t>(), std::optional<std::int64_t>(2499),
+                              std::optional<std::int64_t>(2501)}) {
+    const auto refused = site.RedeliverAll(filter, {.confirm = confirm});
+    CHECK(refused.changed == 0);
+    CHECK(refused.matched == 2500);
+    REQUIRE_FALSE(refused.status);
+    CHECK(refused.status.error().code == ErrorCode::kConflict);
+    CHECK_THAT(refused.status.error().message, ContainsSubstring("2500 triggers fit"));
+  }
+  CHECK(site.Post("/triggers/redeliver?status=undeliverable&protocol=B").status == 409);
+  CHECK(site.queue->Stats().undeliverable == 5000);
+  const auto answer = site.RedeliverAll(filter, {.confirm = 2500});
+  CHECK(answer.status);
+  CHECK(answer.changed == 2500);
   CHECK(site.queue->Stats().undeliverable == 2500);
   std::set<std::int64_t> seqs;
   for (auto taken = site.Take(); !taken.empty(); taken = site.Take()) {
@@ -149,7 +183,8 @@ TEST_CASE("all that match are delivered again, the others not", "[redeliver]") {
         "{\"redelivered\":0}\n");
   REQUIRE(Eventually([&] { return site.queue->Stats().depth == 0; }));
   REQUIRE(Eventually([&] {
-    return site.Post("/triggers/redeliver?status=published").body == "{\"redelivered\":2500}\n";
+    return site.RedeliverAll({.state = TriggerState::kPublished}, {.confirm = 2500}).changed ==
+           2500;
   }));
 }
 
@@ -227,21 +262,92 @@ TEST_CASE("a query that means nothing is refused with what it may have", "[redel
   CHECK(site.Post("/triggers/01890a5d-ac96-774b-bcce-b302099a8057/redeliver").status == 404);
 }
 
-TEST_CASE("a file of the version before is taken over", "[redeliver]") {
+TEST_CASE("a discarded trigger is no longer undeliverable, and its record says who and when",
+          "[redeliver]") {
   Site site;
-  const auto uuids = site.Put(1);
+  const auto uuids = site.Put(4);
+  auto taken = site.Take();
+  site.Settle({taken[0], taken[1], taken[2]}, false);
+  REQUIRE(Eventually([&] { return site.queue->Stats().undeliverable == 3; }));
+  const auto bytes = site.queue->Stats().bytes;
+  CHECK(site.Discard(uuids[1]).value() == 1);
+  CHECK(site.Discard(uuids[1]).value() == 0);
+  CHECK(site.Discard(uuids[3]).error().code == ErrorCode::kConflict);
+  CHECK(site.Discard(NewUuidV7()).error().code == ErrorCode::kNotFound);
+  CHECK(site.queue->Stats().undeliverable == 2);
+  CHECK(site.queue->Stats().bytes < bytes);
+  CHECK(site.StatusOf(uuids[1]) == "discarded");
+  CHECK(site.queue->Find(uuids[1])->reason == "unroutable");
+  const auto listed = site.List("?status=discarded");
+  CHECK(CountOf(listed, "\"uuid\"") == 1);
+  CHECK_THAT(listed, ContainsSubstring(R"("discardedAt":"2)"));
+  CHECK_THAT(listed, ContainsSubstring(R"("discardedBy":"alice")"));
+  CHECK(CountOf(site.List("?status=undeliverable"), "\"uuid\"") == 2);
+
+  // The same from the file, where the cursor has not passed it: it is not published again.
+  site.Open();
+  CHECK(site.StatusOf(uuids[1]) == "discarded");
+  taken = site.Take();
+  REQUIRE(taken.size() == 1);
+  CHECK(taken[0].uuid == uuids[3]);
+  site.Settle(taken, true);
+
+  CHECK(site.DiscardAll({.protocol = "none"}, {}).changed == 0);
+  CHECK(site.DiscardAll({}, {}).changed == 2);
+  CHECK(site.queue->Stats().undeliverable == 0);
+  // It can be delivered again as long as it is kept.
+  CHECK(site.Post("/triggers/" + uuids[1].ToString() + "/redeliver").status == 202);
+  CHECK(site.StatusOf(uuids[1]) == "queued");
+  CHECK(site.RedeliverAll({.state = TriggerState::kDiscarded}, {}).changed == 2);
+  CHECK(site.Take().size() == 3);
+}
+
+TEST_CASE("a discarded trigger is kept for the retention and goes like history", "[redeliver]") {
+  Site site;
+  site.queue_options.max_history = 2;
+  site.Open();
+  const auto uuids = site.Put(8);
+  site.Settle(site.Take(), false);
+  site.Put(8);
+  site.Settle(site.Take(), true);
+  REQUIRE(Eventually([&] { return site.queue->Stats().depth == 0; }));
+  for (const auto& uuid : uuids) CHECK(site.Discard(uuid).value() == 1);
+  // The log's trimming has passed them all; the two that were discarded last are kept.
+  CHECK(Eventually([&] {
+    return site.StatusOf(uuids[5]) == "unknown" && site.StatusOf(uuids[6]) == "discarded";
+  }));
+  CHECK(CountOf(site.List("?status=discarded"), "\"uuid\"") == 2);
+}
+
+TEST_CASE("a bulk change takes what was accepted in a time", "[redeliver]") {
+  Site site;
+  const auto uuids = site.Put(3);
+  site.Settle(site.Take(), false);
+  REQUIRE(Eventually([&] { return site.queue->Stats().undeliverable == 3; }));
+  const auto time = site.queue->Find(uuids[0])->trigger.accepted_at;
+  const auto later = time + std::chrono::milliseconds(1);
+  const BulkOptions dry{.dry_run = true};
+  CHECK(site.RedeliverAll({.since = time}, dry).matched == 3);
+  CHECK(site.RedeliverAll({.since = later}, dry).matched == 0);
+  CHECK(site.RedeliverAll({.until = time}, dry).matched == 0);
+  CHECK(site.RedeliverAll({.since = time, .until = later}, dry).matched == 3);
+  CHECK(site.DiscardAll({.until = time}, {}).changed == 0);
+  CHECK(site.queue->List({.since = time, .until = later}, 10, 0)->records.size() == 3);
+  CHECK(site.queue->List({.since = later}, 10, 0)->records.empty());
+}
+
+TEST_CASE("a file of another version is refused and left as it is", "[redeliver]") {
+  Site site;
   site.server->Stop();
   site.queue.reset();
   {
     auto database = Database::Open(site.queue_options.path, Database::Access::kReadWrite);
     REQUIRE(database);
-    REQUIRE(database->Execute("DROP TABLE redeliveries; PRAGMA user_version = 1;"));
+    REQUIRE(database->Execute("PRAGMA user_version = 2;"));
   }
-  site.Open();
-  CHECK(site.StatusOf(uuids[0]) == "queued");
-  site.Settle(site.Take(), false);
-  REQUIRE(Eventually([&] { return site.StatusOf(uuids[0]) == "undeliverable"; }));
-  CHECK(site.Post("/triggers/redeliver?status=undeliverable").body == "{\"redelivered\":1}\n");
+  const auto opened = TriggerQueue::Open(site.queue_options, {}, site.metrics);
+  REQUIRE_FALSE(opened);
+  CHECK_THAT(opened.error().message, ContainsSubstring("format version 2"));
 }
 
 }  // namespace

@@ -114,6 +114,7 @@ TEST_CASE("a message has every property of the contract, byte for byte", "[amqp]
   Site site("properties");
   AcceptedTrigger trigger = MakeTrigger("{\"uuid\":\"x\",\"spec\":{\"a\":1.0,\"\xC3\xA9\":[\n]}}");
   trigger.source = "inbox";
+  trigger.client = "lims";
   trigger.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   trigger.tracestate = "vendor=" + std::string(500, 'x');
   REQUIRE(site.broker->Publish(trigger).value() == 1);
@@ -132,6 +133,7 @@ TEST_CASE("a message has every property of the contract, byte for byte", "[amqp]
   CHECK(message->type == "Bioreactor");
   CHECK(message->app_id == "control-tower");
   const std::map<std::string, std::string> headers = {{"source", "inbox"},
+                                                      {"client", "lims"},
                                                       {"traceparent", trigger.traceparent},
                                                       {"tracestate", trigger.tracestate}};
   CHECK(message->headers == headers);
