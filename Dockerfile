@@ -20,7 +20,7 @@ COPY --from=build /root-fs/control-tower /control-tower
 USER 65532:65532
 WORKDIR /data
 VOLUME /data
-ENV QUEUE_PATH=/data/control-tower.db SERVER_HOST=0.0.0.0
+ENV CONTROL_TOWER_QUEUE_PATH=/data/control-tower.db CONTROL_TOWER_SERVER_HOST=0.0.0.0
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/control-tower"]

@@ -111,9 +111,9 @@ examples:
        -d '{"apiVersion": "OT-2/v1alpha1", "protocol": "SimpleDilution", "spec": {"volume": 50}}'
 
 Each option is a flag, an environment variable and a key of the configuration file: --server.port,
-SERVER_PORT, and port in [server]. Flags beat environment beat file beat default. SERVER_PORT_FILE
-reads the value from a file, for secrets. Durations are written 500ms, 10s, 5m, 7d; sizes 64KiB,
-1MiB, 1GiB.
+CONTROL_TOWER_SERVER_PORT, and port in [server]. Flags beat environment beat file beat default.
+CONTROL_TOWER_AMQP_URL_FILE reads the value from a file, for secrets. Durations are written 500ms,
+10s, 5m, 7d; sizes 64KiB, 1MiB, 1GiB.
 
 SIGTERM and SIGINT stop it, a second one at once. SIGHUP, which a closing terminal sends too, reads
 the configuration anew: watchers whose options changed are restarted, the others go on untouched; a

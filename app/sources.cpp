@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kPluginPrefix = "PLUGIN_";
 constexpr std::string_view kFileSuffix = "_FILE";
+constexpr std::string_view kServiceHost = "_SERVICE_HOST";
 
 // Levenshtein's distance: insertions, deletions and replacements from one text to the other.
 std::size_t Distance(std::string_view from, std::string_view to) {
@@ -38,13 +39,49 @@ void DropOneNewline(std::string& text) {
   if (text.ends_with('\r')) text.pop_back();
 }
 
+// What follows a Service's name in the variables that Kubernetes sets for it.
+bool IsOfService(std::string_view rest, std::string_view value) {
+  if (rest == kServiceHost || rest.starts_with("_SERVICE_PORT")) return true;
+  constexpr std::string_view kPort = "_PORT";
+  const bool of_one_port = rest.starts_with("_PORT_") && rest.find_first_of("0123456789") == 6;
+  return of_one_port || (rest == kPort && value.find("://") != std::string_view::npos);
+}
+
+// The variables that begin like ours, without those that Kubernetes sets in every pod beside a
+// Service named control-tower, control-tower-server or plugin-x: nobody gave them as options.
+Environment WithoutServiceLinks(const Environment& environment) {
+  std::vector<std::string_view> services;
+  Environment out;
+  for (const auto& [name, value] : environment) {
+    if (!name.starts_with(kVariablePrefix) && !name.starts_with("PLUGIN")) continue;
+    out.emplace(name, value);
+    if (name.ends_with(kServiceHost)) {
+      services.push_back(std::string_view(name).substr(0, name.size() - kServiceHost.size()));
+    }
+  }
+  std::erase_if(out, [&services](const auto& variable) {
+    const std::string_view name = variable.first;
+    return std::any_of(services.begin(), services.end(), [&](const auto service) {
+      return name.starts_with(service) && IsOfService(name.substr(service.size()), variable.second);
+    });
+  });
+  return out;
+}
+
 void CheckForStrangers(const std::set<std::string>& known, const Environment& environment,
                        Complaints& complaints) {
   const std::vector<std::string> candidates(known.begin(), known.end());
   for (const auto& [name, value] : environment) {
-    if (!name.starts_with(kPluginPrefix) || known.contains(name)) continue;
-    complaints.push_back({name, "unknown variable" + DidYouMean(name, candidates),
-                          "PLUGIN_{WATCHER}_{NAME} sets an option of a watcher that is enabled"});
+    const bool of_watcher = name.starts_with(kPluginPrefix);
+    if ((!of_watcher && !name.starts_with(kVariablePrefix)) || known.contains(name)) continue;
+    const auto prefix = of_watcher ? kPluginPrefix : kVariablePrefix;
+    const auto rest = name.substr(prefix.size());
+    const auto hint = known.contains(rest) ? "; did you mean " + rest + "?"
+                                           : DidYouMean(name, candidates, prefix.size());
+    complaints.push_back({name, "unknown variable" + hint,
+                          of_watcher
+                              ? "PLUGIN_{WATCHER}_{NAME} sets an option of a watcher that is enabled"
+                              : "CONTROL_TOWER_{GROUP}_{NAME} sets the option group.name"});
   }
 }
 
@@ -93,9 +130,10 @@ std::vector<std::string> SplitAtCommas(std::string_view text) {
   }
 }
 
-std::string DidYouMean(std::string_view text, const std::vector<std::string>& candidates) {
+std::string DidYouMean(std::string_view text, const std::vector<std::string>& candidates,
+                       std::size_t shared) {
   const std::string* best = nullptr;
-  std::size_t least = std::max<std::size_t>(2, text.size() / 4) + 1;
+  std::size_t least = std::max<std::size_t>(2, (text.size() - shared) / 4) + 1;
   for (const auto& candidate : candidates) {
     const auto distance = Distance(text, candidate);
     if (distance >= least || distance >= candidate.size()) continue;
@@ -132,8 +170,9 @@ Result<std::string> ReadSmallFile(const std::string& path) {
   return text;
 }
 
-Givens FromEnvironment(const std::vector<Option*>& options, const Environment& environment,
+Givens FromEnvironment(const std::vector<Option*>& options, const Environment& variables,
                        Complaints& complaints) {
+  const auto environment = WithoutServiceLinks(variables);
   std::set<std::string> names;
   std::set<std::string> known;
   for (const auto* option : options) {

@@ -25,7 +25,7 @@ using Complaints = std::vector<Complaint>;
 // What one source says about one option.
 struct Given {
   std::vector<std::string> texts;
-  std::string origin;  // "--server.port", "variable SERVER_PORT", "tower.toml:3"
+  std::string origin;  // "--server.port", "variable CONTROL_TOWER_BROKER", "tower.toml:3"
   bool array = false;  // of the file: written as an array
 };
 // By name of the option ("server.port").
@@ -38,13 +38,14 @@ Environment ReadEnvironment();  // of this process
 // key are PLUGINS and plugins, since plugin.NAME is a group.
 std::string VariableOf(const Option& option);
 std::string FileKeyOf(const Option& option);
-// "--server.port, SERVER_PORT, or port in [server] of the file"
+// "--server.port, CONTROL_TOWER_SERVER_PORT, or port in [server] of the file"
 std::string WaysToSet(const Option& option);
 
 // The options' values in the environment, from NAME or from the file that NAME_FILE names (one
 // newline at its end is dropped). Complains of both set, a file that can't be read, an unknown
-// variable that begins with PLUGIN_, one variable for two options.
-Givens FromEnvironment(const std::vector<Option*>& options, const Environment& environment,
+// variable that begins with CONTROL_TOWER_ or PLUGIN_, one variable for two options. What
+// Kubernetes sets for a Service of such a name is left alone.
+Givens FromEnvironment(const std::vector<Option*>& options, const Environment& variables,
                        Complaints& complaints);
 
 // Gives the option the value of the strongest source that has one; `sources` come strongest first.
@@ -54,8 +55,10 @@ void Apply(Option& option, const std::vector<const Givens*>& sources, Complaints
 // `a, b` to {"a", "b"}; {} for a text without anything in it.
 std::vector<std::string> SplitAtCommas(std::string_view text);
 
-// "; did you mean X?" for the candidate that is nearly `text`, else "".
-std::string DidYouMean(std::string_view text, const std::vector<std::string>& candidates);
+// "; did you mean X?" for the candidate that is nearly `text`, else "". The first `shared` bytes of
+// all of them are the same, and make no name alike.
+std::string DidYouMean(std::string_view text, const std::vector<std::string>& candidates,
+                       std::size_t shared = 0);
 
 // A whole file of at most a megabyte, for values and configuration. Errors name the path.
 Result<std::string> ReadSmallFile(const std::string& path);

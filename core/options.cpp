@@ -19,6 +19,8 @@ constexpr std::string_view kSizeRule = "a size such as 512, 64KiB, 1MiB or 1GiB"
 constexpr std::string_view kNumberRule = "a whole number";
 constexpr std::string_view kBoolRule = "true or false";
 
+constexpr std::string_view kWatchers = "plugin.";
+
 struct Unit {
   std::string_view name;
   std::int64_t factor;
@@ -202,7 +204,8 @@ Option& Option::File() {
 std::string Option::Flag() const { return "--" + name_; }
 
 std::string Option::Variable() const {
-  std::string out = name_;
+  std::string out(name_.starts_with(kWatchers) ? "" : kVariablePrefix);
+  out += name_;
   for (char& c : out) {
     if (c == '.' || c == '-') c = '_';
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');

@@ -19,6 +19,10 @@
 
 namespace tower {
 
+// What the core's variables begin with. It keeps them apart from what Kubernetes sets for its
+// Services: SERVER_PORT=tcp://… in every pod beside a Service named server.
+inline constexpr std::string_view kVariablePrefix = "CONTROL_TOWER_";
+
 // A size in bytes, written `512`, `64KiB`, `1MiB`, `1GiB`.
 struct ByteSize {
   std::uint64_t bytes = 0;
@@ -77,7 +81,8 @@ class Option {
   // What the declaration says.
   const std::string& name() const noexcept { return name_; }  // "server.max-body"
   std::string Flag() const;                                   // "--server.max-body"
-  std::string Variable() const;                               // "SERVER_MAX_BODY"
+  // "CONTROL_TOWER_SERVER_MAX_BODY", or "PLUGIN_INBOX_PATH" for an option of a watcher.
+  std::string Variable() const;
   const std::string& help() const noexcept { return help_; }
   std::string_view type() const noexcept { return type_; }  // "size"
   const std::string& default_text() const noexcept {

@@ -118,7 +118,7 @@ TEST_CASE("without anything, the defaults run and no watcher is enabled", "[cli]
 TEST_CASE("flags beat environment beat file beat default", "[cli]") {
   const TempFile file("[server]\nport = 1\nhost = 'file'\nmax-body = '2KiB'\n");
   const auto ran = Run({"--config", file.path(), "--server.port", "3"},
-                       {{{"SERVER_PORT", "2"}, {"SERVER_HOST", "variable"}}});
+                       {{{"CONTROL_TOWER_SERVER_PORT", "2"}, {"CONTROL_TOWER_SERVER_HOST", "variable"}}});
   REQUIRE(ran.setup);
   CHECK(ran.settings().http.port == 3);
   CHECK(ran.settings().http.host == "variable");
@@ -126,10 +126,10 @@ TEST_CASE("flags beat environment beat file beat default", "[cli]") {
   CHECK(ran.settings().http.max_connections == 1024);
 }
 
-TEST_CASE("the configuration file may be named by CONFIG", "[cli]") {
+TEST_CASE("the configuration file may be named by a variable", "[cli]") {
   const TempFile file("broker = 'stdout'\n");
-  CHECK(Run({}, {{{"CONFIG", file.path()}}}).settings().broker == "stdout");
-  CHECK_THAT(Refused({}, {{"CONFIG", "/no/such/file"}}),
+  CHECK(Run({}, {{{"CONTROL_TOWER_CONFIG", file.path()}}}).settings().broker == "stdout");
+  CHECK_THAT(Refused({}, {{"CONTROL_TOWER_CONFIG", "/no/such/file"}}),
              ContainsSubstring("config: read /no/such/file: no such file or directory"));
 }
 
@@ -190,7 +190,7 @@ TEST_CASE("all faults of all sources are named together", "[cli]") {
   const auto err =
       Refused({"--config", file.path(), "--server.prot", "9000", "--plugin=probe", "--plugin=flie",
                "--shutdown.grace=soon", "stray", "--plugin.probe.evry=1s"},
-              {{"QUEUE_MAX_BYTES", "many"}, {"PLUGIN_PROBE_PAHT", "x"}, {"AMQP_DECLARE", "1"}});
+              {{"CONTROL_TOWER_QUEUE_MAX_BYTES", "many"}, {"PLUGIN_PROBE_PAHT", "x"}, {"CONTROL_TOWER_AMQP_DECLARE", "1"}});
   CHECK_THAT(err, StartsWith("control-tower: 12 faults in the configuration\n"));
   for (const std::string expected :
        {"--server.prot: unknown option; did you mean --server.port?",
@@ -198,10 +198,10 @@ TEST_CASE("all faults of all sources are named together", "[cli]") {
         "\"stray\": unexpected argument",
         "plugin \"flie\": there is no plugin \"flie\" (linked in: other, probe)",
         "shutdown.grace: must be a duration such as 500ms, 10s, 5m or 7d, from 0s to 1h, but is "
-        "\"soon\"\n      given by --shutdown.grace; set it by --shutdown.grace, SHUTDOWN_GRACE, or "
+        "\"soon\"\n      given by --shutdown.grace; set it by --shutdown.grace, CONTROL_TOWER_SHUTDOWN_GRACE, or "
         "grace in [shutdown] of the file",
         "queue.max-bytes: must be a size such as 512, 64KiB, 1MiB or 1GiB, at least 1MiB, but is "
-        "\"many\"\n      given by variable QUEUE_MAX_BYTES",
+        "\"many\"\n      given by variable CONTROL_TOWER_QUEUE_MAX_BYTES",
         "amqp.declare: must be true or false, but is \"1\"",
         "PLUGIN_PROBE_PAHT: unknown variable; did you mean PLUGIN_PROBE_PATH?",
         "plugin.probe.path: is required, and must be text that is not empty, or several\n      set "
@@ -276,9 +276,46 @@ TEST_CASE("values that look like something else are values", "[cli]") {
 }
 
 TEST_CASE("an empty variable is an empty value, not a missing one", "[cli]") {
-  CHECK_THAT(Refused({}, {{"SERVER_PORT", ""}}), ContainsSubstring("but is \"\""));
-  CHECK_THAT(Refused({}, {{"AMQP_URL", ""}}), ContainsSubstring("amqp.url: must be"));
+  CHECK_THAT(Refused({}, {{"CONTROL_TOWER_SERVER_PORT", ""}}), ContainsSubstring("but is \"\""));
+  CHECK_THAT(Refused({}, {{"CONTROL_TOWER_AMQP_URL", ""}}), ContainsSubstring("amqp.url: must be"));
   CHECK(Run({}, {{{"PLUGINS", ""}}}).setup->watchers.empty());
+}
+
+TEST_CASE("an unknown variable of the core is refused with a suggestion", "[cli]") {
+  const auto err = Refused({}, {{"CONTROL_TOWER_SERVER_PROT", "1"},
+                                {"CONTROL_TOWER_PLUGINS", "probe"},
+                                {"CONTROL_TOWER_HOME", "/opt"},
+                                {"SERVER_PROT", "of something else"}});
+  CHECK_THAT(err,
+             StartsWith("control-tower: 3 faults") &&
+                 ContainsSubstring("CONTROL_TOWER_SERVER_PROT: unknown variable; did you mean "
+                                   "CONTROL_TOWER_SERVER_PORT?\n      CONTROL_TOWER_{GROUP}_") &&
+                 ContainsSubstring("CONTROL_TOWER_PLUGINS: unknown variable; did you mean PLUGINS?") &&
+                 ContainsSubstring("CONTROL_TOWER_HOME: unknown variable\n"));
+}
+
+TEST_CASE("what Kubernetes sets for its Services is nobody's option", "[cli]") {
+  Environment pod;
+  for (const std::string service : {"SERVER", "CONTROL_TOWER", "CONTROL_TOWER_SERVER", "PLUGIN_X"}) {
+    pod[service + "_SERVICE_HOST"] = "10.0.0.1";
+    pod[service + "_SERVICE_PORT"] = "80";
+    pod[service + "_SERVICE_PORT_HTTP"] = "80";
+    pod[service + "_PORT"] = "tcp://10.0.0.1:80";
+    pod[service + "_PORT_80_TCP"] = "tcp://10.0.0.1:80";
+    pod[service + "_PORT_80_TCP_PROTO"] = "tcp";
+    pod[service + "_PORT_80_TCP_PORT"] = "80";
+    pod[service + "_PORT_80_TCP_ADDR"] = "10.0.0.1";
+  }
+  const auto ran = Run({}, {pod});
+  INFO(ran.err);
+  REQUIRE(ran.setup);
+  CHECK(ran.settings().http.port == 8000);
+  pod["CONTROL_TOWER_SERVER_PORT"] = "9000";  // which a pod may set in spite of the Service
+  CHECK(Run({}, {pod}).settings().http.port == 9000);
+  pod["CONTROL_TOWER_PROT"] = "1";
+  CHECK_THAT(Refused({}, pod), ContainsSubstring("CONTROL_TOWER_PROT: unknown variable"));
+  CHECK_THAT(Refused({}, {{"CONTROL_TOWER_SERVER_PORT", "tcp://10.0.0.1:80"}}),
+             ContainsSubstring("server.port: must be a whole number"));
 }
 
 TEST_CASE("names of watchers are checked", "[cli]") {

@@ -61,7 +61,7 @@ TEST_CASE("one declaration gives flag, variable, default and rule", "[options]")
   const auto& option =
       core.Add("server.max-body", &size, "Larger bodies get 413.").Range(1024, 1 << 30);
   CHECK(option.Flag() == "--server.max-body");
-  CHECK(option.Variable() == "SERVER_MAX_BODY");
+  CHECK(option.Variable() == "CONTROL_TOWER_SERVER_MAX_BODY");
   CHECK(option.default_text() == "1MiB");
   CHECK(option.type() == "size");
   CHECK(option.help() == "Larger bodies get 413.");

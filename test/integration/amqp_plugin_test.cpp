@@ -70,7 +70,7 @@ struct Bridge {
         "--amqp.exchange", name};
     flags.insert(flags.end(), more.begin(), more.end());
     tower = std::make_unique<TowerProcess>(
-        folder, flags, TowerProcess::Variables{{"AMQP_URL", url}, {"PLUGIN_LAB_URL", from}});
+        folder, flags, TowerProcess::Variables{{"CONTROL_TOWER_AMQP_URL", url}, {"PLUGIN_LAB_URL", from}});
   }
   bool Consumes() const { return Says("queue is consumed"); }
   bool Says(const std::string& text) const {
@@ -278,7 +278,7 @@ TEST_CASE("triggers of one control-tower reach another vhost with their uuid", "
   {
     TempDir folder;
     TowerProcess north(folder, {"--server.port", "0", "--queue.path", folder / "queue.db"},
-                       {{"AMQP_URL", url}});
+                       {{"CONTROL_TOWER_AMQP_URL", url}});
     REQUIRE(north.BecomesReady());
     Bridge south(url);
     south.Start({"--plugin.lab.declare", "--plugin.lab.exchange", "triggers", "--plugin.lab.bind",

@@ -153,7 +153,7 @@ struct Plant {
                                  folder / "queue.db", "--amqp.exchange", name, "--plugin",
                                  "inbox=file", "--plugin.inbox.path", folder / "inbox",
                                  "--plugin.inbox.after", "delete"},
-        TowerProcess::Variables{{"AMQP_URL", url}}, std::move(wrapper));
+        TowerProcess::Variables{{"CONTROL_TOWER_AMQP_URL", url}}, std::move(wrapper));
   }
   void Take(Ledger& ledger) {
     while (const auto message = consumer.Get(name, milliseconds(0))) {

@@ -94,7 +94,7 @@ TEST_CASE("SIGHUP with a faulty configuration changes nothing, and the log says 
   Site site;
   site.Write("one");
   const auto url = site.folder.Write("url", "amqp://user:hunter2@127.0.0.1:1\n");
-  site.Start({{"AMQP_URL_FILE", url}});
+  site.Start({{"CONTROL_TOWER_AMQP_URL_FILE", url}});
   REQUIRE(Eventually([&] { return site.Pids().ends_with('\n'); }));
   const auto pids = site.Pids();
 

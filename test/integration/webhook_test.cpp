@@ -40,7 +40,7 @@ struct Tower {
 
   Tower()
       : process(folder, {"--broker", "stdout", "--server.port", "0", "--log.format", "json"},
-                {{"QUEUE_PATH", folder / "queue.db"},
+                {{"CONTROL_TOWER_QUEUE_PATH", folder / "queue.db"},
                  {"PLUGINS", "gh=webhook,std=webhook,pay=webhook,ci=webhook"},
                  {"PLUGIN_GH_VERIFY", "github"},
                  {"PLUGIN_GH_SECRET_FILE", folder.Write("gh", std::string(kSecret) + "\n")},
@@ -182,9 +182,9 @@ TEST_CASE("what the senders' own libraries signed otherwise is refused", "[webho
 TEST_CASE("a delivery that was answered is published after the process was killed", "[webhook]") {
   const TempDir folder;
   const std::vector<std::string> arguments = {"--server.port", "0", "--log.format", "json"};
-  TowerProcess::Variables variables = {{"BROKER", "amqp"},
-                                       {"AMQP_URL", "amqp://127.0.0.1:1"},
-                                       {"QUEUE_PATH", folder / "queue.db"},
+  TowerProcess::Variables variables = {{"CONTROL_TOWER_BROKER", "amqp"},
+                                       {"CONTROL_TOWER_AMQP_URL", "amqp://127.0.0.1:1"},
+                                       {"CONTROL_TOWER_QUEUE_PATH", folder / "queue.db"},
                                        {"PLUGINS", "ci=webhook"},
                                        {"PLUGIN_CI_VERIFY", "bearer"},
                                        {"PLUGIN_CI_SECRET", "hunter2"}};

@@ -9,8 +9,8 @@ if [ "$BROKER" = stdout ]; then
   options+=(--broker stdout)
   arrival="in this terminal, one line of JSON a trigger"
 else
-  AMQP_URL=$(test/support/dependencies.sh build/rabbitmq url)
-  export AMQP_URL  # not a flag: others could read its password in the list of processes
+  CONTROL_TOWER_AMQP_URL=$(test/support/dependencies.sh build/rabbitmq url)
+  export CONTROL_TOWER_AMQP_URL  # not a flag: others could read its password in the list of processes
   options+=(--amqp.queue triggers)
   arrival=$(test/support/dependencies.sh build/rabbitmq see)
 fi
