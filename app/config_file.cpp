@@ -129,7 +129,8 @@ Givens ReadConfigFile(const std::string& path, Complaints& complaints) {
   Givens out;
   const auto text = ReadSmallFile(path);
   if (!text) {
-    complaints.push_back({"config", text.error().message, "set by --config or CONTROL_TOWER_CONFIG", true});
+    complaints.push_back(
+        {"config", text.error().message, "set by --config or CONTROL_TOWER_CONFIG", true});
     return out;
   }
   if (const int line = LineOfEndlessKey(*text); line > 0) {

@@ -78,10 +78,10 @@ void CheckForStrangers(const std::set<std::string>& known, const Environment& en
     const auto rest = name.substr(prefix.size());
     const auto hint = known.contains(rest) ? "; did you mean " + rest + "?"
                                            : DidYouMean(name, candidates, prefix.size());
-    complaints.push_back({name, "unknown variable" + hint,
-                          of_watcher
-                              ? "PLUGIN_{WATCHER}_{NAME} sets an option of a watcher that is enabled"
-                              : "CONTROL_TOWER_{GROUP}_{NAME} sets the option group.name"});
+    complaints.push_back(
+        {name, "unknown variable" + hint,
+         of_watcher ? "PLUGIN_{WATCHER}_{NAME} sets an option of a watcher that is enabled"
+                    : "CONTROL_TOWER_{GROUP}_{NAME} sets the option group.name"});
   }
 }
 

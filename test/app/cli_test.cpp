@@ -117,8 +117,9 @@ TEST_CASE("without anything, the defaults run and no watcher is enabled", "[cli]
 
 TEST_CASE("flags beat environment beat file beat default", "[cli]") {
   const TempFile file("[server]\nport = 1\nhost = 'file'\nmax-body = '2KiB'\n");
-  const auto ran = Run({"--config", file.path(), "--server.port", "3"},
-                       {{{"CONTROL_TOWER_SERVER_PORT", "2"}, {"CONTROL_TOWER_SERVER_HOST", "variable"}}});
+  const auto ran =
+      Run({"--config", file.path(), "--server.port", "3"},
+          {{{"CONTROL_TOWER_SERVER_PORT", "2"}, {"CONTROL_TOWER_SERVER_HOST", "variable"}}});
   REQUIRE(ran.setup);
   CHECK(ran.settings().http.port == 3);
   CHECK(ran.settings().http.host == "variable");
@@ -190,7 +191,9 @@ TEST_CASE("all faults of all sources are named together", "[cli]") {
   const auto err =
       Refused({"--config", file.path(), "--server.prot", "9000", "--plugin=probe", "--plugin=flie",
                "--shutdown.grace=soon", "stray", "--plugin.probe.evry=1s"},
-              {{"CONTROL_TOWER_QUEUE_MAX_BYTES", "many"}, {"PLUGIN_PROBE_PAHT", "x"}, {"CONTROL_TOWER_AMQP_DECLARE", "1"}});
+              {{"CONTROL_TOWER_QUEUE_MAX_BYTES", "many"},
+               {"PLUGIN_PROBE_PAHT", "x"},
+               {"CONTROL_TOWER_AMQP_DECLARE", "1"}});
   CHECK_THAT(err, StartsWith("control-tower: 12 faults in the configuration\n"));
   for (const std::string expected :
        {"--server.prot: unknown option; did you mean --server.port?",
@@ -198,7 +201,8 @@ TEST_CASE("all faults of all sources are named together", "[cli]") {
         "\"stray\": unexpected argument",
         "plugin \"flie\": there is no plugin \"flie\" (linked in: other, probe)",
         "shutdown.grace: must be a duration such as 500ms, 10s, 5m or 7d, from 0s to 1h, but is "
-        "\"soon\"\n      given by --shutdown.grace; set it by --shutdown.grace, CONTROL_TOWER_SHUTDOWN_GRACE, or "
+        "\"soon\"\n      given by --shutdown.grace; set it by --shutdown.grace, "
+        "CONTROL_TOWER_SHUTDOWN_GRACE, or "
         "grace in [shutdown] of the file",
         "queue.max-bytes: must be a size such as 512, 64KiB, 1MiB or 1GiB, at least 1MiB, but is "
         "\"many\"\n      given by variable CONTROL_TOWER_QUEUE_MAX_BYTES",
@@ -286,17 +290,19 @@ TEST_CASE("an unknown variable of the core is refused with a suggestion", "[cli]
                                 {"CONTROL_TOWER_PLUGINS", "probe"},
                                 {"CONTROL_TOWER_HOME", "/opt"},
                                 {"SERVER_PROT", "of something else"}});
-  CHECK_THAT(err,
-             StartsWith("control-tower: 3 faults") &&
-                 ContainsSubstring("CONTROL_TOWER_SERVER_PROT: unknown variable; did you mean "
-                                   "CONTROL_TOWER_SERVER_PORT?\n      CONTROL_TOWER_{GROUP}_") &&
-                 ContainsSubstring("CONTROL_TOWER_PLUGINS: unknown variable; did you mean PLUGINS?") &&
-                 ContainsSubstring("CONTROL_TOWER_HOME: unknown variable\n"));
+  CHECK_THAT(
+      err,
+      StartsWith("control-tower: 3 faults") &&
+          ContainsSubstring("CONTROL_TOWER_SERVER_PROT: unknown variable; did you mean "
+                            "CONTROL_TOWER_SERVER_PORT?\n      CONTROL_TOWER_{GROUP}_") &&
+          ContainsSubstring("CONTROL_TOWER_PLUGINS: unknown variable; did you mean PLUGINS?") &&
+          ContainsSubstring("CONTROL_TOWER_HOME: unknown variable\n"));
 }
 
 TEST_CASE("what Kubernetes sets for its Services is nobody's option", "[cli]") {
   Environment pod;
-  for (const std::string service : {"SERVER", "CONTROL_TOWER", "CONTROL_TOWER_SERVER", "PLUGIN_X"}) {
+  for (const std::string service :
+       {"SERVER", "CONTROL_TOWER", "CONTROL_TOWER_SERVER", "PLUGIN_X"}) {
     pod[service + "_SERVICE_HOST"] = "10.0.0.1";
     pod[service + "_SERVICE_PORT"] = "80";
     pod[service + "_SERVICE_PORT_HTTP"] = "80";

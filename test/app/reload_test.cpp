@@ -260,7 +260,8 @@ TEST_CASE("content behind an option that stays the same is a change too", "[relo
 
 TEST_CASE("of the core's options the level of the log alone is taken on", "[reload]") {
   Fixture f(kTwo);
-  f.environment = {{"CONTROL_TOWER_AMQP_URL", "amqp://user:hunter2@127.0.0.1:1"}, {"CONTROL_TOWER_LOG_LEVEL", "debug"}};
+  f.environment = {{"CONTROL_TOWER_AMQP_URL", "amqp://user:hunter2@127.0.0.1:1"},
+                   {"CONTROL_TOWER_LOG_LEVEL", "debug"}};
   f.Reload("shutdown.grace = '2s'\n" + kTwo);
   Logger().Debug("seen");
   CHECK_THAT(f.log(), ContainsSubstring("\"options\":\"amqp.url, shutdown.grace\""));

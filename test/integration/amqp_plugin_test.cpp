@@ -70,7 +70,8 @@ struct Bridge {
         "--amqp.exchange", name};
     flags.insert(flags.end(), more.begin(), more.end());
     tower = std::make_unique<TowerProcess>(
-        folder, flags, TowerProcess::Variables{{"CONTROL_TOWER_AMQP_URL", url}, {"PLUGIN_LAB_URL", from}});
+        folder, flags,
+        TowerProcess::Variables{{"CONTROL_TOWER_AMQP_URL", url}, {"PLUGIN_LAB_URL", from}});
   }
   bool Consumes() const { return Says("queue is consumed"); }
   bool Says(const std::string& text) const {

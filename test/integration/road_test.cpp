@@ -97,7 +97,8 @@ TEST_CASE("the binary has every plugin linked in and explains itself", "[road]")
   const TempDir other;
   TowerProcess help(other, {"--help"});
   CHECK(help.ExitCode() == 0);
-  CHECK_THAT(help.out(), ContainsSubstring("--server.port") && ContainsSubstring("CONTROL_TOWER_AMQP_URL"));
+  CHECK_THAT(help.out(),
+             ContainsSubstring("--server.port") && ContainsSubstring("CONTROL_TOWER_AMQP_URL"));
 }
 
 TEST_CASE("a POST arrives as the contract says, byte for byte", "[road]") {
@@ -165,10 +166,11 @@ TEST_CASE("two watchers of the plugin file bring files to the broker", "[road]")
   Road road;
   std::filesystem::create_directories(road.folder / "one");
   std::filesystem::create_directories(road.folder / "two");
-  TowerProcess tower(road.folder,
-                     road.Flags({"--plugin", "one=file", "--plugin.one.path", road.folder / "one",
-                                 "--plugin", "two=file"}),
-                     {{"CONTROL_TOWER_AMQP_URL", road.url}, {"PLUGIN_TWO_PATH", road.folder / "two"}});
+  TowerProcess tower(
+      road.folder,
+      road.Flags({"--plugin", "one=file", "--plugin.one.path", road.folder / "one", "--plugin",
+                  "two=file"}),
+      {{"CONTROL_TOWER_AMQP_URL", road.url}, {"PLUGIN_TWO_PATH", road.folder / "two"}});
   REQUIRE(tower.BecomesReady());
   const auto drop = [&](const std::string& name, const std::string& text) {
     std::ofstream(road.folder / "draft", std::ios::binary) << text;
@@ -191,7 +193,8 @@ TEST_CASE("two watchers of the plugin file bring files to the broker", "[road]")
 TEST_CASE("it starts before the broker, accepts, and publishes when the broker comes", "[road]") {
   Road road;
   TcpProxy proxy(road.BrokerPort());
-  TowerProcess tower(road.folder, road.Flags(), {{"CONTROL_TOWER_AMQP_URL", road.UrlThrough(proxy)}});
+  TowerProcess tower(road.folder, road.Flags(),
+                     {{"CONTROL_TOWER_AMQP_URL", road.UrlThrough(proxy)}});
   const auto answer = tower.Post(kTrigger);
   REQUIRE(answer.status == 202);
   CHECK(tower.Get("/readyz").status == 503);
@@ -213,12 +216,14 @@ TEST_CASE("what is left at a stop is published after the next start", "[road]") 
   TcpProxy proxy(road.BrokerPort());
   std::set<std::string> accepted;
   {
-    TowerProcess tower(road.folder, road.Flags(), {{"CONTROL_TOWER_AMQP_URL", road.UrlThrough(proxy)}});
+    TowerProcess tower(road.folder, road.Flags(),
+                       {{"CONTROL_TOWER_AMQP_URL", road.UrlThrough(proxy)}});
     for (int n = 0; n < 50; ++n) accepted.insert(UuidIn(tower.Post(Small(n)).body));
     REQUIRE(tower.Stop() == 0);
   }
   {
-    TowerProcess tower(road.folder, road.Flags(), {{"CONTROL_TOWER_AMQP_URL", road.UrlThrough(proxy)}});
+    TowerProcess tower(road.folder, road.Flags(),
+                       {{"CONTROL_TOWER_AMQP_URL", road.UrlThrough(proxy)}});
     for (int n = 50; n < 100; ++n) accepted.insert(UuidIn(tower.Post(Small(n)).body));
     tower.Signal(SIGKILL);
     REQUIRE(tower.ExitCode() == 128 + SIGKILL);
