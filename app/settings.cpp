@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "core/amqp_url.h"
+#include "core/http_access.h"
 
 namespace tower {
 namespace {
@@ -19,13 +20,24 @@ void DeclareServer(OptionSet& options, Settings& settings) {
       .Add("server.max-body", &settings.http_max_body,
            "Largest body of a request; a larger one is answered with 413.")
       .Range(1024, 1 << 30);
-  options
-      .Add("server.tokens-file", &settings.http.tokens_file,
-           "File of bearer tokens, one name:token a line. Without it HTTP listens on loopback "
-           "addresses only.")
-      .File();
+  options.Add("server.tokens-file", &settings.http.tokens_file,
+              "File of bearer tokens, one name:token a line, that nobody but its owner can write. "
+              "Without it HTTP listens on loopback addresses only. SIGHUP reads it anew.");
   options.Add("server.allow-anonymous", &settings.http.allow_anonymous,
               "Listen on any address without tokens.");
+  options
+      .Add("server.allowed-hosts", &settings.http.allowed_hosts,
+           "Names by which clients without a token may call this server, besides localhost, "
+           "loopback addresses and server.host.")
+      .Commas();
+  options.Check({"server.allowed-hosts"}, [&settings]() -> Status {
+    for (const auto& host : settings.http.allowed_hosts) {
+      if (auto fits = CheckAllowedHost(host); !fits) {
+        return Annotate("server.allowed-hosts: \"" + host + "\" must be", fits.error());
+      }
+    }
+    return Ok();
+  });
   options
       .Add("server.max-connections", &settings.http.max_connections, "Most connections at a time.")
       .Range(1, 100'000);

@@ -143,6 +143,13 @@ Status Tower::StartHttp() {
   return http_->Start();
 }
 
+void Tower::Reload(const std::function<Configured()>& configure) {
+  if (auto read = http_->ReloadTokens(); !read) {
+    log_.Error("the tokens are refused, the old ones go on", {{"error", read.error()}});
+  }
+  reloader_->Reload(configure);
+}
+
 void Tower::Stop() {
   if (queue_ == nullptr) return;
   const auto grace = setup_.settings.shutdown_grace;

@@ -39,8 +39,9 @@ class Tower {
   // Queue, publisher, watchers, HTTP. After an error Stop takes down what is up.
   Status Start();
 
-  // Takes on a new configuration as far as a tower that runs can (app/reload.h). Once started.
-  void Reload(const std::function<Configured()>& configure) { reloader_->Reload(configure); }
+  // Takes on a new configuration as far as a tower that runs can (app/reload.h), and the tokens of
+  // HTTP whatever else is wrong: one that was revoked is not to wait for that. Once started.
+  void Reload(const std::function<Configured()>& configure);
 
   // The reverse: readyz says 503 and HTTP finishes what is in flight, watchers stop, the publisher
   // drains until shutdown.grace is over, HTTP ends, the queue closes. Idempotent.

@@ -13,11 +13,13 @@
 #include <exception>
 #include <new>
 
+#include "core/http_access.h"
 #include "core/http_head.h"
 #include "core/http_listener.h"
 #include "core/http_loop.h"
 #include "core/http_routes.h"
 #include "core/http_tokens.h"
+#include "core/log_limit.h"
 
 namespace tower {
 namespace {
@@ -25,6 +27,7 @@ namespace {
 constexpr std::string_view kTooLarge = "the body is larger than server.max-body";
 constexpr std::string_view kAnyType = "*/*";
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr int kRefusalsLogged = 20;  // a minute, of each kind
 
 // What cpp-httplib reads the request line from and writes the answer to.
 class ExchangeStream final : public httplib::Stream {
@@ -111,11 +114,16 @@ void Render(HttpResponse from, httplib::Response& to) {
 class HttpServer::Impl final : private httplib::Server, public HttpService {
  public:
   Impl(HttpServerOptions options, Logger log, Metrics& metrics)
-      : options_(std::move(options)), log_(std::move(log)), routes_(metrics) {
+      : options_(std::move(options)),
+        log_(std::move(log)),
+        access_({!options_.tokens_file.empty(), options_.allow_anonymous, options_.host,
+                 options_.allowed_hosts}),
+        routes_(metrics) {
     SetHooks();
   }
 
   Status Start();
+  Status ReloadTokens();
   HttpRoutes& routes() noexcept { return routes_; }
   HttpListener* listener() noexcept { return listener_.get(); }
 
@@ -131,9 +139,12 @@ class HttpServer::Impl final : private httplib::Server, public HttpService {
 
   // Each is an answer where the request must not go further.
   std::optional<HttpResponse> Admit(HttpExchange& exchange, const httplib::Request& from);
-  std::optional<HttpResponse> CheckToken(const HttpHead& head, HttpRequest& request) const;
+  std::optional<HttpResponse> CheckAccess(const HttpHead& head, const HttpRequest& request);
+  std::optional<HttpResponse> CheckToken(const HttpHead& head, HttpRequest& request);
   std::optional<HttpResponse> CheckBody(const HttpHead& head, const HttpRoute& route,
                                         HttpRequest& request) const;
+  // The name of the token that is shown, or nothing.
+  std::optional<std::string_view> ClientOf(const HttpHead& head) const;
   HttpResponse Run(HttpExchange& exchange) const;
   // What is answered when `call` throws.
   template <typename Call>
@@ -145,8 +156,11 @@ class HttpServer::Impl final : private httplib::Server, public HttpService {
 
   const HttpServerOptions options_;
   const Logger log_;
+  const HttpAccess access_;
   HttpRoutes routes_;
-  std::optional<HttpTokens> tokens_;
+  HttpTokensInForce tokens_;
+  LogQuota logged_refusals_{kRefusalsLogged};
+  LogQuota logged_logins_{kRefusalsLogged};
   std::unique_ptr<HttpListener> listener_;  // last: its threads use all of the above
 };
 
@@ -154,19 +168,26 @@ thread_local HttpExchange* HttpServer::Impl::current_ = nullptr;
 thread_local HttpResponse* HttpServer::Impl::replacement_ = nullptr;
 
 Status HttpServer::Impl::Start() {
-  if (!options_.tokens_file.empty()) {
-    auto tokens = HttpTokens::Load(options_.tokens_file);
-    if (!tokens) return tokens.error();
-    tokens_ = std::move(*tokens);
-  }
+  if (auto read = ReloadTokens(); !read) return read;
   HttpListener::Options options;
   options.host = options_.host;
   options.port = static_cast<int>(options_.port);
   options.max_connections = static_cast<std::size_t>(options_.max_connections);
-  options.loopback_only = !tokens_ && !options_.allow_anonymous;
+  options.loopback_only = options_.tokens_file.empty() && !options_.allow_anonymous;
   options.loop = {options_.idle_timeout, options_.request_timeout, options_.max_body};
   listener_ = std::make_unique<HttpListener>(std::move(options), *this, log_);
   return listener_->Start();
+}
+
+Status HttpServer::Impl::ReloadTokens() {
+  if (options_.tokens_file.empty()) return Ok();
+  auto tokens = HttpTokens::Load(options_.tokens_file);
+  if (!tokens) return tokens.error();
+  if (!tokens->warning().empty()) {
+    log_.Warn("the tokens are not kept secret", {{"error", tokens->warning()}});
+  }
+  tokens_.Set(std::move(*tokens));
+  return Ok();
 }
 
 void HttpServer::Impl::SetHooks() {
@@ -263,9 +284,10 @@ std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange,
   auto* pattern = routes_.Find(request.path, request.param);
   if (pattern != nullptr) exchange.pattern = pattern;
   const auto* route = pattern != nullptr ? pattern->Find(request.method) : nullptr;
-  const bool own_auth = pattern != nullptr && pattern->own_auth();
-  if (!own_auth && (route == nullptr || !route->options.open)) {
-    if (auto refused = CheckToken(head, request)) return refused;
+  if (auto refused = CheckAccess(head, request)) return refused;
+  if (pattern == nullptr || !pattern->own_auth()) {
+    auto refused = CheckToken(head, request);
+    if (refused && (route == nullptr || !route->options.open)) return refused;
   }
   if (pattern == nullptr) return Problem(404, "there is nothing at this path");
   if (route == nullptr) {
@@ -283,13 +305,45 @@ std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange,
   return failed ? failed : refused;
 }
 
+std::optional<HttpResponse> HttpServer::Impl::CheckAccess(const HttpHead& head,
+                                                          const HttpRequest& request) {
+  const auto refusal = access_.Check(head);
+  if (!refusal) return std::nullopt;
+  if (const auto held_back = logged_refusals_.Pass(HttpExchange::Clock::now())) {
+    log_.Warn("a request was refused for where it comes from",
+              {{"peer", request.peer},
+               {"client", ClientOf(head).value_or("")},
+               {"method", head.method},
+               {"path", request.path},
+               {"host", head.Find("Host").value_or("")},
+               {"origin", head.Find("Origin").value_or("")},
+               {"status", refusal->status},
+               {"held_back", *held_back}});
+  }
+  return Problem(refusal->status, refusal->detail);
+}
+
+std::optional<std::string_view> HttpServer::Impl::ClientOf(const HttpHead& head) const {
+  const auto* tokens = tokens_.Get();
+  const auto given = tokens != nullptr ? head.Find("Authorization") : std::nullopt;
+  return given ? tokens->Check(*given) : std::nullopt;
+}
+
 std::optional<HttpResponse> HttpServer::Impl::CheckToken(const HttpHead& head,
-                                                         HttpRequest& request) const {
-  if (!tokens_) return std::nullopt;
-  const auto given = head.Find("Authorization");
-  if (const auto name = given ? tokens_->Check(*given) : std::nullopt) {
+                                                         HttpRequest& request) {
+  if (options_.tokens_file.empty()) return std::nullopt;
+  if (const auto name = ClientOf(head)) {
     request.client = *name;
     return std::nullopt;
+  }
+  request.trusted = false;
+  if (head.Count("Authorization") > 0) {
+    if (const auto held_back = logged_logins_.Pass(HttpExchange::Clock::now())) {
+      log_.Warn("a token was refused", {{"peer", request.peer},
+                                        {"method", head.method},
+                                        {"path", request.path},
+                                        {"held_back", *held_back}});
+    }
   }
   auto response =
       Problem(401, "send `Authorization: Bearer TOKEN` with a token that is known here");
@@ -354,9 +408,19 @@ void HttpServer::Route(std::string_view method, std::string_view pattern, Handle
   impl_->routes().Add(pattern, {std::string(method), std::move(handler), std::move(options)});
 }
 
+std::vector<std::pair<std::string, std::string>> HttpServer::Routes() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const auto& pattern : impl_->routes().all()) {
+    all.emplace_back(pattern->text(), pattern->allow());
+  }
+  return all;
+}
+
 Status HttpServer::Start() { return impl_->Start(); }
 
 int HttpServer::port() const noexcept { return impl_->listener()->port(); }
+
+Status HttpServer::ReloadTokens() { return impl_->ReloadTokens(); }
 
 void HttpServer::Drain(std::chrono::milliseconds grace) {
   if (auto* listener = impl_->listener()) listener->Drain(grace);

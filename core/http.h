@@ -2,7 +2,8 @@
 // stands in README.md ("HTTP").
 //
 // A request is looked at in this order, and its body is read only when all of it passed: the head
-// is well formed, the token is good, path and method are known, Content-Encoding, Content-Type and
+// is well formed, no page of another site sends it (http_access.h), the token is good, path and
+// method are known, Content-Encoding, Content-Type and
 // the length are acceptable, the route wants it. Every answer of 400 and above is
 // application/problem+json (RFC 9457).
 #ifndef CORE_HTTP_H_
@@ -68,6 +69,7 @@ class HttpRequest {
   std::string_view body;
   std::string_view peer;    // the client's address
   std::string_view client;  // the name of its token; empty without tokens
+  bool trusted = true;      // it has shown a token, or none is asked for
   std::vector<std::pair<std::string, std::string>> query;  // percent-decoded
 
   // The value of a header that came exactly once, as sent. `name` in any case.
@@ -102,6 +104,7 @@ struct HttpServerOptions {
   std::chrono::milliseconds idle_timeout{5'000};      // between two requests
   std::string tokens_file;       // empty: no token is asked for, and only loopback is listened on
   bool allow_anonymous = false;  // without tokens, listen anywhere
+  std::vector<std::string> allowed_hosts;  // names that are taken as Host (http_access.h)
 };
 
 struct HttpRouteOptions {
@@ -128,10 +131,17 @@ class HttpServer {
   void Route(std::string_view method, std::string_view pattern, Handler handler,
              HttpRouteOptions options = {});
 
+  // The patterns, each with its methods ("GET, HEAD"), in the order in which they were added.
+  std::vector<std::pair<std::string, std::string>> Routes() const;
+
   // Reads the tokens, binds, and starts to answer. kInvalid: the options don't fit together or the
   // tokens can't be read; kUnavailable: the address is taken. The message names the option.
   Status Start();
   int port() const noexcept;  // after Start
+
+  // Reads the tokens anew: requests from now on want one of these. An error leaves those of before
+  // in force. Thread-safe, once started.
+  Status ReloadTokens();
 
   // Finishes the requests at hand and ends idle connections, for at most `grace`. Meanwhile new
   // requests get 503, but for open routes, and every answer closes its connection. Thread-safe.

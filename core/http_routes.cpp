@@ -9,8 +9,8 @@ namespace {
 // What is counted without a lock; other values are looked up each time.
 constexpr std::array<std::string_view, 8> kUsualMethods = {"POST",   "GET",     "HEAD",  "PUT",
                                                            "DELETE", "OPTIONS", "PATCH", "other"};
-constexpr std::array kUsualStatuses = {202, 200, 400, 401, 404, 405, 408, 409,
-                                       411, 413, 415, 422, 429, 431, 500, 503};
+constexpr std::array kUsualStatuses = {202, 200, 400, 401, 403, 404, 405, 408, 409,
+                                       411, 413, 415, 421, 422, 429, 431, 500, 503};
 
 }  // namespace
 

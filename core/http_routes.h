@@ -42,7 +42,7 @@ class HttpPattern {
 
  private:
   static constexpr std::size_t kMethods = 8;
-  static constexpr std::size_t kStatuses = 16;
+  static constexpr std::size_t kStatuses = 18;
   Counter& CounterFor(std::string_view method, int status);
 
   const std::string text_;
@@ -64,6 +64,7 @@ class HttpRoutes {
   // nullptr for a path that no pattern matches.
   HttpPattern* Find(std::string_view path, std::string_view& param) const noexcept;
   HttpPattern& unmatched() noexcept { return unmatched_; }  // for counting
+  const std::deque<std::unique_ptr<HttpPattern>>& all() const noexcept { return patterns_; }
 
  private:
   Metrics& metrics_;

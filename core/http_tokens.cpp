@@ -1,19 +1,18 @@
 #include "core/http_tokens.h"
 
 #include <openssl/crypto.h>
+#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <iterator>
 
 #include "core/digest.h"
 #include "core/http_head.h"
+#include "core/regular_file.h"
 
 namespace tower {
 namespace {
 
-constexpr std::size_t kMaxFile = 1UL << 20U;
+constexpr std::size_t kMinToken = 16;
 constexpr std::size_t kMaxToken = 4096;
 
 bool IsName(std::string_view text) {
@@ -43,9 +42,10 @@ Status HttpTokens::Add(std::string_view line) {
                  "expected name:token, the name of letters, digits and any of . _ - @"};
   }
   const auto token = line.substr(colon + 1);
-  if (!IsSecret(token)) {
+  if (!IsSecret(token) || token.size() < kMinToken) {
     return Error{ErrorCode::kInvalid,
-                 "the token must be 1 to 4096 printable ASCII characters without a space"};
+                 "the token must be 16 to 4096 printable ASCII characters without a space, as "
+                 "`openssl rand -hex 32` makes them"};
   }
   Entry entry{std::string(name), Sha256Hex(token)};
   for (const auto& other : entries_) {
@@ -58,19 +58,18 @@ Status HttpTokens::Add(std::string_view line) {
 }
 
 Result<HttpTokens> HttpTokens::Load(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text;
-  if (file) {
-    text.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  }
-  if (!file || file.bad() || text.size() > kMaxFile) {
+  const auto context = "server.tokens-file " + path;
+  const auto file = ReadRegularFile(path);
+  if (!file) return Annotate(context, file.error());
+  if ((file->mode & (S_IWGRP | S_IWOTH)) != 0) {
     return Error{ErrorCode::kInvalid,
-                 "server.tokens-file " + path + ": " +
-                     (errno != 0 ? ErrnoText(errno) : std::string("not a file of tokens"))};
+                 context + ": others can write it, and make themselves a token; chmod go-w"};
   }
   HttpTokens tokens;
-  std::string_view rest = text;
+  if ((file->mode & S_IROTH) != 0) {
+    tokens.warning_ = context + ": everyone on this machine can read the tokens; chmod o-r";
+  }
+  std::string_view rest = file->text;
   for (std::size_t number = 1; !rest.empty(); ++number) {
     const auto end = std::min(rest.find('\n'), rest.size());
     auto line = rest.substr(0, end);
@@ -78,12 +77,11 @@ Result<HttpTokens> HttpTokens::Load(const std::string& path) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
     if (line.empty() || line.front() == '#') continue;
     if (auto added = tokens.Add(line); !added) {
-      return Annotate("server.tokens-file " + path + " line " + std::to_string(number),
-                      added.error());
+      return Annotate(context + " line " + std::to_string(number), added.error());
     }
   }
   if (tokens.entries_.empty()) {
-    return Error{ErrorCode::kInvalid, "server.tokens-file " + path + ": has no token"};
+    return Error{ErrorCode::kInvalid, context + ": has no token"};
   }
   return tokens;
 }
@@ -99,6 +97,29 @@ std::optional<std::string_view> HttpTokens::Check(std::string_view authorization
     if (SameDigest(entry.digest, digest)) name = entry.name;
   }
   return name;
+}
+
+void HttpTokensInForce::Set(HttpTokens tokens) {
+  static std::atomic<std::uint64_t> versions{0};
+  auto next = std::make_shared<const HttpTokens>(std::move(tokens));
+  const std::lock_guard lock(mutex_);
+  tokens_ = std::move(next);
+  version_.store(++versions, std::memory_order_release);
+}
+
+const HttpTokens* HttpTokensInForce::Get() const {
+  struct Seen {
+    std::uint64_t version = 0;
+    std::shared_ptr<const HttpTokens> tokens;
+  };
+  thread_local Seen seen;
+  const auto version = version_.load(std::memory_order_acquire);
+  if (version == 0) return nullptr;
+  if (seen.version != version) {
+    const std::lock_guard lock(mutex_);
+    seen = {version_.load(), tokens_};
+  }
+  return seen.tokens.get();
 }
 
 }  // namespace tower

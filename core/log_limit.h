@@ -3,8 +3,11 @@
 #define CORE_LOG_LIMIT_H_
 
 #include <chrono>
+#include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace tower {
 
@@ -22,6 +25,36 @@ class LogLimit {
  private:
   std::optional<std::string> last_;
   std::chrono::steady_clock::time_point passed_at_{};
+};
+
+// Lets a few lines a minute pass, whatever they say: for what others can cause as often as they
+// like. Thread-safe.
+class LogQuota {
+ public:
+  explicit LogQuota(int lines_a_minute) : lines_(lines_a_minute) {}
+
+  // How many lines were held back since the last that passed; nothing: hold this one back too.
+  std::optional<std::int64_t> Pass(std::chrono::steady_clock::time_point now) {
+    const std::lock_guard lock(mutex_);
+    if (!began_ || now - *began_ >= std::chrono::minutes(1)) {
+      began_ = now;
+      passed_ = 0;
+    }
+    if (passed_ >= lines_) {
+      ++held_back_;
+      return std::nullopt;
+    }
+    ++passed_;
+    return std::exchange(held_back_, 0);
+  }
+
+ private:
+  const int lines_;
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  std::optional<std::chrono::steady_clock::time_point> began_;  // the minute
+  int passed_ = 0;                                              // in it
+  std::int64_t held_back_ = 0;
 };
 
 }  // namespace tower

@@ -1,54 +1,20 @@
 #include "core/mapping.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "core/mapping_script.h"
+#include "core/regular_file.h"
 
 namespace tower {
 namespace {
 
-constexpr std::size_t kLargestFile = 1U << 20U;
 constexpr std::size_t kLongestName = 50;  // in errors; Lua itself would cut it at 59
-
-// What is wrong with it; "" when nothing is.
-std::string ReadAll(int fd, std::string& text) {
-  text.resize(kLargestFile + 1);
-  std::size_t size = 0;
-  ssize_t got = 0;
-  do {
-    got = read(fd, text.data() + size, text.size() - size);
-    if (got > 0) size += static_cast<std::size_t>(got);
-  } while (got > 0 || (got < 0 && errno == EINTR));
-  if (got < 0) return ErrnoText(errno);
-  if (size > kLargestFile) return "larger than 1 MiB";
-  text.resize(size);
-  return "";
-}
 
 // Reads a whole file. Whatever is wrong with it is for someone to mend: kInvalid.
 Result<std::string> ReadScript(const std::string& path) {
-  const auto fault = [&path](const std::string& why) {
-    return Error{ErrorCode::kInvalid, "map-file " + path + ": " + why};
-  };
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return fault(ErrnoText(errno));
-  std::string why;
-  struct stat info {};
-  if (fstat(fd, &info) != 0) {
-    why = ErrnoText(errno);
-  } else if (!S_ISREG(info.st_mode)) {
-    why = "this is no file";
-  }
-  std::string text;
-  if (why.empty()) why = ReadAll(fd, text);
-  close(fd);
-  if (!why.empty()) return fault(why);
-  return text;
+  auto file = ReadRegularFile(path);
+  if (!file) return Annotate("map-file " + path, file.error());
+  return std::move(file->text);
 }
 
 // Without what only an editor or a shell has to know; lines keep their numbers.

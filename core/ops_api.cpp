@@ -32,7 +32,9 @@ HttpResponse Text(std::string body, std::string_view type = kText) {
   return response;
 }
 
-HttpResponse Ready(const HttpServer& server, const OpsSources& sources, bool verbose) {
+// What is wrong is told to those who may know it.
+HttpResponse Ready(const HttpServer& server, const OpsSources& sources,
+                   const HttpRequest& request) {
   auto checks = sources.readiness();
   checks.push_back({"http", server.draining() ? "control-tower is stopping" : ""});
   std::string lines;
@@ -41,21 +43,26 @@ HttpResponse Ready(const HttpServer& server, const OpsSources& sources, bool ver
     lines += name + (why.empty() ? ": ok\n" : ": " + why + '\n');
     if (!why.empty()) faults += (faults.empty() ? "" : "; ") + name + ": " + why;
   }
+  if (!request.trusted && !faults.empty()) return Problem(503, "not ready; a token is told why");
   auto response = faults.empty() ? Text("ok\n") : Problem(503, faults);
-  if (verbose) {
+  if (request.trusted && request.HasQuery("verbose")) {
     response.content_type = kText;
     response.body = std::move(lines);
   }
   return response;
 }
 
-HttpResponse Version() {
+HttpResponse Version(bool details) {
   const auto& info = GetBuildInfo();
   HttpResponse response;
   auto& body = response.body;
-  body = "{\"version\":" + JsonString(info.version) + ",\"commit\":" + JsonString(info.commit) +
-         ",\"compiler\":" + JsonString(info.compiler) +
-         ",\"buildType\":" + JsonString(info.build_type) + ",\"components\":[";
+  body = "{\"version\":" + JsonString(info.version);
+  if (!details) {
+    body += "}\n";
+    return response;
+  }
+  body += ",\"commit\":" + JsonString(info.commit) + ",\"compiler\":" + JsonString(info.compiler) +
+          ",\"buildType\":" + JsonString(info.build_type) + ",\"components\":[";
   for (const auto& component : info.components) {
     if (body.back() != '[') body += ',';
     body += "{\"name\":" + JsonString(component.name) +
@@ -65,6 +72,13 @@ HttpResponse Version() {
   }
   body += "]}\n";
   return response;
+}
+
+// Until there is a page.
+HttpResponse Index(const HttpServer& server) {
+  std::string text = "control-tower turns events in a laboratory into protocol triggers.\n\n";
+  for (const auto& [pattern, methods] : server.Routes()) text += methods + " " + pattern + "\n";
+  return Text(text + "\nREADME.md says what each of them takes and answers.\n");
 }
 
 HttpResponse Watchers(const std::vector<WatcherStatus>& watchers) {
@@ -102,11 +116,11 @@ void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics) {
   for (const std::string_view path : {"/readyz", "/healthz"}) {
     server.Route(
         "GET", path,
-        [&server, shared](const HttpRequest& request) {
-          return Ready(server, *shared, request.HasQuery("verbose"));
-        },
+        [&server, shared](const HttpRequest& request) { return Ready(server, *shared, request); },
         open);
   }
+  server.Route(
+      "GET", "/", [&server](const HttpRequest&) { return Index(server); }, open);
   server.Route(
       "GET", "/livez",
       [](const HttpRequest& request) {
@@ -114,7 +128,7 @@ void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics) {
       },
       open);
   server.Route(
-      "GET", "/version", [](const HttpRequest&) { return Version(); }, open);
+      "GET", "/version", [](const HttpRequest& request) { return Version(request.trusted); }, open);
   server.Route("GET", "/metrics", [&metrics](const HttpRequest&) {
     return Text(metrics.Render(), "text/plain; version=0.0.4; charset=utf-8");
   });

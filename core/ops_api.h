@@ -1,4 +1,5 @@
-// What those who run control-tower ask: /livez, /readyz, /healthz, /version, /metrics, /watchers.
+// What those who run control-tower ask: /, /livez, /readyz, /healthz, /version, /metrics,
+// /watchers. Where there are tokens, those that need none tell no details without one.
 #ifndef CORE_OPS_API_H_
 #define CORE_OPS_API_H_
 

@@ -14,7 +14,7 @@ packages_for() {
       ;;
     run) docker_engine || echo rabbitmq-server amqp-tools ;;
     test)
-      echo rabbitmq-server mosquitto-clients python3 tzdata
+      echo rabbitmq-server mosquitto-clients python3 tzdata chromium
       node_and_npm
       ;;
     chaos) echo strace util-linux ;;

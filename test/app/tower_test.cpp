@@ -4,7 +4,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "test/support/eventually.h"
-#include "test/support/http_client.h"
+#include "test/support/http_fixture.h"
 #include "test/support/temp_dir.h"
 
 namespace tower {
@@ -140,6 +140,31 @@ TEST_CASE("an address that others can reach needs tokens, or consent", "[tower]"
   for (const auto* host : {"0.0.0.0", "::", "192.0.2.1", "::ffff:192.0.2.1"}) CHECK(refused(host));
   for (const auto* host : {"127.0.0.1", "127.1.2.3", "::1", "localhost"})
     CHECK_FALSE(refused(host));
+}
+
+TEST_CASE("a reload takes on the tokens, whatever else is wrong with the configuration",
+          "[tower]") {
+  const CapturedLogs logs;
+  const TempDir folder;
+  Quiet setup;
+  setup.settings.http.tokens_file = WriteTokens(folder, "a:first-token-of-a\n");
+  Tower tower(setup, [] {});
+  REQUIRE(tower.Start());
+  const auto status = [&tower](const std::string& token) {
+    return RawHttpClient(tower.port())
+        .Request("GET", "/watchers", {}, "Authorization: Bearer " + token + "\r\n")
+        ->status;
+  };
+  const auto faulty = [] { return Configured{std::make_unique<Setup>(), {{"x", "is wrong", ""}}}; };
+  CHECK(status("first-token-of-a") == 200);
+  WriteTokens(folder, "a:second-token-of-a\n");
+  tower.Reload(faulty);
+  CHECK(status("first-token-of-a") == 401);
+  CHECK(status("second-token-of-a") == 200);
+  WriteTokens(folder, "a:short\n");
+  tower.Reload(faulty);
+  CHECK(status("second-token-of-a") == 200);
+  CHECK_THAT(logs.text(), ContainsSubstring("the tokens are refused, the old ones go on"));
 }
 
 TEST_CASE("trying a broker that is not there says where it was looked for", "[tower]") {

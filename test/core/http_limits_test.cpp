@@ -20,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 
+constexpr std::string_view kToken = "lab:0123456789abcdef\n";
 constexpr std::string_view kGet = "GET /open HTTP/1.1\r\nHost: t\r\n\r\n";
 
 // /open and /closed answer at once; POST /wait after Release.
@@ -204,20 +205,24 @@ TEST_CASE("without tokens only loopback addresses are listened on", "[http]") {
 
 TEST_CASE("with tokens, everything but open routes wants one", "[http]") {
   TempDir folder;
-  const auto file = folder.Write("tokens", "# robots\n\nlab-1:s3cret/+=\r\nlab-2:other\n");
+  const auto file =
+      WriteTokens(folder, "# robots\n\nlab-1:0123456789s3cret/+=\r\nlab-2:another-long-token\n");
   WaitServer fixture({.tokens_file = file});
   const auto ask = [&](std::string_view headers, std::string_view path = "/closed") {
     return Ask(fixture, "GET", path, {}, headers);
   };
   CHECK(ask("", "/open").status == 200);
-  CHECK(ask("Authorization: Bearer s3cret/+=\r\n").body == "lab-1");
-  CHECK(ask("authorization: bearer other\r\n").body == "lab-2");
+  CHECK(ask("Authorization: Bearer 0123456789s3cret/+=\r\n").body == "lab-1");
+  CHECK(ask("authorization: bearer another-long-token\r\n").body == "lab-2");
   for (const std::string_view wrong :
-       {"", "Authorization: Bearer\r\n", "Authorization: Bearer \r\n", "Authorization: other\r\n",
-        "Authorization: Bearer nothing\r\n", "Authorization: Basic other\r\n",
-        "Authorization: Bearer othe\r\n", "Authorization: Bearer other x\r\n",
-        "Authorization: Bearer %6fther\r\n", "Authorization: Bearer # robots\r\n",
-        "Authorization: Bearer other\r\nAuthorization: Bearer other\r\n"}) {
+       {"", "Authorization: Bearer\r\n", "Authorization: Bearer \r\n",
+        "Authorization: another-long-token\r\n", "Authorization: Bearer nothing\r\n",
+        "Authorization: Basic another-long-token\r\n",
+        "Authorization: Bearer another-long-toke\r\n",
+        "Authorization: Bearer another-long-token x\r\n",
+        "Authorization: Bearer %61nother-long-token\r\n", "Authorization: Bearer # robots\r\n",
+        "Authorization: Bearer another-long-token\r\nAuthorization: Bearer "
+        "another-long-token\r\n"}) {
     CAPTURE(wrong);
     const auto answer = ask(wrong);
     CHECK(answer.status == 401);
@@ -229,7 +234,7 @@ TEST_CASE("with tokens, everything but open routes wants one", "[http]") {
 
 TEST_CASE("the body of a request without a token is never run as the next one", "[http]") {
   TempDir folder;
-  WaitServer fixture({.tokens_file = folder.Write("tokens", "a:b")});
+  WaitServer fixture({.tokens_file = WriteTokens(folder, kToken)});
   RawHttpClient client(fixture.port());
   client.Send("POST /wait HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n");
   client.Send("Content-Length: " + std::to_string(kGet.size()) + "\r\n\r\n");
@@ -241,17 +246,18 @@ TEST_CASE("the body of a request without a token is never run as the next one", 
 TEST_CASE("a faulty tokens file is refused by line, without its tokens", "[http]") {
   TempDir folder;
   Metrics metrics;
+  const std::string kLine(kToken);
   const auto refusal = [&](std::string_view text) {
-    HttpServer server({.port = 0, .tokens_file = folder.Write("tokens", text)}, {}, metrics);
+    HttpServer server({.port = 0, .tokens_file = WriteTokens(folder, text)}, {}, metrics);
     const auto started = server.Start();
     return started ? "started" : started.error().message;
   };
-  CHECK_THAT(refusal("a:b\nhunter2\n"), ContainsSubstring("tokens line 2"));
-  CHECK_THAT(refusal("a:b\nhunter2\n"), !ContainsSubstring("hunter2"));
-  CHECK_THAT(refusal("a:b\na:c\n"), ContainsSubstring("twice"));
-  CHECK_THAT(refusal("a:b\nc:b\n"), ContainsSubstring("twice"));
-  CHECK_THAT(refusal("a:\n"), ContainsSubstring("line 1"));
-  CHECK_THAT(refusal("a:b c\n"), ContainsSubstring("line 1"));
+  CHECK_THAT(refusal(kLine + "hunter2\n"), ContainsSubstring("tokens line 2"));
+  CHECK_THAT(refusal(kLine + "hunter2\n"), !ContainsSubstring("hunter2"));
+  CHECK_THAT(refusal(kLine + "lab:fedcba9876543210\n"), ContainsSubstring("twice"));
+  CHECK_THAT(refusal(kLine + "b:0123456789abcdef\n"), ContainsSubstring("twice"));
+  CHECK_THAT(refusal("a:0123456789abcde\n"), ContainsSubstring("line 1"));
+  CHECK_THAT(refusal("a:0123456789 abcdef\n"), ContainsSubstring("line 1"));
   CHECK_THAT(refusal("# none\n"), ContainsSubstring("has no token"));
   HttpServer missing({.port = 0, .tokens_file = folder / "missing"}, {}, metrics);
   CHECK_THAT(missing.Start().error().message, ContainsSubstring("no such file"));

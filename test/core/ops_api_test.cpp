@@ -100,15 +100,41 @@ TEST_CASE("version, watchers and metrics", "[ops_api]") {
   CHECK_THAT(metrics.body, ContainsSubstring("\ncontrol_tower_test_total 2\n"));
 }
 
-TEST_CASE("health and version need no token, all else does", "[ops_api]") {
+TEST_CASE("health, version and index need no token and tell no details without, all else needs one",
+          "[ops_api]") {
   TempDir folder;
-  OpsServer fixture({.tokens_file = folder.Write("tokens", "a:b")});
-  for (const auto* path : {"/livez", "/readyz", "/healthz", "/version"}) {
+  OpsServer fixture({.tokens_file = WriteTokens(folder, "a:0123456789abcdef")});
+  const std::string token = "Authorization: Bearer 0123456789abcdef\r\n";
+  const std::string wrong = "Authorization: Bearer 0123456789abcdeX\r\n";
+  for (const auto* path : {"/", "/livez", "/readyz", "/healthz", "/version"}) {
     CHECK(Ask(fixture, "GET", path).status == 200);
+    CHECK(Ask(fixture, "GET", path, {}, wrong).status == 200);
   }
   for (const auto* path : {"/metrics", "/watchers"}) {
     CHECK(Ask(fixture, "GET", path).status == 401);
-    CHECK(Ask(fixture, "GET", path, {}, "Authorization: Bearer b\r\n").status == 200);
+    CHECK(Ask(fixture, "GET", path, {}, token).status == 200);
+  }
+  fixture.watchers[0].state = WatcherState::kFailed;
+  fixture.watchers[0].last_error = "open /in: permission denied";
+  for (const auto* path : {"/readyz", "/readyz?verbose"}) {
+    for (const auto& headers : {std::string(), wrong}) {
+      const auto answer = Ask(fixture, "GET", path, {}, headers);
+      CHECK(answer.status == 503);
+      CHECK_THAT(answer.body, ContainsSubstring("not ready") && !ContainsSubstring("inbox"));
+    }
+    CHECK_THAT(Ask(fixture, "GET", path, {}, token).body, ContainsSubstring("permission denied"));
+  }
+  CHECK(Ask(fixture, "GET", "/version").body ==
+        "{\"version\":\"" + std::string(GetBuildInfo().version) + "\"}\n");
+  CHECK_THAT(Ask(fixture, "GET", "/version", {}, token).body, ContainsSubstring("\"components\""));
+}
+
+TEST_CASE("the index names every route", "[ops_api]") {
+  OpsServer fixture;
+  const auto index = Ask(fixture, "GET", "/");
+  CHECK(index.Header("Content-Type") == "text/plain; charset=utf-8");
+  for (const auto* path : {"/readyz", "/healthz", "/livez", "/version", "/metrics", "/watchers"}) {
+    CHECK_THAT(index.body, ContainsSubstring("\nGET, HEAD " + std::string(path) + "\n"));
   }
 }
 

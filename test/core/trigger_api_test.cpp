@@ -179,10 +179,12 @@ TEST_CASE("a malformed idempotency key is refused, not ignored", "[trigger_api]"
 
 TEST_CASE("idempotency keys of two clients don't meet", "[trigger_api]") {
   TempDir folder;
-  ApiServer fixture({.path = ":memory:"}, {.tokens_file = folder.Write("tokens", "a:1\nb:2\n")});
+  ApiServer fixture(
+      {.path = ":memory:"},
+      {.tokens_file = WriteTokens(folder, "a:token-of-client-1\nb:token-of-client-2\n")});
   const std::string key = "Idempotency-Key: \"k\"\r\nAuthorization: Bearer ";
-  const auto first = fixture.Post(kTrigger, key + "1\r\n");
-  const auto second = fixture.Post(kTrigger, key + "2\r\n");
+  const auto first = fixture.Post(kTrigger, key + "token-of-client-1\r\n");
+  const auto second = fixture.Post(kTrigger, key + "token-of-client-2\r\n");
   CHECK(second.status == 202);
   CHECK(UuidIn(first) != UuidIn(second));
   CHECK(fixture.Post(kTrigger).status == 401);

@@ -315,7 +315,7 @@ TEST_CASE("a request that memory does not suffice for is refused, the others are
                       ":memory:", "--server.max-body", "1GiB"},
                      {}, {"/usr/bin/prlimit", "--data=200000000"});
   RawHttpClient client(tower.Port());
-  client.Send("POST /triggers HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n");
+  client.Send("POST /triggers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
   client.Send("Content-Length: 1000000000\r\n\r\n");
   const std::string piece(1 << 20, ' ');
   for (int n = 0; n < 900 && client.Send(piece); ++n) {

@@ -1,4 +1,4 @@
-// The binary, sent to by the libraries of those who send webhooks (test/support/senders.sh).
+// The binary, sent to by the libraries of those who send webhooks (test/plugins/webhook/senders).
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -73,8 +73,9 @@ struct Tower {
     const auto out = folder / "out";
     const auto err = folder / "err";
     const auto senders = std::filesystem::current_path() / "senders";
-    const auto command = std::string(TOWER_SOURCE_DIR "/test/support/senders.sh '") +
-                         senders.string() + "' <" + in + " >" + out + " 2>" + err;
+    const auto command = std::string(TOWER_SOURCE_DIR "/test/support/node.sh " TOWER_SOURCE_DIR
+                                                      "/test/plugins/webhook/senders '") +
+                         senders.string() + "' send.mjs <" + in + " >" + out + " 2>" + err;
     INFO(command);
     const int ended = std::system(command.c_str());
     INFO(ReadFile(err));

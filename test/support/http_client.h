@@ -90,7 +90,7 @@ class RawHttpClient {
   std::optional<HttpAnswer> Request(std::string_view method, std::string_view target,
                                     std::string_view body = {}, std::string_view headers = {}) {
     std::string text(method);
-    text.append(" ").append(target).append(" HTTP/1.1\r\nHost: tower\r\n").append(headers);
+    text.append(" ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\n").append(headers);
     if (method == "POST") text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     Send(text.append("\r\n").append(body));
     return Receive(method == "HEAD");

@@ -2,6 +2,8 @@
 #ifndef TEST_SUPPORT_HTTP_FIXTURE_H_
 #define TEST_SUPPORT_HTTP_FIXTURE_H_
 
+#include <sys/stat.h>
+
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -10,6 +12,7 @@
 #include "core/http.h"
 #include "core/metrics.h"
 #include "test/support/http_client.h"
+#include "test/support/temp_dir.h"
 
 namespace tower {
 
@@ -18,6 +21,7 @@ struct HttpFixture {
     options.port = 0;
     // A busy machine must not look like a slow client, unless the test is about that.
     const HttpServerOptions defaults;
+    if (options.allowed_hosts.empty()) options.allowed_hosts = {"t"};
     if (options.idle_timeout == defaults.idle_timeout) options.idle_timeout *= 20;
     if (options.request_timeout == defaults.request_timeout) options.request_timeout *= 20;
     server = std::make_unique<HttpServer>(options, Logger(), metrics);
@@ -32,6 +36,13 @@ struct HttpFixture {
   Metrics metrics;
   std::unique_ptr<HttpServer> server;
 };
+
+// A file of tokens that only its owner may read, as `chmod 600` makes it.
+inline std::string WriteTokens(const TempDir& folder, std::string_view text) {
+  const auto path = folder.Write("tokens", text);
+  chmod(path.c_str(), S_IRUSR | S_IWUSR);
+  return path;
+}
 
 // One request on a connection of its own.
 inline HttpAnswer Ask(const HttpFixture& fixture, std::string_view method, std::string_view target,
