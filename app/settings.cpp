@@ -100,8 +100,14 @@ void DeclareQueue(OptionSet& options, Settings& settings) {
       .NotEmpty();
   options
       .Add("queue.max-bytes", &settings.queue_max_bytes,
-           "Most that is kept; history gives way first, then new triggers are refused.")
-      .Range(1 << 20, kNoLimit);
+           "Most that is kept; history gives way first, then new triggers are refused. 0: 1GiB, or "
+           "half of the volume that queue.path is on, where that is less.")
+      .Range(0, std::int64_t{16} << 40);
+  options.Check({"queue.max-bytes"}, [&settings]() -> Status {
+    const auto bytes = settings.queue_max_bytes.bytes;
+    if (bytes == 0 || bytes >= (1 << 20)) return Ok();
+    return Error{ErrorCode::kInvalid, "queue.max-bytes: must be 0 or at least 1MiB"};
+  });
   options.Add("queue.retention", &queue.retention, "How long a published trigger can be looked up.")
       .Range(0, kNoLimit);
   options

@@ -39,8 +39,8 @@ HttpResponse Ready(const HttpServer& server, const OpsSources& sources,
   checks.push_back({"http", server.draining() ? "control-tower is stopping" : ""});
   std::string lines;
   std::string faults;
-  for (const auto& [name, why] : checks) {
-    lines += name + (why.empty() ? ": ok\n" : ": " + why + '\n');
+  for (const auto& [name, why, note] : checks) {
+    lines += name + ": " + (why.empty() ? "ok" : why) + (note.empty() ? "" : "; " + note) + '\n';
     if (!why.empty()) faults += (faults.empty() ? "" : "; ") + name + ": " + why;
   }
   if (!request.trusted && !faults.empty()) return Problem(503, "not ready; a token is told why");
@@ -102,7 +102,9 @@ HttpResponse Watchers(const std::vector<WatcherStatus>& watchers) {
 std::vector<ReadinessCheck> CheckReadiness(const QueueStats& queue, const PublisherState& publisher,
                                            const std::vector<WatcherStatus>& watchers) {
   std::vector<ReadinessCheck> checks;
-  checks.push_back({"queue", queue.health ? "" : queue.health.error().message});
+  checks.push_back(
+      {"queue", queue.health ? "" : queue.health.error().message,
+       queue.history ? "" : "history cannot be trimmed: " + queue.history.error().message});
   checks.push_back({"broker", WhyNotPublishing(publisher)});
   for (const auto& watcher : watchers) {
     checks.push_back({"watcher " + watcher.name, WhyNotRunning(watcher)});

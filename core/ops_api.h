@@ -18,7 +18,8 @@ namespace tower {
 // One thing that must hold for triggers to flow.
 struct ReadinessCheck {
   std::string name;
-  std::string why;  // it does not hold; empty when it does
+  std::string why;        // it does not hold; empty when it does
+  std::string note = {};  // what an operator should see to though it holds; for ?verbose
 };
 
 // Ready: the queue takes triggers, the broker is connected and lets itself be published to, and

@@ -58,6 +58,8 @@ TriggerQueue::Impl::Impl(const QueueOptions& options, std::unique_ptr<QueueStore
       metrics_(metrics),
       commit_seconds_(metrics.GetHistogram("queue_commit_seconds",
                                            "Time to write one group of triggers to disk.")),
+      trim_failures_(metrics.GetCounter("queue_trim_failures_total",
+                                        "Times that history could not be trimmed.")),
       store_(std::move(store)),
       reader_(std::move(reader)),
       backlog_(store_->ends()) {
@@ -71,6 +73,14 @@ TriggerQueue::Impl::Impl(const QueueOptions& options, std::unique_ptr<QueueStore
     pthread_setname_np(pthread_self(), "queue-writer");
     Write();
   });
+}
+
+// A fault of the queue's disk, for those who use the queue: whatever it is, it is no fault of
+// theirs that would end them.
+Error TriggerQueue::Impl::Explain(const Error& error) const {
+  auto explained = ExplainQueueError(options_.path, error);
+  if (explained.code == ErrorCode::kPermanent) explained.code = ErrorCode::kUnavailable;
+  return explained;
 }
 
 std::int64_t TriggerQueue::Impl::NowMs() {
@@ -197,7 +207,7 @@ Result<std::vector<AcceptedTrigger>> TriggerQueue::Impl::TryTake(std::size_t lim
     auto rows = reader_->Redeliveries(after, upto, limit, kReadBytes);
     if (!rows) return ExplainQueueError(options_.path, rows.error());
     lock.lock();
-    auto again = backlog_.NoteRedeliveries(std::move(*rows));
+    auto again = backlog_.NoteRedeliveries(std::move(*rows), upto);
     if (!again.empty()) return again;
   }
   auto taken = backlog_.Take(limit);
@@ -281,6 +291,7 @@ QueueStats TriggerQueue::Impl::Stats() {
     stats.undeliverable = backlog_.undeliverable();
     stats.bytes = static_cast<std::uint64_t>(backlog_.bytes());
     stats.health = health_ && full_ ? Full() : health_;
+    stats.history = history_;
     oldest_ms = backlog_.oldest_ms();
     next = backlog_.cursor();
   }
@@ -321,8 +332,12 @@ Result<std::unique_ptr<TriggerQueue>> TriggerQueue::Open(const QueueOptions& opt
   if (!store) return store.error();
   auto reader = QueueReader::Open(options, **store);
   if (!reader) return reader.error();
+  if (const auto& repaired = (*store)->repaired(); !repaired.empty()) {
+    log.Warn("queue file repaired", {{"path", options.path}, {"what", repaired}});
+  }
+  const auto& complete = (*store)->options();
   return std::unique_ptr<TriggerQueue>(new TriggerQueue(std::make_unique<Impl>(
-      options, std::move(*store), std::move(*reader), std::move(log), metrics)));
+      complete, std::move(*store), std::move(*reader), std::move(log), metrics)));
 }
 
 Result<Receipt> TriggerQueue::Put(std::span<const Trigger> batch, const PutOptions& options,
@@ -371,11 +386,15 @@ void TriggerQueue::DiscardAll(const TriggerFilter& filter, const BulkOptions& op
 }
 Result<std::optional<std::string>> TriggerQueue::Checkpoint(std::string_view source,
                                                             std::string_view key) const {
-  return impl_->reader().Checkpoint(source, key);
+  auto value = impl_->reader().Checkpoint(source, key);
+  if (!value) return impl_->Explain(value.error());
+  return value;
 }
 Result<std::vector<std::pair<std::string, std::string>>> TriggerQueue::Checkpoints(
     std::string_view source) const {
-  return impl_->reader().Checkpoints(source);
+  auto values = impl_->reader().Checkpoints(source);
+  if (!values) return impl_->Explain(values.error());
+  return values;
 }
 QueueStats TriggerQueue::Stats() const { return impl_->Stats(); }
 void TriggerQueue::Close() { impl_->Close(); }

@@ -27,8 +27,9 @@ namespace tower {
 
 struct QueueOptions {
   std::string path = "control-tower.db";  // ":memory:": nothing survives the process
-  std::uint64_t max_bytes =
-      1ULL << 30;  // of all that is kept, history included; history gives way to new triggers
+  // Of all that is kept, history included; history gives way to new triggers. 0: 1 GiB, or half of
+  // the volume that `path` is on, where that is less.
+  std::uint64_t max_bytes = 0;
   std::chrono::milliseconds retention = std::chrono::hours(24 * 7);  // of history
   std::int64_t max_history = 1'000'000;  // triggers kept after they were settled
 };
@@ -121,7 +122,8 @@ struct QueueStats {
   std::int64_t undeliverable = 0;       // listed
   std::uint64_t bytes = 0;              // depth and undeliverable, as counted against max_bytes
   std::chrono::milliseconds oldest{0};  // age of the oldest unsettled trigger; 0 when there is none
-  Status health;  // an error while the disk refuses, and while the queue is full
+  Status health;   // an error while the disk refuses, and while the queue is full
+  Status history;  // an error while history can't be trimmed; no trigger is refused for it
 };
 
 // Whether Open could succeed, as far as a look tells that changes nothing: a file of ours, or none
@@ -145,8 +147,8 @@ class TriggerQueue {
   // the same time); all of it or nothing. `batch` may be empty when there are checkpoints. Waits
   // while the queue is full. Errors: kStopped (stop was requested before the writer had it), kFull
   // (deadline passed while full), kUnavailable (disk; retry: whether it was stored is unknown only
-  // if the process dies), kConflict (key or uuid known with other content), kInvalid (larger than
-  // the whole queue may be).
+  // if the process dies; never kPermanent, whatever the disk has), kConflict (key or uuid known
+  // with other content), kInvalid (larger than the whole queue may be).
   Result<Receipt> Put(std::span<const Trigger> batch, const PutOptions& options,
                       std::stop_token stop = {});
 
@@ -214,7 +216,7 @@ class TriggerQueue {
   QueueStats Stats() const;
 
   // Refuses new puts with kStopped, writes what is waiting and what was settled, ends the writer
-  // and closes the file. Once.
+  // and closes the file. Neither trimming nor a bulk change goes on. Once.
   void Close();
 
  private:

@@ -36,11 +36,11 @@ void Backlog::AddRedeliveries(const RedeliveryTotals& totals, std::int64_t last_
   last_redelivery_ = last_number;
 }
 
-std::vector<AcceptedTrigger> Backlog::NoteRedeliveries(
-    std::vector<QueueReader::Redelivery>&& rows) {
+std::vector<AcceptedTrigger> Backlog::NoteRedeliveries(std::vector<QueueReader::Redelivery>&& rows,
+                                                       std::int64_t upto) {
   std::vector<AcceptedTrigger> taken;
   taken.reserve(rows.size());
-  if (rows.empty()) redelivery_read_ = last_redelivery_;  // numbers have gaps
+  if (rows.empty()) redelivery_read_ = upto;  // numbers have gaps
   for (auto& row : rows) {
     redelivery_read_ = row.number;
     redelivering_[row.trigger.seq] = row.bytes;

@@ -40,7 +40,10 @@ class Backlog {
   bool has_redeliveries() const noexcept { return redelivery_read_ < last_redelivery_; }
   std::int64_t redelivery_read() const noexcept { return redelivery_read_; }
   std::int64_t last_redelivery() const noexcept { return last_redelivery_; }
-  std::vector<AcceptedTrigger> NoteRedeliveries(std::vector<QueueReader::Redelivery>&& rows);
+  // None: there are none up to `upto`, which was last_redelivery() when they were read; there may
+  // be more by now.
+  std::vector<AcceptedTrigger> NoteRedeliveries(std::vector<QueueReader::Redelivery>&& rows,
+                                                std::int64_t upto);
 
   // Moves the cursor over the settled prefix. Appends what is to be listed undeliverable. True when
   // there is anything to store.

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,10 +56,30 @@ COMMIT;
 )sql";
 static_assert(kApplicationId == 1131706226 && kFormatVersion == 3);
 
+constexpr std::uint64_t kDefaultMaxBytes = 1ULL << 30;
+constexpr std::uint64_t kMostMaxBytes = 1ULL << 44;  // about as much as SQLite has pages
+
 std::string FolderOf(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Of the volume that a path is on; nothing where that is not known.
+std::optional<std::uint64_t> VolumeBytes(const std::string& path) {
+  struct statvfs volume {};
+  if (path == ":memory:" || statvfs(FolderOf(path).c_str(), &volume) != 0) return std::nullopt;
+  return std::uint64_t{volume.f_blocks} * volume.f_frsize;
+}
+
+QueueOptions Complete(QueueOptions options) {
+  if (options.max_bytes == 0) {
+    options.max_bytes = kDefaultMaxBytes;
+    const auto volume = VolumeBytes(options.path);
+    if (volume && *volume > 0) options.max_bytes = std::min(options.max_bytes, *volume / 2);
+  }
+  options.max_bytes = std::min(options.max_bytes, kMostMaxBytes);
+  return options;
 }
 
 void SyncFolder(const std::string& path) {
@@ -224,8 +245,8 @@ Result<std::unique_ptr<QueueStore>> QueueStore::Open(const QueueOptions& options
       return ExplainQueueError(options.path, made.error());
     }
   }
-  std::unique_ptr<QueueStore> store(new QueueStore(options, std::move(lock)));
-  if (auto opened = store->OpenDatabase(); !opened) {
+  std::unique_ptr<QueueStore> store(new QueueStore(Complete(options), std::move(lock)));
+  if (auto opened = store->OpenDatabase(Check::kQuick); !opened) {
     return ExplainQueueError(options.path, opened.error());
   }
   if (in_memory) return store;
@@ -235,7 +256,7 @@ Result<std::unique_ptr<QueueStore>> QueueStore::Open(const QueueOptions& options
   return store;
 }
 
-Status QueueStore::OpenDatabase() {
+Status QueueStore::OpenDatabase(Check check) {
   shared_.reset();
   auto opened = Database::Open(options_.path, Database::Access::kReadWrite);
   if (!opened) return opened.error();
@@ -256,7 +277,10 @@ Status QueueStore::OpenDatabase() {
       std::to_string(kLogBytes / **page_size) +
       ";PRAGMA max_page_count=" + std::to_string(most + kSparePages);
   if (auto set = database.Execute(settings.c_str()); !set) return set;
-  if (auto sound = database.QuickCheck(kCheckBudget); !sound) return sound;
+  sync_ = Sync::kAtCommit;
+  if (check == Check::kQuick) {
+    if (auto sound = database.QuickCheck(kCheckBudget); !sound) return sound;
+  }
   database.CheckpointOnClose(true);
   shared_ = std::make_shared<SharedDatabase>(std::move(database));
   if (auto prepared = Prepare(); !prepared) return prepared;
@@ -273,8 +297,7 @@ Status QueueStore::FoldLog() {
   return folded;
 }
 
-Status QueueStore::ReadEnds() {
-  QueueEnds ends;
+Status QueueStore::ReadState(QueueEnds& ends) {
   auto state = shared_->database.Prepare(
       "SELECT cursor, cursor_position, trimmed, trimmed_position FROM state");
   if (!state) return state.error();
@@ -285,7 +308,6 @@ Status QueueStore::ReadEnds() {
   ends.cursor_position = state->Int(1);
   ends.trimmed = state->Int(2);
   ends.trimmed_position = state->Int(3);
-  state->Reset();
   auto last =
       shared_->database.Prepare("SELECT seq, position FROM triggers ORDER BY seq DESC LIMIT 1");
   if (!last) return last.error();
@@ -294,35 +316,62 @@ Status QueueStore::ReadEnds() {
     ends.last_seq = last->Int(0);
     ends.last_position = last->Int(1);
   }
-  last->Reset();
-  auto listed =
-      shared_->database.Prepare("SELECT count(*), coalesce(sum(bytes), 0) FROM undeliverable");
-  if (!listed) return listed.error();
-  if (found = listed->Step(); !found) return found.error();
-  ends.undeliverable = listed->Int(0);
-  ends.undeliverable_bytes = listed->Int(1);
-  listed->Reset();
-  auto again = shared_->database.Prepare(
-      "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(number), 0) FROM redeliveries");
-  if (!again) return again.error();
-  if (found = again->Step(); !found) return found.error();
-  ends.redeliveries = again->Int(0);
-  ends.redelivery_bytes = again->Int(1);
+  return Ok();
+}
+
+Status QueueStore::ReadEnds() {
+  QueueEnds ends;
+  if (auto read = ReadState(ends); !read) return read;
+  const auto sum = [this](const char* sql, std::int64_t& count, std::int64_t& bytes,
+                          std::int64_t& last) -> Status {
+    auto statement = shared_->database.Prepare(sql);
+    if (!statement) return statement.error();
+    auto found = statement->Step();
+    if (!found) return found.error();
+    count = statement->Int(0);
+    bytes = statement->Int(1);
+    last = statement->Int(2);
+    return Ok();
+  };
+  std::int64_t unnumbered = 0;
+  auto read = sum("SELECT count(*), coalesce(sum(bytes), 0), 0 FROM undeliverable",
+                  ends.undeliverable, ends.undeliverable_bytes, unnumbered);
+  if (!read) return read;
+  read = sum("SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(number), 0) FROM redeliveries",
+             ends.redeliveries, ends.redelivery_bytes, ends.last_redelivery);
+  if (!read) return read;
   // Numbers go on rising while the file is open, also past those that are done.
-  ends.last_redelivery = std::max(again->Int(2), ends_.last_redelivery);
-  again->Reset();
-  auto given_up = shared_->database.Prepare(
-      "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(number), 0) FROM discarded");
-  if (!given_up) return given_up.error();
-  if (found = given_up->Step(); !found) return found.error();
-  ends.discarded = given_up->Int(0);
-  ends.discarded_bytes = given_up->Int(1);
-  ends.last_discarded = given_up->Int(2);
-  given_up->Reset();
+  ends.last_redelivery = std::max(ends.last_redelivery, ends_.last_redelivery);
+  read = sum("SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(number), 0) FROM discarded",
+             ends.discarded, ends.discarded_bytes, ends.last_discarded);
+  if (!read) return read;
+  if (ends.trimmed > ends.cursor) {
+    if (auto repaired = RepairTrimmed(ends); !repaired) return repaired;
+  }
   if (ends.trimmed > ends.cursor || ends.cursor > ends.last_seq) {
     return Error{ErrorCode::kPermanent, "the cursor lies outside of the log"};
   }
   ends_ = ends;
+  return Ok();
+}
+
+// A control-tower of old could store how far it had trimmed, on a full disk, though the rest of
+// that transaction was undone: cursor and triggers are as before. The log begins where its first
+// trigger is, unless there is a gap behind the cursor: then more is wrong.
+Status QueueStore::RepairTrimmed(QueueEnds& ends) {
+  auto first = shared_->database.Prepare(
+      "SELECT seq, position FROM triggers WHERE seq NOT IN (SELECT seq FROM undeliverable)"
+      " AND seq NOT IN (SELECT seq FROM redeliveries) AND seq NOT IN (SELECT seq FROM discarded)"
+      " ORDER BY seq LIMIT 1");
+  if (!first) return first.error();
+  auto found = first->Step();
+  if (!found) return found.error();
+  if (!*found || first->Int(0) - 1 > ends.cursor) return Ok();
+  repaired_ = "history was marked as trimmed up to trigger " + std::to_string(ends.trimmed) +
+              ", though the cursor is at " + std::to_string(ends.cursor);
+  ends.trimmed = first->Int(0) - 1;
+  ends.trimmed_position = std::min(ends.cursor_position, first->Int(1));
+  store_repair_ = true;
   return Ok();
 }
 

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/log_limit.h"
 #include "core/queue.h"
 #include "core/queue_backlog.h"
 #include "core/queue_bulk.h"
@@ -41,6 +42,7 @@ class TriggerQueue::Impl {
   QueueStats Stats();
   void Close();
   QueueReader& reader() { return *reader_; }
+  Error Explain(const Error& error) const;
 
  private:
   // Milliseconds since 1970.
@@ -53,11 +55,15 @@ class TriggerQueue::Impl {
   bool Enqueue(PutRequest& request);
   // The writer.
   void Write();
-  bool WaitForWork(std::unique_lock<std::mutex>& lock);
+  enum class Work { kNone, kCommit, kTrim };
+  Work WaitForWork(std::unique_lock<std::mutex>& lock);
   void CommitRound(std::vector<PutRequest*>& requests);
   Status StoreAll(const std::vector<PutRequest*>& requests, bool settle);
   Status StoreSettled();
-  Status TrimHistory();
+  void TrimHistory();
+  Result<bool> TrimStep();
+  void NoteTrimmed(const Status& outcome);
+  void EndBulk();
   void Publish(std::vector<PutRequest*>& requests, const Status& outcome, bool settle);
   void HandOver(std::vector<PutRequest*>& requests);
   void FinishBulkStep(const Status& outcome);
@@ -71,10 +77,13 @@ class TriggerQueue::Impl {
   const Logger log_;
   Metrics& metrics_;
   Histogram& commit_seconds_;
+  Counter& trim_failures_;
 
   // Used only by the writer.
   const std::unique_ptr<QueueStore> store_;
-  bool trim_more_ = false;
+  std::optional<std::chrono::steady_clock::time_point> trim_at_;  // nothing: there is no history
+  std::int64_t trim_seq_ = 0;  // the log's end when history was trimmed last
+  LogLimit trim_log_;
   struct {
     std::int64_t cursor = 0, position = 0;
     std::vector<Undeliverable> undeliverable;
@@ -94,6 +103,7 @@ class TriggerQueue::Impl {
   bool writer_idle_ = false, closing_ = false;
   bool full_ = false;  // something was refused, and there is hardly more room since
   Status health_;
+  Status history_;
   Backlog backlog_;
   Wakeup* wakeup_ = nullptr;
   bool settle_dirty_ = false;

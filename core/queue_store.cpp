@@ -10,7 +10,6 @@ namespace {
 // pages not quite full.
 constexpr std::int64_t kRowOverhead = 256;
 constexpr std::size_t kAppendTogether = 8;
-constexpr std::int64_t kTrimStep = 500;
 constexpr std::int64_t kSettlementEveryMs = 1000;
 
 std::string_view BytesOf(const Uuid& uuid) {
@@ -103,7 +102,9 @@ Status QueueStore::Prepare() {
       {&sql_.drop_discarded, "DELETE FROM discarded WHERE seq = ?"},
   };
   for (const auto& [statement, sql] : all) {
-    auto prepared = shared_->database.Prepare(sql);
+    const bool outside = statement == &sql_.begin || statement == &sql_.rollback;
+    auto prepared = shared_->database.Prepare(
+        sql, outside ? Database::Within::kAny : Database::Within::kTransaction);
     if (!prepared) return prepared.error();
     *statement = std::move(*prepared);
   }
@@ -113,7 +114,8 @@ Status QueueStore::Prepare() {
 Status QueueStore::Reopen() {
   const QueueEnds before = ends_;
   sql_ = Statements();
-  if (auto opened = OpenDatabase(); !opened) return opened;
+  // Unchecked: what can't be read of history must not stand in the way of what is new.
+  if (auto opened = OpenDatabase(Check::kNone); !opened) return opened;
   if (ends_.last_seq < before.last_seq || ends_.cursor < before.cursor) {
     ends_ = before;
     return Error{ErrorCode::kPermanent,
@@ -128,7 +130,7 @@ void QueueStore::ReopenAfter(const Error& error) {
   if (lock_ && error.code != ErrorCode::kFull) reopen_ = true;
 }
 
-Status QueueStore::Begin() {
+Status QueueStore::Begin(Sync sync) {
   if (reopen_) {
     if (auto opened = Reopen(); !opened) return opened;
   }
@@ -137,7 +139,13 @@ Status QueueStore::Begin() {
   }
   transaction_ = std::unique_lock(shared_->mutex);
   pending_ = ends_;
-  auto begun = sql_.begin.Run();
+  auto begun = Ok();
+  if (lock_ && sync != sync_) {
+    begun = shared_->database.Execute(sync == Sync::kAtCommit ? "PRAGMA synchronous=FULL"
+                                                              : "PRAGMA synchronous=NORMAL");
+    if (begun) sync_ = sync;
+  }
+  if (begun) begun = sql_.begin.Run();
   if (!begun) {
     transaction_.unlock();
     ReopenAfter(begun.error());
@@ -147,8 +155,12 @@ Status QueueStore::Begin() {
 
 Status QueueStore::Commit() {
   auto committed = StoreAppended();
+  if (committed && store_repair_) {
+    committed = sql_.move_trimmed.Run(pending_.trimmed, pending_.trimmed_position);
+  }
   if (committed) committed = sql_.commit.Run();
   if (committed) {
+    store_repair_ = false;
     ends_ = pending_;
     transaction_.unlock();
     return Ok();

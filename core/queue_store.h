@@ -11,6 +11,7 @@
 #ifndef CORE_QUEUE_STORE_H_
 #define CORE_QUEUE_STORE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -100,10 +101,16 @@ class QueueStore {
   // Makes the file if there is none; checks it if there is.
   static Result<std::unique_ptr<QueueStore>> Open(const QueueOptions& options);
 
-  const QueueEnds& ends() const noexcept { return ends_; }  // as of the last commit
+  const QueueOptions& options() const noexcept { return options_; }  // none is left to be chosen
+  const QueueEnds& ends() const noexcept { return ends_; }           // as of the last commit
+  // What was wrong with the file when it was opened, and is no more; empty when nothing was.
+  const std::string& repaired() const noexcept { return repaired_; }
   std::shared_ptr<SharedDatabase> shared() const { return shared_; }
 
-  Status Begin();
+  // kLater: a power loss may undo the transaction, until one of kAtCommit has followed; that makes
+  // it cheap.
+  enum class Sync { kAtCommit, kLater };
+  Status Begin(Sync sync = Sync::kAtCommit);
   // On an error nothing of the transaction is stored, and the connection is opened anew at the next
   // Begin.
   Status Commit();
@@ -145,17 +152,25 @@ class QueueStore {
   struct HistoryLimits {
     std::int64_t settled_before_ms = 0, max_triggers = 0, max_bytes = 0;
   };
+  static constexpr std::int64_t kTrimStep = 500;
   Result<bool> Trim(const HistoryLimits& limits);
+  // Whether there is anything that could become too old.
+  bool has_history() const noexcept {
+    return ends_.trimmed < std::min(ends_.cursor, ends_.last_seq - 1) || ends_.discarded > 0;
+  }
 
  private:
   QueueStore(QueueOptions options, std::optional<QueueLock> lock)
       : options_(std::move(options)), lock_(std::move(lock)) {}
-  Status OpenDatabase();
+  enum class Check { kQuick, kNone };
+  Status OpenDatabase(Check check);
   Status FoldLog();
   Status Reopen();
   void ReopenAfter(const Error& error);
   Status Prepare();
   Status ReadEnds();
+  Status ReadState(QueueEnds& ends);
+  Status RepairTrimmed(QueueEnds& ends);
   Result<std::int64_t> SourceId(std::string_view source);
   Status StoreAppended();
   Candidate ReadCandidate(const Statement& row) const;
@@ -168,9 +183,12 @@ class QueueStore {
   std::shared_ptr<SharedDatabase> shared_;
   std::unique_lock<std::mutex> transaction_;  // held between Begin and Commit or Rollback
   bool reopen_ = false;
-  bool fold_first_ = false;  // before anything is committed
-  QueueEnds ends_;           // committed
-  QueueEnds pending_;        // as the open transaction will leave it
+  bool fold_first_ = false;      // before anything is committed
+  Sync sync_ = Sync::kAtCommit;  // of the connection
+  std::string repaired_;
+  bool store_repair_ = false;  // with the next commit
+  QueueEnds ends_;             // committed
+  QueueEnds pending_;          // as the open transaction will leave it
   std::vector<std::pair<const QueueRow*, std::int64_t>> appended_;  // not yet stored, and source id
   std::map<std::string, std::int64_t, std::less<>> source_ids_;
   std::int64_t settlement_seq_ = -1, settlement_ms_ = 0;  // the newest row of settlements

@@ -15,22 +15,25 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr auto kRetryDelay = std::chrono::seconds(1);
 constexpr SteadyClock::duration kSettleEarly = std::chrono::milliseconds(40);
 constexpr auto kMaintenanceEvery = std::chrono::seconds(60);
-constexpr int kTrimSteps = 8;  // after one commit
+constexpr auto kTrimDelay = std::chrono::milliseconds(100);  // after a commit
+constexpr std::int64_t kTrimSteps = 32;                      // at a time, at most
 
 }  // namespace
 
-bool TriggerQueue::Impl::WaitForWork(std::unique_lock<std::mutex>& lock) {
-  auto maintenance = SteadyClock::now() + kMaintenanceEvery;
+TriggerQueue::Impl::Work TriggerQueue::Impl::WaitForWork(std::unique_lock<std::mutex>& lock) {
+  const auto maintenance = SteadyClock::now() + kMaintenanceEvery;
   while (true) {
-    if (!pending_.empty() || trim_more_ || !bulk_.empty() || !bulk_requests_.empty()) {
-      return true;
-    }
+    if (!pending_.empty()) return Work::kCommit;
+    if (closing_) return settle_dirty_ ? Work::kCommit : Work::kNone;
+    if (!bulk_.empty() || !bulk_requests_.empty()) return Work::kCommit;
     const auto now = SteadyClock::now();
-    if (settle_dirty_ && (closing_ || now >= settle_due_)) return true;
-    if (closing_) return false;
-    if (now >= maintenance) return true;
+    if ((settle_dirty_ && now >= settle_due_) || now >= maintenance) return Work::kCommit;
+    if (trim_at_ && now >= *trim_at_) return Work::kTrim;
+    auto until = maintenance;
+    if (settle_dirty_) until = std::min(until, settle_due_);
+    if (trim_at_) until = std::min(until, *trim_at_);
     writer_idle_ = true;
-    writer_wake_.wait_until(lock, settle_dirty_ ? std::min(settle_due_, maintenance) : maintenance);
+    writer_wake_.wait_until(lock, until);
     writer_idle_ = false;
   }
 }
@@ -38,14 +41,18 @@ bool TriggerQueue::Impl::WaitForWork(std::unique_lock<std::mutex>& lock) {
 void TriggerQueue::Impl::Write() {
   std::vector<PutRequest*> requests;
   while (true) {
+    Work work = Work::kNone;
     {
       std::unique_lock lock(mutex_);
-      if (!WaitForWork(lock)) return;
+      work = WaitForWork(lock);
       requests.swap(pending_);
     }
-    CommitRound(requests);
+    if (work == Work::kNone) break;
+    if (work == Work::kCommit) CommitRound(requests);
     requests.clear();
+    if (trim_at_ && SteadyClock::now() >= *trim_at_) TrimHistory();
   }
+  EndBulk();
 }
 
 void TriggerQueue::Impl::CommitRound(std::vector<PutRequest*>& requests) {
@@ -76,11 +83,12 @@ void TriggerQueue::Impl::CommitRound(std::vector<PutRequest*>& requests) {
       store_->Rollback();
     }
   }
-  if (!outcome) outcome = ExplainQueueError(options_.path, outcome.error());
+  if (!outcome) outcome = Explain(outcome.error());
   if (!requests.empty()) {
     commit_seconds_.Observe(std::chrono::duration<double>(SteadyClock::now() - start).count());
   }
   Publish(requests, outcome, settle);
+  if (!trim_at_ && store_->has_history()) trim_at_ = SteadyClock::now() + kTrimDelay;
 }
 
 Status TriggerQueue::Impl::StoreAll(const std::vector<PutRequest*>& requests, bool settle) {
@@ -94,7 +102,7 @@ Status TriggerQueue::Impl::StoreAll(const std::vector<PutRequest*>& requests, bo
   if (!bulk_.empty()) {
     if (auto stored = bulk_.front()->StoreStep(*store_, now_ms); !stored) return stored;
   }
-  return TrimHistory();
+  return Ok();
 }
 
 Status TriggerQueue::Impl::StoreSettled() {
@@ -112,19 +120,52 @@ Status TriggerQueue::Impl::StoreSettled() {
   return Ok();
 }
 
-Status TriggerQueue::Impl::TrimHistory() {
+// In transactions of its own, between those of puts: a few steps at a time, as many as keep up with
+// what is put. What fails here is no fault of any trigger.
+void TriggerQueue::Impl::TrimHistory() {
+  const auto put = store_->ends().last_seq - std::exchange(trim_seq_, store_->ends().last_seq);
+  trim_at_.reset();
+  for (auto steps = std::min(1 + put / QueueStore::kTrimStep, kTrimSteps); steps > 0; --steps) {
+    const auto more = TrimStep();
+    NoteTrimmed(more ? Ok() : Status(more.error()));
+    if (!more) {
+      trim_at_ = SteadyClock::now() + kRetryDelay;
+      return;
+    }
+    if (!*more) return;
+  }
+  trim_at_ = SteadyClock::now();
+}
+
+// A power loss may bring trimmed history back, so it need not wait for the disk.
+Result<bool> TriggerQueue::Impl::TrimStep() {
   const QueueStore::HistoryLimits limits{NowMs() - options_.retention.count(), options_.max_history,
                                          static_cast<std::int64_t>(options_.max_bytes)};
-  trim_more_ = true;
-  for (int step = 0; trim_more_ && step < kTrimSteps; ++step) {
-    auto more = store_->Trim(limits);
-    if (!more) {
-      trim_more_ = false;
-      return more.error();
-    }
-    trim_more_ = *more;
+  if (auto begun = store_->Begin(QueueStore::Sync::kLater); !begun) return begun.error();
+  auto more = store_->Trim(limits);
+  if (!more) {
+    store_->Rollback();
+    return more;
   }
-  return Ok();
+  if (auto committed = store_->Commit(); !committed) return committed.error();
+  return more;
+}
+
+void TriggerQueue::Impl::NoteTrimmed(const Status& outcome) {
+  Status history = Ok();
+  if (!outcome) {
+    history = Explain(outcome.error());
+    trim_failures_.Add();
+    if (trim_log_.Pass(history.error().message, SteadyClock::now())) {
+      log_.Error("history cannot be trimmed", {{"error", history.error()}});
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  if (outcome && !history_) {
+    trim_log_.Reset();
+    log_.Info("history is trimmed again");
+  }
+  history_ = history;
 }
 
 // Makes a finished transaction known: to the consumer, to those who wait for room, and to the
@@ -138,18 +179,15 @@ void TriggerQueue::Impl::Publish(std::vector<PutRequest*>& requests, const Statu
       HandOver(requests);
       settling_.undeliverable.clear();
       settling_.redeliveries.clear();
-    } else {
-      trim_more_ = false;
-      if (settle) {
-        new_undeliverable_.insert(new_undeliverable_.begin(), settling_.undeliverable.begin(),
-                                  settling_.undeliverable.end());
-        new_redeliveries_.insert(new_redeliveries_.begin(), settling_.redeliveries.begin(),
-                                 settling_.redeliveries.end());
-        settling_.undeliverable.clear();
-        settling_.redeliveries.clear();
-        settle_dirty_ = !closing_;
-        settle_due_ = SteadyClock::now() + kRetryDelay;
-      }
+    } else if (settle) {
+      new_undeliverable_.insert(new_undeliverable_.begin(), settling_.undeliverable.begin(),
+                                settling_.undeliverable.end());
+      new_redeliveries_.insert(new_redeliveries_.begin(), settling_.redeliveries.begin(),
+                               settling_.redeliveries.end());
+      settling_.undeliverable.clear();
+      settling_.redeliveries.clear();
+      settle_dirty_ = !closing_;
+      settle_due_ = SteadyClock::now() + kRetryDelay;
     }
     NoteHealth(outcome);
     NoteRoom();
@@ -170,6 +208,20 @@ void TriggerQueue::Impl::FinishBulkStep(const Status& outcome) {
   if (!request.EndStep(outcome)) return;
   request.Finish();
   bulk_.pop_front();
+}
+
+// Of the bulk changes that Close found: each is told how far it came.
+void TriggerQueue::Impl::EndBulk() {
+  {
+    const std::lock_guard lock(mutex_);
+    std::move(bulk_requests_.begin(), bulk_requests_.end(), std::back_inserter(bulk_));
+    bulk_requests_.clear();
+  }
+  for (const auto& request : bulk_) {
+    request->EndStep(Error{ErrorCode::kStopped, "the queue is closed"});
+    request->Finish();
+  }
+  bulk_.clear();
 }
 
 void TriggerQueue::Impl::HandOver(std::vector<PutRequest*>& requests) {

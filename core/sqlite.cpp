@@ -28,6 +28,10 @@ Error ErrorOf(int code, sqlite3* database) {
   return error;
 }
 
+Error NoTransaction() {
+  return {ErrorCode::kUnavailable, "an error before has ended the transaction"};
+}
+
 Error ErrorOf(int code, sqlite3_stmt* statement) {
   return ErrorOf(code & 0xff, sqlite3_db_handle(statement));
 }
@@ -57,7 +61,12 @@ void Statement::BindOne(int index, std::nullptr_t) noexcept {
   sqlite3_bind_null(statement_.get(), index);
 }
 
+bool Statement::MayRun() const noexcept {
+  return !in_transaction_ || sqlite3_get_autocommit(sqlite3_db_handle(statement_.get())) == 0;
+}
+
 Result<bool> Statement::Step() {
+  if (!MayRun()) return NoTransaction();
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   sqlite3_reset(statement_.get());
@@ -66,6 +75,7 @@ Result<bool> Statement::Step() {
 }
 
 Status Statement::Finish() {
+  if (!MayRun()) return NoTransaction();
   const int code = sqlite3_step(statement_.get());
   sqlite3_reset(statement_.get());
   if (code == SQLITE_DONE || code == SQLITE_ROW) return Ok();
@@ -112,11 +122,11 @@ Status Database::Execute(const char* sql) {
   return ErrorOf(code & 0xff, database_.get());
 }
 
-Result<Statement> Database::Prepare(std::string_view sql) {
+Result<Statement> Database::Prepare(std::string_view sql, Within within) {
   sqlite3_stmt* raw = nullptr;
   const int code = sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
-  Statement statement(raw);
+  Statement statement(raw, within == Within::kTransaction);
   if (code != SQLITE_OK) return ErrorOf(code & 0xff, database_.get());
   return statement;
 }

@@ -64,12 +64,15 @@ class Statement {
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const noexcept;
   };
-  explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
+  Statement(sqlite3_stmt* statement, bool in_transaction)
+      : in_transaction_(in_transaction), statement_(statement) {}
+  bool MayRun() const noexcept;
   void BindOne(int index, std::int64_t value) noexcept;
   void BindOne(int index, std::string_view text) noexcept;
   void BindOne(int index, Blob blob) noexcept;
   void BindOne(int index, std::nullptr_t) noexcept;
   Status Finish();
+  bool in_transaction_ = false;
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
@@ -94,7 +97,10 @@ class Database {
 
   // One or more statements without parameters.
   Status Execute(const char* sql);
-  Result<Statement> Prepare(std::string_view sql);
+  // Some errors (of room, of I/O) end the whole transaction, and what runs after them would be
+  // committed by itself: a statement of kTransaction fails where there is none.
+  enum class Within { kAny, kTransaction };
+  Result<Statement> Prepare(std::string_view sql, Within within = Within::kAny);
   // The first column of the first row; nothing when there is no row.
   Result<std::optional<std::int64_t>> QueryInt(std::string_view sql);
   // Runs PRAGMA quick_check for at most `budget`, and takes a file that is longer to read for sound

@@ -204,7 +204,7 @@ TEST_CASE("all faults of all sources are named together", "[cli]") {
         "\"soon\"\n      given by --shutdown.grace; set it by --shutdown.grace, "
         "CONTROL_TOWER_SHUTDOWN_GRACE, or "
         "grace in [shutdown] of the file",
-        "queue.max-bytes: must be a size such as 512, 64KiB, 1MiB or 1GiB, at least 1MiB, but is "
+        "queue.max-bytes: must be a size such as 512, 64KiB, 1MiB or 1GiB, from 0 to 16TiB, but is "
         "\"many\"\n      given by variable CONTROL_TOWER_QUEUE_MAX_BYTES",
         "amqp.declare: must be true or false, but is \"1\"",
         "PLUGIN_PROBE_PAHT: unknown variable; did you mean PLUGIN_PROBE_PATH?",

@@ -72,6 +72,14 @@ TEST_CASE("not ready says why, and is alive all the same", "[ops_api]") {
   CHECK(Ask(fixture, "GET", "/livez").body == "ok\n");
 }
 
+TEST_CASE("history that can't be trimmed is told, and no reason not to be ready", "[ops_api]") {
+  OpsServer fixture;
+  fixture.queue.history = Error{ErrorCode::kUnavailable, "disk I/O error"};
+  CHECK(Ask(fixture, "GET", "/readyz").body == "ok\n");
+  CHECK_THAT(Ask(fixture, "GET", "/readyz?verbose").body,
+             ContainsSubstring("queue: ok; history cannot be trimmed: disk I/O error\n"));
+}
+
 TEST_CASE("while draining, ready turns 503 and alive stays", "[ops_api]") {
   OpsServer fixture;
   fixture.server->Drain(0ms);

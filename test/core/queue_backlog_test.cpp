@@ -43,4 +43,14 @@ TEST_CASE("rows of a commit that only seemed to fail are read from the file, in 
   CHECK(SeqsOf(backlog.Take(10)) == std::vector<std::int64_t>{5});
 }
 
+TEST_CASE("a redelivery that is added while others are read is not passed by", "[queue][backlog]") {
+  Backlog backlog{QueueEnds()};
+  backlog.AddRedeliveries({.count = 1}, 1);
+  const auto upto = backlog.last_redelivery();
+  backlog.AddRedeliveries({.count = 1}, 2);
+  CHECK(backlog.NoteRedeliveries({}, upto).empty());
+  CHECK(backlog.has_redeliveries());
+  CHECK(backlog.redelivery_read() == 1);
+}
+
 }  // namespace tower

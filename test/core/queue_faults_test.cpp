@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include "core/queue.h"
@@ -21,9 +22,9 @@ using Failure = FaultDisk::Fault;
 using File = FaultDisk::File;
 using Op = FaultDisk::Op;
 
-Trigger Numbered(int n) {
+Trigger Numbered(int n, std::size_t padding = 2000) {
   return *Trigger::Parse(R"({"apiVersion":"A/v1","protocol":"P","spec":{"n":)" + std::to_string(n) +
-                         R"(,"pad":")" + std::string(2000, 'x') + R"("}})");
+                         R"(,"pad":")" + std::string(padding, 'x') + R"("}})");
 }
 
 struct Fixture {
@@ -194,6 +195,76 @@ TEST_CASE("while the disk fails, what is there is published; then the queue open
              ContainsSubstring("queue cannot write") && ContainsSubstring("queue writes again"));
 }
 
+TEST_CASE("history that can't be read or trimmed harms no put", "[queue][faults]") {
+  Fixture f;
+  f.options.max_history = 10;
+  f.Open();
+  std::vector<Trigger> batch;
+  for (int n = 0; n < 3000; ++n) batch.push_back(Numbered(n));
+  REQUIRE(f.queue->Put(batch, {.source = "t"}));
+  f.Open();  // more than SQLite keeps in memory
+  REQUIRE(f.Put(3000));
+  const auto taken = f.TakeAll();
+  f.disk.Fail(
+      {.op = Op::kRead, .file = File::kMain, .lasting = true, .from = 1 << 20, .to = 2 << 20});
+  std::vector<Outcome> outcomes;
+  for (const auto& each : taken) outcomes.push_back({.seq = each.seq});
+  f.queue->Settle(outcomes);
+  REQUIRE(Eventually([&] { return !f.queue->Stats().history; }));
+  CHECK_THAT(f.queue->Stats().history.error().message, ContainsSubstring(f.options.path));
+  for (int n = 3001; n < 3005; ++n) {
+    if (const auto put = f.Put(n); !put) FAIL(put.error().message);
+  }
+  CHECK(f.queue->Stats().health);
+  CHECK_THAT(f.logs.text(), ContainsSubstring("history cannot be trimmed"));
+  CHECK_THAT(f.metrics.Render(), ContainsSubstring("control_tower_queue_trim_failures_total "));
+  const auto checkpoint = f.queue->Checkpoint("t", "x");
+  CHECK((checkpoint || checkpoint.error().code == ErrorCode::kUnavailable));
+
+  f.disk.Heal();
+  CHECK(Eventually([&] { return f.queue->Stats().history.has_value(); }));
+  CHECK(Eventually([&] { return f.queue->Find(taken.front().uuid).has_value() == false; }));
+  f.LosePower();
+  f.Open();
+  CHECK(f.TakeAll().size() == 4);
+}
+
+TEST_CASE("a bulk change that fails midway says how far it came", "[queue][faults]") {
+  Fixture f;
+  f.Open();
+  std::vector<Trigger> batch;
+  for (int n = 0; n < 5000; ++n) batch.push_back(Numbered(n, 10));
+  REQUIRE(f.queue->Put(batch, {.source = "t"}));
+  std::vector<Outcome> outcomes;
+  for (const auto& each : f.TakeAll()) {
+    outcomes.push_back({.seq = each.seq, .published = false, .reason = "unroutable"});
+  }
+  const auto last = f.queue->List({}, 1, 0)->records.front().trigger.uuid;
+  f.queue->Settle(outcomes);
+  REQUIRE(Eventually([&] { return f.queue->Find(last)->state == TriggerState::kUndeliverable; }));
+  std::promise<BulkOutcome> told;
+  const auto done = [&told](const BulkOutcome& outcome) { told.set_value(outcome); };
+  SECTION("by a fault of the disk") {
+    f.disk.Fail({.op = Op::kSync, .file = File::kWal, .skip = 1});
+    f.queue->RedeliverAll({}, {.confirm = 5000}, done);
+  }
+  SECTION("by a close") {
+    f.queue->RedeliverAll({}, {.confirm = 5000}, done);
+    f.queue->Close();
+  }
+  const auto outcome = told.get_future().get();
+  REQUIRE_FALSE(outcome.status);
+  CHECK(outcome.changed < 5000);
+  if (outcome.status.error().code == ErrorCode::kUnavailable) {
+    CHECK(outcome.matched == 5000);
+    CHECK(outcome.changed == 2000);
+  }
+  f.LosePower();
+  f.Open();
+  CHECK(f.queue->Stats().depth == outcome.changed);
+  CHECK(f.queue->Stats().undeliverable == 5000 - outcome.changed);
+}
+
 TEST_CASE("a file that vanished while in use is not made anew", "[queue][faults]") {
   Fixture f;
   f.Open();
@@ -218,7 +289,7 @@ TEST_CASE("a file that vanished while in use is not made anew", "[queue][faults]
     for (int tries = 0; tries < 2; ++tries) {
       const auto put = f.Put(1);
       REQUIRE_FALSE(put);
-      CHECK(put.error().code == ErrorCode::kPermanent);
+      CHECK(put.error().code == ErrorCode::kUnavailable);  // no watcher is ended by that
       CHECK_THAT(put.error().message, ContainsSubstring("replaced while in use"));
     }
   }

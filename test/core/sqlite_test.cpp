@@ -51,5 +51,20 @@ TEST_CASE("a check of a file ends when its time is up, and finds damage when it 
   CHECK(database->QueryInt("SELECT count(*) FROM t WHERE a > 15900"));  // no interrupt is left over
 }
 
+TEST_CASE("a statement of a transaction never runs outside of one", "[sqlite]") {
+  auto database = Database::Open(":memory:", Database::Access::kReadWrite);
+  REQUIRE(database);
+  REQUIRE(database->Execute("CREATE TABLE t(a)"));
+  auto insert = database->Prepare("INSERT INTO t VALUES (1)", Database::Within::kTransaction);
+  REQUIRE(insert);
+  CHECK_FALSE(insert->Run());
+  CHECK_FALSE(insert->Step());
+  REQUIRE(database->Execute("BEGIN"));
+  CHECK(insert->Run());
+  REQUIRE(database->Execute("ROLLBACK"));
+  CHECK_FALSE(insert->Run());
+  CHECK(database->QueryInt("SELECT count(*) FROM t").value() == 0);
+}
+
 }  // namespace
 }  // namespace tower

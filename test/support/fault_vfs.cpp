@@ -89,7 +89,7 @@ class FaultDisk::Impl {
   bool Holds(std::string_view path) const { return path.starts_with(folder_); }
 
   // The fault that this operation meets, if any. With the lock held.
-  std::optional<Fault> Meet(Op op, File file) {
+  std::optional<Fault> Meet(Op op, File file, std::uint64_t at = 0) {
     ++counts_[{op, file}];
     if (!powered_) return Fault::kIoError;
     if (op != Op::kRead && power_left_ && (*power_left_)-- == 0) {
@@ -98,6 +98,7 @@ class FaultDisk::Impl {
     }
     for (auto plan = plans_.begin(); plan != plans_.end(); ++plan) {
       if (plan->op != op || (plan->file != File::kAny && plan->file != file)) continue;
+      if (at < plan->from || at >= plan->to) continue;
       if (plan->skip > 0) {
         --plan->skip;
         continue;
@@ -257,7 +258,8 @@ struct FaultShim {
     auto& handle = Of(file);
     {
       const std::lock_guard lock(handle.disk->mutex_);
-      if (auto fault = handle.disk->Meet(Op::kRead, handle.file)) return CodeOf(Op::kRead, *fault);
+      const auto fault = handle.disk->Meet(Op::kRead, handle.file, static_cast<std::uint64_t>(at));
+      if (fault) return CodeOf(Op::kRead, *fault);
     }
     return handle.real->pMethods->xRead(handle.real, to, size, at);
   }

@@ -38,6 +38,7 @@ class FaultDisk {
     Fault fault = Fault::kIoError;
     std::uint64_t skip = 0;
     bool lasting = false;
+    std::uint64_t from = 0, to = UINT64_MAX;  // of kRead: only where it begins in this part
   };
   void Fail(const Plan& plan);
   // Every operation but reading fails with this probability, one in four for want of room.
