@@ -39,11 +39,34 @@ void DeclareServer(OptionSet& options, Settings& settings) {
     return Ok();
   });
   options
+      .Add(
+          "server.max-memory", &settings.http_max_memory,
+          "Most memory for all requests and answers at hand; beyond it they are answered with 503. "
+          "A quarter of it is for senders that have not shown who they are.")
+      .Range(1 << 20, 1LL << 40);
+  options.Check({"server.max-body", "server.max-memory"}, [&settings]() -> Status {
+    if (settings.http_max_memory.bytes / 8 >= settings.http_max_body.bytes) return Ok();
+    return Error{ErrorCode::kInvalid,
+                 "server.max-memory must be at least eight times "
+                 "server.max-body: raise the first or lower the second"};
+  });
+  options
       .Add("server.max-connections", &settings.http.max_connections, "Most connections at a time.")
+      .Range(1, 100'000);
+  options
+      .Add("server.max-connections-per-address", &settings.http.max_connections_per_address,
+           "Most connections at a time from one IPv4 address, or one IPv6 network of 64 bits; a "
+           "proxy in front is one address.")
       .Range(1, 100'000);
   options
       .Add("server.request-timeout", &settings.http.request_timeout,
            "Longest time in which a request must have arrived as a whole.")
+      .Range(100, 3'600'000);
+  options
+      .Add(
+          "server.idle-timeout", &settings.http.idle_timeout,
+          "How long a connection may wait for its next request; longer than a proxy in front of it "
+          "keeps one, so that the proxy ends it first.")
       .Range(100, 3'600'000);
 }
 
@@ -128,7 +151,10 @@ Result<DeniedNetwork> OptionCodec<DeniedNetwork>::Parse(std::string_view text) {
   return DeniedNetwork{std::string(text)};
 }
 
-Settings::Settings() : http_max_body{http.max_body}, queue_max_bytes{queue.max_bytes} {
+Settings::Settings()
+    : http_max_body{http.max_body},
+      http_max_memory{http.max_memory},
+      queue_max_bytes{queue.max_bytes} {
   for (const auto& url : amqp.urls) amqp_urls.push_back({url});
   for (const auto& network : http_policy.deny) http_deny.push_back({network});
 }
@@ -139,6 +165,7 @@ void Settings::Complete() {
   http_policy.deny.clear();
   for (const auto& network : http_deny) http_policy.deny.push_back(network.text);
   http.max_body = http_max_body.bytes;
+  http.max_memory = http_max_memory.bytes;
   queue.max_bytes = queue_max_bytes.bytes;
 }
 

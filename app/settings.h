@@ -59,6 +59,7 @@ struct Settings {
   std::vector<BrokerUrl> amqp_urls;
   std::vector<DeniedNetwork> http_deny;
   ByteSize http_max_body;
+  ByteSize http_max_memory;
   ByteSize queue_max_bytes;
   std::string log_level = "info";
   std::string log_format = "auto";

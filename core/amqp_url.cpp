@@ -3,6 +3,8 @@
 #include <charconv>
 #include <optional>
 
+#include "core/percent.h"
+
 namespace tower {
 namespace {
 
@@ -13,32 +15,6 @@ constexpr std::size_t kMaxShortString = 255;  // AMQP 0-9-1, section 4.2.5.3
 Error Invalid(std::string_view what) {
   return {ErrorCode::kInvalid,
           "an AMQP URL is amqp[s]://user:password@host:port/vhost: " + std::string(what)};
-}
-
-std::optional<unsigned char> HexByte(std::string_view digits) {
-  unsigned char value = 0;
-  const char* end = digits.data() + digits.size();
-  auto [stopped, error] = std::from_chars(digits.data(), end, value, 16);
-  if (digits.size() != 2 || error != std::errc() || stopped != end) return std::nullopt;
-  return value;
-}
-
-// Nothing when an escape is malformed, or stands for a zero byte, which separates the fields of a
-// login.
-std::optional<std::string> PercentDecode(std::string_view text) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    auto byte = HexByte(text.substr(i + 1, 2));
-    if (!byte || *byte == 0) return std::nullopt;
-    decoded += static_cast<char>(*byte);
-    i += 2;
-  }
-  return decoded;
 }
 
 std::string PercentEncode(std::string_view text) {

@@ -1,9 +1,9 @@
-// cpp-httplib decodes targets and queries, dispatches and writes answers. The rest of the server is
-// ours: http_listener (accept errors, the cap on connections), http_loop (connections and their
-// deadlines), http_reader, http_head and http_chunks (framing, read strictly). cpp-httplib is shown
-// the request line alone: what its releases do with headers and bodies differs. Of its classes,
-// only Server's process_request and hooks, and Stream, are used, which are the same in 0.41.0 and
-// 0.53.1.
+// cpp-httplib dispatches and writes answers. The rest of the server is ours: http_listener (accept
+// errors, the cap on connections), http_loop (connections and their deadlines), http_reader,
+// http_head, http_target and http_chunks (what a request says, read strictly). cpp-httplib is shown
+// whether a request is HEAD, and no byte of it: what its releases do with targets, headers and
+// bodies differs. Of its classes, only Server's process_request and hooks, and Stream, are used,
+// which are the same in 0.41.0 and 0.53.1.
 #include "core/http.h"
 
 #include <httplib.h>
@@ -29,24 +29,19 @@ constexpr std::string_view kAnyType = "*/*";
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr int kRefusalsLogged = 20;  // a minute, of each kind
 
-// What cpp-httplib reads the request line from and writes the answer to.
+// What cpp-httplib reads a request from and writes the answer to.
 class ExchangeStream final : public httplib::Stream {
  public:
-  // A refused request is not shown; it still gets its answer.
   explicit ExchangeStream(HttpExchange& exchange)
-      : exchange_(exchange),
-        line_(exchange.reader.refusal() ? "GET / HTTP/1.1" : exchange.reader.request_line()) {}
+      : exchange_(exchange), left_(exchange.reader.is_head() ? kHead : kGet) {}
 
   bool is_readable() const override { return false; }
   bool wait_readable() const override { return true; }
   bool wait_writable() const override { return true; }
   ssize_t read(char* to, std::size_t size) override {
-    const auto copied = line_.copy(to, size);
-    line_.remove_prefix(copied);
-    const auto more = std::min(size - copied, end_.size());
-    std::copy_n(end_.data(), more, to + copied);
-    end_.remove_prefix(more);
-    return static_cast<ssize_t>(copied + more);
+    const auto copied = left_.copy(to, size);
+    left_.remove_prefix(copied);
+    return static_cast<ssize_t>(copied);
   }
   ssize_t write(const char* bytes, std::size_t size) override {
     exchange_.answer.append(bytes, size);
@@ -58,21 +53,11 @@ class ExchangeStream final : public httplib::Stream {
   time_t duration() const override { return 0; }
 
  private:
+  static constexpr std::string_view kHead = "HEAD / HTTP/1.1\r\n\r\n";
+  static constexpr std::string_view kGet = "GET / HTTP/1.1\r\n\r\n";
   HttpExchange& exchange_;
-  std::string_view line_;
-  std::string_view end_ = "\r\n\r\n";
+  std::string_view left_;
 };
-
-// RFC 9112, section 3.2.2: `GET http://host/path` means /path.
-std::string_view PathOf(std::string_view path) {
-  if (path.starts_with('/')) return path;
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (!path.starts_with(scheme)) continue;
-    const auto slash = path.find('/', scheme.size());
-    return slash == std::string_view::npos ? "/" : path.substr(slash);
-  }
-  return path;
-}
 
 std::string Joined(const std::vector<std::string>& parts) {
   std::string text;
@@ -99,6 +84,20 @@ HttpResponse Retryable(std::string_view detail) {
   auto response = Problem(503, detail);
   response.headers.emplace_back("Retry-After", "1");
   return response;
+}
+
+// Nothing here may be kept by a cache on the way, unless the handler says so, nor be taken for
+// another type than it has.
+ssize_t WriteFields(httplib::Stream& to, httplib::Headers& fields) {
+  thread_local std::string text;
+  text = "X-Content-Type-Options: nosniff\r\n";
+  if (!fields.contains("Cache-Control")) text += "Cache-Control: no-store\r\n";
+  text.append("Date: ").append(DateText()).append("\r\n");
+  for (const auto& [name, value] : fields) {
+    text.append(name).append(": ").append(value).append("\r\n");
+  }
+  text += "\r\n";
+  return to.write(text.data(), text.size());
 }
 
 void Render(HttpResponse from, httplib::Response& to) {
@@ -135,10 +134,10 @@ class HttpServer::Impl final : private httplib::Server, public HttpService {
 
   void SetHooks();
   void Process(HttpExchange& exchange);
-  std::optional<HttpResponse> Respond(HttpExchange& exchange, const httplib::Request& from);
+  std::optional<HttpResponse> Respond(HttpExchange& exchange);
 
   // Each is an answer where the request must not go further.
-  std::optional<HttpResponse> Admit(HttpExchange& exchange, const httplib::Request& from);
+  std::optional<HttpResponse> Admit(HttpExchange& exchange);
   std::optional<HttpResponse> CheckAccess(const HttpHead& head, const HttpRequest& request);
   std::optional<HttpResponse> CheckToken(const HttpHead& head, HttpRequest& request);
   std::optional<HttpResponse> CheckBody(const HttpHead& head, const HttpRoute& route,
@@ -146,6 +145,7 @@ class HttpServer::Impl final : private httplib::Server, public HttpService {
   // The name of the token that is shown, or nothing.
   std::optional<std::string_view> ClientOf(const HttpHead& head) const;
   HttpResponse Run(HttpExchange& exchange) const;
+  HttpResponse Crowded(const HttpExchange& exchange, std::string_view limit);
   // What is answered when `call` throws.
   template <typename Call>
   std::optional<HttpResponse> Guard(HttpExchange& exchange, Call call) const;
@@ -161,6 +161,7 @@ class HttpServer::Impl final : private httplib::Server, public HttpService {
   HttpTokensInForce tokens_;
   LogQuota logged_refusals_{kRefusalsLogged};
   LogQuota logged_logins_{kRefusalsLogged};
+  LogQuota logged_crowds_{1};               // a minute: one of many is told
   std::unique_ptr<HttpListener> listener_;  // last: its threads use all of the above
 };
 
@@ -173,6 +174,9 @@ Status HttpServer::Impl::Start() {
   options.host = options_.host;
   options.port = static_cast<int>(options_.port);
   options.max_connections = static_cast<std::size_t>(options_.max_connections);
+  options.max_connections_per_address =
+      static_cast<std::size_t>(options_.max_connections_per_address);
+  options.max_memory = options_.max_memory;
   options.loopback_only = options_.tokens_file.empty() && !options_.allow_anonymous;
   options.loop = {options_.idle_timeout, options_.request_timeout, options_.max_body};
   listener_ = std::make_unique<HttpListener>(std::move(options), *this, log_);
@@ -191,10 +195,10 @@ Status HttpServer::Impl::ReloadTokens() {
 }
 
 void HttpServer::Impl::SetHooks() {
-  set_pre_routing_handler([this](const httplib::Request& from, httplib::Response& to) {
+  set_pre_routing_handler([this](const httplib::Request&, httplib::Response& to) {
     auto& exchange = *current_;
     auto response =
-        replacement_ != nullptr ? std::optional(std::move(*replacement_)) : Respond(exchange, from);
+        replacement_ != nullptr ? std::optional(std::move(*replacement_)) : Respond(exchange);
     exchange.interim = !response;
     Render(std::move(response).value_or(HttpResponse{}), to);
     return HandlerResponse::Handled;
@@ -204,19 +208,19 @@ void HttpServer::Impl::SetHooks() {
     Render(Problem(to.status, "the request could not be read"), to);
     current_->close = true;
   });
+  set_header_writer(WriteFields);
   set_post_routing_handler([this](const httplib::Request&, httplib::Response& to) {
     auto& exchange = *current_;
     exchange.status = to.status;
     const auto& reader = exchange.reader;
     if (reader.refusal() || !reader.complete() || !reader.head().keep_alive ||
-        listener_->draining()) {
+        !exchange.beyond.empty() || listener_->draining()) {
       exchange.close = true;
     }
     to.headers.erase("Keep-Alive");
     to.headers.erase("Accept-Ranges");
     to.headers.erase("Connection");
     if (exchange.close) to.headers.emplace("Connection", "close");
-    to.headers.emplace("Date", DateText());
     if (!to.has_header("Content-Length")) {
       to.headers.emplace("Content-Length", std::to_string(to.body.size()));
     }
@@ -226,9 +230,11 @@ void HttpServer::Impl::SetHooks() {
 void HttpServer::Impl::Answer(HttpExchange& exchange) {
   exchange.pattern = &routes_.unmatched();
   Process(exchange);
+  // It may be large, and nobody looks at it again.
+  exchange.request.query = std::vector<std::pair<std::string, std::string>>();
   if (!exchange.interim) return;
   const auto& head = exchange.reader.head();
-  const bool asks = head.Count("Expect") > 0 && exchange.reader.request_line().ends_with("1.1");
+  const bool asks = head.minor_version > 0 && head.Count("Expect") > 0;
   exchange.answer = asks ? kContinue : "";
 }
 
@@ -255,39 +261,59 @@ void HttpServer::Impl::Count(HttpExchange& exchange, HttpExchange::Clock::time_p
 }
 
 // Nothing: the request may be handled, but its body is still to come.
-std::optional<HttpResponse> HttpServer::Impl::Respond(HttpExchange& exchange,
-                                                      const httplib::Request& from) {
-  if (auto refused = Admit(exchange, from)) return refused;
+std::optional<HttpResponse> HttpServer::Impl::Respond(HttpExchange& exchange) {
+  if (auto refused = Admit(exchange)) return refused;
   const bool wants_body = !exchange.route->options.content_types.empty();
   if (wants_body && !exchange.reader.complete()) return std::nullopt;
   if (wants_body) exchange.request.body = exchange.reader.body();
-  return Run(exchange);
+  auto response = Run(exchange);
+  if (exchange.route->options.own_auth && response.status < 400) exchange.known = true;
+  // What was done is told; only what was asked for, and is large, may be refused now.
+  const bool large = response.body.size() > HttpMemory::kFree;
+  const bool fits = exchange.Hold(large ? response.body.size() : 0);
+  const bool may_refuse = large && exchange.request.method == "GET" && !exchange.deferred;
+  if (!fits && may_refuse) return Crowded(exchange, exchange.share.limit());
+  return response;
 }
 
-std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange,
-                                                    const httplib::Request& from) {
+// Too many want too much at a time.
+HttpResponse HttpServer::Impl::Crowded(const HttpExchange& exchange, std::string_view limit) {
+  if (const auto held_back = logged_crowds_.Pass(HttpExchange::Clock::now())) {
+    log_.Warn("a request was refused, since there is too much at hand",
+              {{"why", limit}, {"peer", exchange.peer}, {"held_back", *held_back}});
+  }
+  return Retryable(limit);
+}
+
+std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange) {
   exchange.route = nullptr;
   exchange.pattern = &routes_.unmatched();
   if (const auto& refusal = exchange.reader.refusal()) {
-    return refusal->status == 503 ? Retryable(refusal->detail)
+    return refusal->status == 503 ? Crowded(exchange, refusal->detail)
                                   : Problem(refusal->status, refusal->detail);
   }
   const auto& head = exchange.reader.head();
   auto& request = exchange.request;
   request = HttpRequest{};
   request.exchange_ = &exchange;
-  request.path = PathOf(from.path);
+  request.path = DecodeHttpPath(head.target.path, exchange.path);
   request.peer = exchange.peer;
   request.method = head.method == "HEAD" ? "GET" : head.method;
-  request.query.assign(from.params.begin(), from.params.end());
+  request.query = ParseHttpQuery(head.target.query);
 
   auto* pattern = routes_.Find(request.path, request.param);
   if (pattern != nullptr) exchange.pattern = pattern;
   const auto* route = pattern != nullptr ? pattern->Find(request.method) : nullptr;
+  if (!exchange.beyond.empty() && (route == nullptr || !route->options.health)) {
+    return Crowded(exchange, exchange.beyond);
+  }
   if (auto refused = CheckAccess(head, request)) return refused;
+  if (request.path == "*") return HttpResponse{};  // of OPTIONS: something answers here
+  exchange.known = false;
   if (pattern == nullptr || !pattern->own_auth()) {
     auto refused = CheckToken(head, request);
     if (refused && (route == nullptr || !route->options.open)) return refused;
+    exchange.known = !refused;
   }
   if (pattern == nullptr) return Problem(404, "there is nothing at this path");
   if (route == nullptr) {
@@ -299,6 +325,10 @@ std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange,
   exchange.route = route;
   if (route->options.content_types.empty()) return std::nullopt;
   if (auto refused = CheckBody(head, *route, request)) return refused;
+  const auto left = head.content_length ? *head.content_length - exchange.reader.body().size() : 0;
+  if (!exchange.Hold() || !exchange.share.Fits(left)) {
+    return Crowded(exchange, exchange.share.limit());
+  }
   if (route->options.before_body == nullptr || exchange.reader.complete()) return std::nullopt;
   std::optional<HttpResponse> refused;
   auto failed = Guard(exchange, [&] { refused = route->options.before_body(request); });
@@ -315,7 +345,7 @@ std::optional<HttpResponse> HttpServer::Impl::CheckAccess(const HttpHead& head,
                {"client", ClientOf(head).value_or("")},
                {"method", head.method},
                {"path", request.path},
-               {"host", head.Find("Host").value_or("")},
+               {"host", head.host.text},
                {"origin", head.Find("Origin").value_or("")},
                {"status", refusal->status},
                {"held_back", *held_back}});
@@ -347,7 +377,12 @@ std::optional<HttpResponse> HttpServer::Impl::CheckToken(const HttpHead& head,
   }
   auto response =
       Problem(401, "send `Authorization: Bearer TOKEN` with a token that is known here");
-  response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"control-tower\"");
+  // RFC 6750, section 3.1: who sent no bearer token is told no error.
+  const auto given = head.Find("Authorization");
+  const bool bearer = given && HttpTokens::IsBearer(*given);
+  response.headers.emplace_back(
+      "WWW-Authenticate",
+      std::string("Bearer realm=\"control-tower\"") + (bearer ? ", error=\"invalid_token\"" : ""));
   return response;
 }
 

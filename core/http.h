@@ -62,7 +62,7 @@ class HttpLater {
 class HttpRequest {
  public:
   std::string_view method;        // HEAD comes as GET
-  std::string_view path;          // percent-decoded, without the query
+  std::string_view path;          // percent-decoded but for %2F, without the query
   std::string_view param;         // what stands for {…} in the route's pattern; never empty there
   std::string_view content_type;  // the one of the route's content types that came; all of the
                                   // header, or empty, where the route takes any
@@ -70,7 +70,7 @@ class HttpRequest {
   std::string_view peer;    // the client's address
   std::string_view client;  // the name of its token; empty without tokens
   bool trusted = true;      // it has shown a token, or none is asked for
-  std::vector<std::pair<std::string, std::string>> query;  // percent-decoded
+  std::vector<std::pair<std::string, std::string>> query;  // percent-decoded, in its order
 
   // The value of a header that came exactly once, as sent. `name` in any case.
   std::optional<std::string_view> Header(std::string_view name) const;
@@ -97,11 +97,13 @@ std::string JsonString(std::string_view text);
 
 struct HttpServerOptions {
   std::string host = "127.0.0.1";
-  std::int64_t port = 8000;           // 0 picks one
-  std::uint64_t max_body = 1U << 20;  // bytes
+  std::int64_t port = 8000;               // 0 picks one
+  std::uint64_t max_body = 1U << 20;      // bytes
+  std::uint64_t max_memory = 128U << 20;  // bytes of all requests and answers at hand
   std::int64_t max_connections = 1024;
+  std::int64_t max_connections_per_address = 512;
   std::chrono::milliseconds request_timeout{10'000};  // from a request's first byte to its last
-  std::chrono::milliseconds idle_timeout{5'000};      // between two requests
+  std::chrono::milliseconds idle_timeout{75'000};     // between two requests
   std::string tokens_file;       // empty: no token is asked for, and only loopback is listened on
   bool allow_anonymous = false;  // without tokens, listen anywhere
   std::vector<std::string> allowed_hosts;  // names that are taken as Host (http_access.h)
@@ -111,7 +113,9 @@ struct HttpRouteOptions {
   bool open = false;                       // needs no token, and is answered while draining
   std::vector<std::string> content_types;  // of the body, lower case; none: no body is read;
                                            // "*/*": any, or none at all
-  bool own_auth = false;                   // needs no token: the handler knows who may ask
+  bool own_auth = false;                   // needs no token: the handler knows who may ask, and
+                                           // answers others with 400 or above
+  bool health = false;                     // is answered beyond the limits of connections, too
   // Is shown a request whose body is still to come; an answer refuses it there. The handler can't
   // count on that: a body that came with its head is there already.
   std::function<std::optional<HttpResponse>(const HttpRequest&)> before_body = {};

@@ -68,11 +68,9 @@ bool IsSameSite(std::string_view origin, std::string_view host) {
 // What the policy looks at, found in one pass over the headers.
 struct Signs {
   explicit Signs(const HttpHead& head) {
+    if (!head.host.text.empty()) host = head.host.text;
     for (const auto& header : head.headers) {
       switch (header.name.size()) {
-        case 4:
-          if (SameIgnoringCase(header.name, "Host")) host = header.value;
-          break;
         case 6:
           if (SameIgnoringCase(header.name, "Origin")) Note(header.value, origin, origins);
           break;

@@ -1,5 +1,7 @@
 #include "core/http_chunks.h"
 
+#include "core/http_head.h"
+
 namespace tower {
 namespace {
 
@@ -18,31 +20,70 @@ bool HttpChunks::Expect(char c, char wanted, State next) noexcept {
   return c == wanted;
 }
 
+bool HttpChunks::Enter(State next) noexcept {
+  state_ = next;
+  return true;
+}
+
 bool HttpChunks::AcceptSize(char c) noexcept {
-  if (c == '\r' || c == ';') {
-    state_ = c == ';' ? State::kExtension : State::kSizeFeed;
-    return digits_ > 0;
-  }
   std::uint64_t digit = 0;
   if (c >= '0' && c <= '9') {
     digit = static_cast<std::uint64_t>(c - '0');
   } else if ((c | 32) >= 'a' && (c | 32) <= 'f') {
     digit = static_cast<std::uint64_t>((c | 32) - 'a') + 10;
   } else {
-    return false;
+    return digits_ > 0 && Enter(State::kExtension) && AcceptExtension(c);
   }
   size_ = size_ * 16 + digit;
   return ++digits_ <= kMaxDigits;
 }
 
-// Text without meaning here, up to a carriage return.
-bool HttpChunks::AcceptText(char c, State at_return) noexcept {
-  if (c == '\r') {
-    state_ = at_return;
-    return true;
+bool HttpChunks::AcceptExtension(char c) noexcept {
+  const bool space = c == ' ' || c == '\t';
+  const bool ends =
+      state_ == State::kExtension || state_ == State::kName || state_ == State::kValue;
+  const bool may_separate = ends || state_ == State::kExtensionSpace || state_ == State::kNameSpace;
+  if (++ignored_ > kMaxIgnored) return false;
+  if (ends && c == '\r') return Enter(State::kSizeFeed);
+  if (may_separate && c == ';') return Enter(State::kNameStart);
+  switch (state_) {
+    case State::kExtension:
+    case State::kExtensionSpace:
+      return space && Enter(State::kExtensionSpace);
+    case State::kNameStart:
+      return space || (IsHttpTokenByte(c) && Enter(State::kName));
+    case State::kName:
+    case State::kNameSpace:
+      if (c == '=') return Enter(State::kValueStart);
+      if (space) return Enter(State::kNameSpace);
+      return state_ == State::kName && IsHttpTokenByte(c);
+    case State::kValueStart:
+      if (c == '"') return Enter(State::kQuoted);
+      return space || (IsHttpTokenByte(c) && Enter(State::kValue));
+    case State::kValue:
+      return space ? Enter(State::kExtensionSpace) : IsHttpTokenByte(c);
+    case State::kQuoted:
+      if (c == '"') return Enter(State::kExtension);
+      if (c == '\\') return Enter(State::kEscaped);
+      return IsHttpValueByte(c);
+    case State::kEscaped:
+      return IsHttpValueByte(c) && Enter(State::kQuoted);
+    default:
+      return false;
   }
-  const auto byte = static_cast<unsigned char>(c);
-  return ++ignored_ <= kMaxIgnored && ((byte >= 0x20 && byte != 0x7F) || byte == '\t');
+}
+
+bool HttpChunks::AcceptTrailer(char c) noexcept {
+  if (++ignored_ > kMaxIgnored) return false;
+  switch (state_) {
+    case State::kTrailerStart:
+      if (c == '\r') return Enter(State::kLastFeed);
+      return IsHttpTokenByte(c) && Enter(State::kTrailerName);
+    case State::kTrailerName:
+      return c == ':' ? Enter(State::kTrailerValue) : IsHttpTokenByte(c);
+    default:
+      return c == '\r' ? Enter(State::kTrailerFeed) : IsHttpValueByte(c);
+  }
 }
 
 bool HttpChunks::Accept(std::string_view bytes) noexcept {
@@ -55,8 +96,6 @@ bool HttpChunks::Accept(std::string_view bytes) noexcept {
   switch (state_) {
     case State::kSize:
       return AcceptSize(c);
-    case State::kExtension:
-      return AcceptText(c, State::kSizeFeed);
     case State::kSizeFeed:
       digits_ = 0;
       return Expect(c, '\n', size_ == 0 ? State::kTrailerStart : State::kData);
@@ -65,16 +104,17 @@ bool HttpChunks::Accept(std::string_view bytes) noexcept {
     case State::kDataFeed:
       return Expect(c, '\n', State::kSize);
     case State::kTrailerStart:
-      state_ = State::kTrailer;
-      return AcceptText(c, State::kLastFeed);
-    case State::kTrailer:
-      return AcceptText(c, State::kTrailerFeed);
+    case State::kTrailerName:
+    case State::kTrailerValue:
+      return AcceptTrailer(c);
     case State::kTrailerFeed:
       return Expect(c, '\n', State::kTrailerStart);
     case State::kLastFeed:
       return Expect(c, '\n', State::kDone);
-    default:
+    case State::kDone:
       return false;
+    default:
+      return AcceptExtension(c);
   }
 }
 

@@ -2,40 +2,21 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace tower {
 namespace {
 
 using Refused = std::optional<HttpRefusal>;
 
-constexpr std::array<std::string_view, 9> kMethods = {
-    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+constexpr std::array<std::string_view, 8> kMethods = {"GET",    "HEAD",    "POST",  "PUT",
+                                                      "DELETE", "OPTIONS", "TRACE", "PATCH"};
 
 char Lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
-// RFC 9110, section 5.6.2.
-constexpr std::array<bool, 256> kTokenBytes = [] {
-  std::array<bool, 256> allowed{};
-  for (unsigned char c = 'a'; c <= 'z'; ++c) allowed[c] = allowed[c - 32U] = true;
-  for (unsigned char c = '0'; c <= '9'; ++c) allowed[c] = true;
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) {
-    allowed[static_cast<unsigned char>(c)] = true;
-  }
-  return allowed;
-}();
-
 bool IsToken(std::string_view text) noexcept {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return kTokenBytes[static_cast<unsigned char>(c)];
-  });
-}
-
-// RFC 9110, section 5.5: visible bytes, space, tab, and anything from 0x80.
-bool IsFieldValue(std::string_view text) noexcept {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte >= 0x20 && byte != 0x7F) || byte == '\t';
-  });
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return IsHttpTokenByte(c); });
 }
 
 std::string_view Trim(std::string_view text) noexcept {
@@ -63,21 +44,26 @@ Refused ParseRequestLine(std::string_view line, HttpHead& head) {
   const auto version = line.substr(last + 1);
   head.method = line.substr(0, first);
   if (!IsToken(head.method)) return HttpRefusal{400, "the method is not a token"};
-  if (target.empty() ||
-      std::any_of(target.begin(), target.end(), [](char c) { return c <= ' ' || c > '~'; })) {
-    return HttpRefusal{400, "the target of the request has bytes that are not printable ASCII"};
-  }
-  if (version.size() != 8 || !version.starts_with("HTTP/")) {
+  const auto is_digit = [&](std::size_t at) { return version[at] >= '0' && version[at] <= '9'; };
+  if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(5) || version[6] != '.' ||
+      !is_digit(7)) {
     return HttpRefusal{400, "the request line does not end with HTTP/1.1"};
   }
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") {
-    return HttpRefusal{505, "HTTP/1.1 is spoken here"};
-  }
+  if (version[5] != '1') return HttpRefusal{505, "HTTP/1.1 is spoken here"};
+  head.minor_version = version[7] - '0';
+  head.keep_alive = head.minor_version > 0;
   if (target.size() > kMaxHttpTarget) return HttpRefusal{414, "the target is over 8192 bytes"};
   if (std::find(kMethods.begin(), kMethods.end(), head.method) == kMethods.end()) {
     return HttpRefusal{501, "the method is not known"};
   }
-  head.keep_alive = version == "HTTP/1.1";
+  const auto parsed = ParseHttpTarget(target);
+  if (!parsed) {
+    return HttpRefusal{400, "the target is not a path or an http URI as RFC 3986 writes them"};
+  }
+  if (parsed->path == "*" && head.method != "OPTIONS") {
+    return HttpRefusal{400, "only OPTIONS has the target `*`"};
+  }
+  head.target = *parsed;
   return std::nullopt;
 }
 
@@ -88,9 +74,34 @@ Refused ParseHeader(std::string_view line, HttpHead& head) {
     return HttpRefusal{400, "a header line is not `Name: value`"};  // folded lines too
   }
   const auto value = Trim(line.substr(colon + 1));
-  if (!IsFieldValue(value)) return HttpRefusal{400, "a header has a control character"};
+  if (!std::all_of(value.begin(), value.end(), [](char c) { return IsHttpValueByte(c); })) {
+    return HttpRefusal{400, "a header has a control character"};
+  }
   if (head.headers.size() == kMaxHttpHeaders) return HttpRefusal{431, "over 100 headers"};
   head.headers.push_back({line.substr(0, colon), value});
+  return std::nullopt;
+}
+
+// The last coding says where the body ends, so it has to be `chunked` (RFC 9112, section 6.3);
+// others before it are not known here.
+Refused CheckCodings(HttpHead& head) {
+  std::size_t codings = 0;
+  std::size_t chunked = 0;
+  bool last = false;  // is chunked
+  for (const auto& [name, value] : head.headers) {
+    if (!SameIgnoringCase(name, "Transfer-Encoding")) continue;
+    for (std::size_t at = 0; at <= value.size(); ++codings) {
+      const auto comma = std::min(value.find(',', at), value.size());
+      last = SameIgnoringCase(Trim(value.substr(at, comma - at)), "chunked");
+      chunked += last ? 1 : 0;
+      at = comma + 1;
+    }
+  }
+  if (!last || chunked > 1) {
+    return HttpRefusal{400, "Transfer-Encoding must end with `chunked`, and have it once"};
+  }
+  if (codings > 1) return HttpRefusal{501, "Transfer-Encoding must be `chunked` alone"};
+  head.chunked = true;
   return std::nullopt;
 }
 
@@ -109,26 +120,55 @@ Refused CheckFraming(HttpHead& head) {
   if (head.content_length) {
     return HttpRefusal{400, "Content-Length and Transfer-Encoding exclude each other"};
   }
-  if (!head.keep_alive) return HttpRefusal{400, "HTTP/1.0 has no Transfer-Encoding"};
-  if (!SameIgnoringCase(head.Find("Transfer-Encoding").value_or(""), "chunked")) {
-    return HttpRefusal{501, "Transfer-Encoding must be `chunked`, once"};
+  if (head.minor_version == 0) return HttpRefusal{400, "HTTP/1.0 has no Transfer-Encoding"};
+  return CheckCodings(head);
+}
+
+Refused CheckHost(HttpHead& head) {
+  const auto hosts = head.Count("Host");
+  if (hosts > 1 || (hosts == 0 && head.minor_version > 0)) {
+    return HttpRefusal{400, "Host must stand exactly once"};
   }
-  head.chunked = true;
+  if (hosts == 1) {
+    const auto host = ParseHttpHost(*head.Find("Host"));
+    if (!host) return HttpRefusal{400, "Host must be a name or an address, with or without a port"};
+    head.host = *host;
+  }
+  if (head.target.host) head.host = *head.target.host;  // RFC 9112, section 3.2.2
   return std::nullopt;
 }
 
 Refused CheckHeaders(HttpHead& head) {
-  if (const auto hosts = head.Count("Host"); hosts > 1 || (hosts == 0 && head.keep_alive)) {
-    return HttpRefusal{400, "Host must stand exactly once"};
-  }
+  if (auto refused = CheckHost(head)) return refused;
   if (auto refused = CheckFraming(head)) return refused;
   for (const auto& [name, value] : head.headers) {
     if (SameIgnoringCase(name, "Connection") && ListHas(value, "close")) head.keep_alive = false;
-    if (SameIgnoringCase(name, "Expect") && value != "100-continue") {
+    if (SameIgnoringCase(name, "Expect") && !SameIgnoringCase(value, "100-continue")) {
       return HttpRefusal{417, "the only expectation that can be met is 100-continue"};
     }
   }
   return std::nullopt;
+}
+
+// Takes a token or, of a value, a quoted string from the front of `text`. Nothing where neither
+// stands there.
+std::optional<std::string> TakeWord(std::string_view& text, bool may_be_quoted) {
+  std::string word;
+  if (may_be_quoted && text.starts_with('"')) {
+    for (std::size_t i = 1; i < text.size(); ++i) {
+      if (text[i] == '"') {
+        text.remove_prefix(i + 1);
+        return word;
+      }
+      if (text[i] == '\\' && ++i == text.size()) break;
+      word += text[i];
+    }
+    return std::nullopt;
+  }
+  const auto* const end = std::find_if_not(text.begin(), text.end(), IsHttpTokenByte);
+  word.assign(text.begin(), end);
+  text.remove_prefix(word.size());
+  return word.empty() ? std::nullopt : std::optional(std::move(word));
 }
 
 }  // namespace
@@ -155,35 +195,41 @@ std::size_t HttpHead::Count(std::string_view name) const noexcept {
 }
 
 const std::string* FindMediaType(std::string_view value, const std::vector<std::string>& accepted) {
-  auto end = std::min(value.find(';'), value.size());
+  const auto end = std::min(value.find(';'), value.size());
   const auto type = Trim(value.substr(0, end));
   const auto found = std::find_if(accepted.begin(), accepted.end(), [type](const auto& known) {
     return SameIgnoringCase(known, type);
   });
   if (found == accepted.end()) return nullptr;
-  while (end < value.size()) {
-    value.remove_prefix(end + 1);
-    end = std::min(value.find(';'), value.size());
-    const auto parameter = Trim(value.substr(0, end));
-    const auto equals = parameter.find('=');
-    if (equals == std::string_view::npos ||
-        !SameIgnoringCase(parameter.substr(0, equals), "charset")) {
-      continue;
-    }
-    const auto charset = parameter.substr(equals + 1);
-    if (!SameIgnoringCase(charset, "utf-8") && !SameIgnoringCase(charset, "\"utf-8\"")) {
+  value = Trim(value.substr(end));
+  while (!value.empty()) {
+    if (value.front() != ';') return nullptr;
+    value = Trim(value.substr(1));
+    if (value.empty() || value.front() == ';') continue;
+    const auto name = TakeWord(value, false);
+    if (!name || !value.starts_with('=')) return nullptr;
+    value.remove_prefix(1);
+    const auto text = TakeWord(value, true);
+    if (!text || (SameIgnoringCase(*name, "charset") && !SameIgnoringCase(*text, "utf-8"))) {
       return nullptr;
     }
+    value = Trim(value);
   }
   return &*found;
 }
 
+HttpRefusal RefuseLongRequestLine(std::string_view text) noexcept {
+  const auto space = text.find(' ');  // RFC 9112, section 3
+  return space < kMaxHttpRequestLine - kMaxHttpTarget
+             ? HttpRefusal{414, "the target is over 8192 bytes"}
+             : HttpRefusal{501, "the method is not known"};
+}
+
 std::optional<HttpRefusal> ParseHttpHead(std::string_view text, HttpHead& head) {
-  head.method = {};
-  head.headers.clear();
-  head.content_length.reset();
-  head.chunked = false;
-  head.keep_alive = true;
+  auto headers = std::move(head.headers);
+  headers.clear();
+  head = {};
+  head.headers = std::move(headers);  // for its memory
   for (bool first = true;; first = false) {
     const auto end = text.find("\r\n");
     if (end == std::string_view::npos) return HttpRefusal{400, "the head of the request is cut"};

@@ -22,7 +22,8 @@ using namespace std::chrono_literals;
 
 constexpr int kBacklog = 1024;  // the kernel cuts it to net.core.somaxconn
 constexpr std::size_t kMaxLoops = 4;
-constexpr std::size_t kRefused = 64;        // connections over the limit that are told so
+constexpr std::size_t kMostBeyond = 128;    // connections beyond a limit
+constexpr auto kPauseForPlace = 1ms;        // until the loops have closed some of them
 constexpr auto kPauseAfterError = 100ms;    // out of descriptors or memory
 constexpr auto kPauseBeforeReopening = 1s;  // the listening socket broke
 constexpr rlim_t kOtherFiles = 128;         // descriptors that are no connections
@@ -74,24 +75,32 @@ int Listen(const addrinfo& address) {
   return -1;
 }
 
-// Each connection takes a descriptor; raises the soft limit where the hard one allows it.
-void AllowFiles(std::size_t connections, const Logger& log) {
+// Each connection takes a descriptor; raises the soft limit where the hard one allows it. Returns
+// how many connections there may be: health checks need descriptors too.
+std::size_t AllowFiles(std::size_t connections, const Logger& log) {
   rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  const rlim_t wanted = connections + kOtherFiles;
-  if (files.rlim_cur >= wanted) return;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return connections;
+  const rlim_t others = kOtherFiles + kMostBeyond;
+  const rlim_t wanted = connections + others;
+  if (files.rlim_cur >= wanted) return connections;
   files.rlim_cur = std::min(wanted, files.rlim_max);
   setrlimit(RLIMIT_NOFILE, &files);
-  if (files.rlim_cur < wanted) {
-    log.Warn("fewer open files are allowed than server.max-connections may need",
-             {{"limit", files.rlim_cur}, {"wanted", wanted}});
-  }
+  if (files.rlim_cur >= wanted) return connections;
+  const auto most =
+      std::max({files.rlim_cur / 4, files.rlim_cur - std::min(files.rlim_cur, others), rlim_t{1}});
+  log.Warn(
+      "fewer connections are taken than server.max-connections: the limit of open files is low",
+      {{"limit", files.rlim_cur}, {"wanted", wanted}, {"connections", most}});
+  return most;
 }
 
 }  // namespace
 
 HttpListener::HttpListener(Options options, HttpService& service, Logger log)
-    : options_(std::move(options)), service_(service), log_(std::move(log)) {}
+    : options_(std::move(options)),
+      service_(service),
+      log_(std::move(log)),
+      memory_(options_.max_memory) {}
 
 HttpListener::~HttpListener() { Stop(); }
 
@@ -99,11 +108,11 @@ Status HttpListener::Start() {
   port_ = options_.port;
   if (auto opened = Open(); !opened) return opened;
   port_ = PortOf(listen_fd_);
-  AllowFiles(options_.max_connections, log_);
+  places_.emplace(AllowFiles(options_.max_connections, log_), options_.max_connections_per_address);
   try {
     const auto count = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxLoops);
     while (loops_.size() < count) {
-      loops_.push_back(std::make_unique<HttpLoop>(options_.loop, service_, open_, log_));
+      loops_.push_back(std::make_unique<HttpLoop>(options_.loop, service_, memory_, log_));
     }
     accept_thread_ = std::thread([this] { AcceptLoop(); });
   } catch (const std::system_error& error) {
@@ -167,7 +176,7 @@ bool HttpListener::AcceptOne() {
   if (fd >= 0) {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    Dispatch(fd, TextOf(address));
+    Dispatch(fd, address);
     return true;
   }
   switch (errno) {
@@ -200,14 +209,11 @@ bool HttpListener::Reopen() {
   }
 }
 
-void HttpListener::Dispatch(int fd, std::string address) {
-  const auto open = open_.load();
-  if (open >= options_.max_connections + kRefused) {
-    close(fd);
-    return;
+void HttpListener::Dispatch(int fd, const sockaddr_storage& address) {
+  auto place = places_->Take(address);
+  while (places_->beyond() > kMostBeyond && Pause(kPauseForPlace)) {
   }
-  auto& loop = *loops_[next_loop_++ % loops_.size()];
-  loop.Add(fd, std::move(address), open >= options_.max_connections);
+  loops_[next_loop_++ % loops_.size()]->Add(fd, TextOf(address), std::move(place));
 }
 
 void HttpListener::Drain(std::chrono::milliseconds grace) {

@@ -5,11 +5,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "core/http_limits.h"
 #include "core/http_loop.h"
 #include "core/log.h"
 #include "core/result.h"
@@ -22,7 +25,8 @@ class HttpListener {
   struct Options {
     std::string host;
     int port = 0;
-    std::size_t max_connections = 1024;
+    std::size_t max_connections = 1024, max_connections_per_address = 512;
+    std::uint64_t max_memory = 128U << 20U;
     bool loopback_only = true;
     HttpLoop::Options loop;
   };
@@ -53,7 +57,7 @@ class HttpListener {
   bool AcceptOne();
   bool Reopen();
   bool Pause(std::chrono::milliseconds time);  // false: stop
-  void Dispatch(int fd, std::string address);
+  void Dispatch(int fd, const sockaddr_storage& address);
 
   // Constant after Start.
   const Options options_;
@@ -67,7 +71,8 @@ class HttpListener {
   Wakeup wakeup_;  // says stop to accept_thread_
   std::atomic<bool> draining_{false};
   std::atomic<bool> stopping_{false};
-  std::atomic<std::size_t> open_{0};  // connections
+  HttpMemory memory_;
+  std::optional<HttpPlaces> places_;  // since Start
   HttpDrain drain_;
   std::vector<std::unique_ptr<HttpLoop>> loops_;
 

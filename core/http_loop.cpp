@@ -20,10 +20,15 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kScratch = 65536;
 constexpr std::chrono::milliseconds kLingerTime = 1s;
+// Connections beyond a limit: how many at a time, and how long for their one request.
+constexpr std::size_t kBeyond = 16;
+constexpr std::chrono::milliseconds kBeyondTime = 2s;
 constexpr std::size_t kLingerBytes = 8UL << 20U;
-constexpr int kSteps = 64;                  // of one connection, before others have their turn
-constexpr std::size_t kKeptAnswer = 65536;  // memory that a connection keeps for its next answer
-constexpr std::uint64_t kMailboxId = 0;     // among those of connections
+constexpr int kSteps = 64;  // of one connection, before others have their turn
+// Memory that stays for the next head, body and answer, each.
+constexpr std::size_t kKept = 16384;
+constexpr std::size_t kKeptOfStranger = 1024;
+constexpr std::uint64_t kMailboxId = 0;  // among those of connections
 
 int MakeEpoll() {
   const int fd = epoll_create1(EPOLL_CLOEXEC);
@@ -33,11 +38,10 @@ int MakeEpoll() {
 
 }  // namespace
 
-HttpLoop::HttpLoop(Options options, HttpService& service, std::atomic<std::size_t>& open,
-                   Logger log)
+HttpLoop::HttpLoop(Options options, HttpService& service, HttpMemory& memory, Logger log)
     : options_(options),
       service_(service),
-      open_(open),
+      memory_(memory),
       log_(std::move(log)),
       mailbox_(std::make_shared<HttpMailbox>()),
       epoll_(MakeEpoll()),
@@ -55,10 +59,9 @@ HttpLoop::~HttpLoop() {
   close(epoll_);
 }
 
-void HttpLoop::Add(int fd, std::string address, bool over_limit) {
-  open_.fetch_add(1);
+void HttpLoop::Add(int fd, std::string address, HttpPlaces::Place place) {
   HttpMailbox::Post(mailbox_, [&](HttpMailbox::Letters& letters) {
-    letters.added.push_back({fd, std::move(address), over_limit});
+    letters.added.push_back({fd, std::move(address), std::move(place)});
   });
 }
 
@@ -76,7 +79,6 @@ void HttpLoop::Run() {
     close(connection->fd);
     if (connection->earlier) drain_->Done();
   }
-  open_.fetch_sub(connections_.size());
   connections_.clear();
 }
 
@@ -125,23 +127,41 @@ void HttpLoop::Wait() {
 
 void HttpLoop::Accept(NewConnection&& added) {
   const auto id = next_id_++;
-  auto made = std::make_unique<Connection>(options_.max_body, added.fd);
+  auto made = std::make_unique<Connection>(options_.max_body, memory_, std::move(added));
   auto& connection = *connections_.emplace(id, std::move(made)).first->second;
   connection.id = id;
   connection.exchange.later = HttpLater(mailbox_, {id, 0});
-  connection.exchange.peer = std::move(added.address);
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.u64 = id;
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, added.fd, &event) != 0) {
+  const bool beyond = !connection.exchange.beyond.empty();
+  if (beyond) beyond_.push_back(id);
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &event) != 0) {
     log_.Warn("a connection was refused", {{"error", ErrnoText(errno)}});
     Close(connection);
     return;
   }
-  SetDeadline(connection, Clock::now() + options_.idle);
-  if (!added.over_limit) return;
-  connection.exchange.reader.Refuse({503, "there are server.max-connections connections already"});
+  // Nobody connects to say nothing: the first request has no longer than any.
+  SetDeadline(connection, Clock::now() + std::min(options_.idle, RequestTime(connection)));
+  if (beyond_.size() > kBeyond) GiveWay(beyond_.front());
+}
+
+// Others come later and may be health checks. A request that has come meanwhile is still answered.
+void HttpLoop::GiveWay(std::uint64_t id) {
+  auto& connection = *connections_.at(id);
+  connection.readable = true;
   Drive(id);
+  if (!connections_.contains(id)) return;
+  if (connection.state == State::kReading) {
+    connection.exchange.reader.Refuse({503, connection.exchange.beyond});
+    Drive(id);
+  }
+  if (connections_.contains(id)) Close(connection);
+}
+
+std::chrono::milliseconds HttpLoop::RequestTime(const Connection& connection) const {
+  return connection.exchange.beyond.empty() ? options_.request
+                                            : std::min(options_.request, kBeyondTime);
 }
 
 void HttpLoop::Finish(const Ticket& ticket, std::optional<HttpResponse>&& instead) {
@@ -195,8 +215,14 @@ void HttpLoop::CheckDeadlines() {
   for (const auto id : late) {
     auto& connection = *connections_.at(id);
     auto& reader = connection.exchange.reader;
-    if (connection.state != State::kReading || !reader.begun()) {
+    const auto beyond = connection.exchange.beyond;
+    if (connection.state != State::kReading || (!reader.begun() && beyond.empty())) {
       Close(connection);
+      continue;
+    }
+    if (!beyond.empty()) {
+      reader.Refuse({503, beyond});
+      Drive(id);
       continue;
     }
     reader.Refuse({408, reader.has_head()
@@ -220,7 +246,7 @@ void HttpLoop::SetDeadline(Connection& connection, Clock::time_point deadline) {
 // The connection is gone when it returns.
 void HttpLoop::Close(Connection& connection) {
   close(connection.fd);
-  open_.fetch_sub(1);
+  if (!connection.exchange.beyond.empty()) std::erase(beyond_, connection.id);
   if (connection.earlier) drain_->Done();
   connections_.erase(connection.id);
 }
@@ -244,10 +270,9 @@ void HttpLoop::Drive(std::uint64_t id) {
 }
 
 void HttpLoop::RefuseForMemory(Connection& connection) {
-  log_.Error("out of memory for a request", {{"peer", connection.exchange.peer}});
   const bool answerable = connection.state == State::kReading;
-  connection.exchange.reader.Drop();
-  connection.rest = {};
+  connection.exchange.reader.Drop(0);
+  FreeText(connection.exchange.rest);
   try {
     connection.exchange.reader.Refuse({503, "out of memory for this request"});
     if (answerable) {
@@ -266,8 +291,8 @@ bool HttpLoop::Step(Connection& connection) {
   switch (connection.state) {
     case State::kReading:
       if (connection.exchange.reader.refusal()) return Respond(connection);
-      if (!connection.rest.empty()) {
-        const std::string bytes = std::exchange(connection.rest, {});
+      if (!connection.exchange.rest.empty()) {
+        const std::string bytes = std::exchange(connection.exchange.rest, {});
         return Consume(connection, bytes);
       }
       return connection.readable && Receive(connection);
@@ -308,13 +333,16 @@ bool HttpLoop::Consume(Connection& connection, std::string_view bytes) {
   auto& reader = exchange.reader;
   if (!reader.begun()) {
     exchange.began = Clock::now();
-    SetDeadline(connection, exchange.began + options_.request);
+    SetDeadline(connection, exchange.began + RequestTime(connection));
   }
   const bool had_head = reader.has_head();
   const auto taken = reader.Take(bytes);
-  if (taken < bytes.size()) connection.rest = bytes.substr(taken);
-  const bool has_more = reader.complete() || (reader.has_head() && !had_head);
-  return reader.refusal() || !has_more || Respond(connection);
+  if (taken < bytes.size()) exchange.rest = bytes.substr(taken);
+  if (reader.refusal()) return true;
+  // The service counts what came with the head, since that shows whose it is.
+  if (reader.complete() || (reader.has_head() && !had_head)) return Respond(connection);
+  if (!exchange.Hold()) reader.Refuse({503, exchange.share.limit()});
+  return true;
 }
 
 bool HttpLoop::Respond(Connection& connection) {
@@ -324,6 +352,8 @@ bool HttpLoop::Respond(Connection& connection) {
   ++exchange.later.ticket_.turn;
   service_.Answer(exchange);
   if (exchange.deferred) {
+    // Its bytes still count: whoever holds the answer back has them in a form of their own.
+    exchange.reader.Drop(kKept);
     connection.state = State::kDeferred;
     connection.deadline = Clock::time_point::max();
     return false;
@@ -334,7 +364,12 @@ bool HttpLoop::Respond(Connection& connection) {
 
 void HttpLoop::BeginSending(Connection& connection) {
   // Before it is sent, so that who has the answer finds it counted.
-  if (!connection.exchange.interim) service_.Count(connection.exchange, Clock::now());
+  auto& exchange = connection.exchange;
+  if (!exchange.interim) {
+    service_.Count(exchange, Clock::now());
+    exchange.reader.Drop(kKept);
+    exchange.Hold();
+  }
   connection.state = State::kWriting;
   connection.sent = 0;
   connection.deadline = Clock::time_point::max();
@@ -361,7 +396,7 @@ bool HttpLoop::EndAnswer(Connection& connection) {
   connection.state = State::kReading;
   if (exchange.interim) {
     exchange.answer.clear();
-    SetDeadline(connection, exchange.began + options_.request);
+    SetDeadline(connection, exchange.began + RequestTime(connection));
     return true;
   }
   const auto now = Clock::now();
@@ -378,9 +413,11 @@ bool HttpLoop::EndAnswer(Connection& connection) {
     Close(connection);
     return false;
   }
-  exchange.reader.Next();
+  const auto kept = exchange.known && exchange.share.roomy() ? kKept : kKeptOfStranger;
+  exchange.reader.Next(kept);
   exchange.began = {};
-  if (exchange.answer.capacity() > kKeptAnswer) exchange.answer = {};
+  if (exchange.answer.capacity() > kept) FreeText(exchange.answer);
+  exchange.Hold();
   SetDeadline(connection, now + options_.idle);
   return true;
 }

@@ -4,11 +4,11 @@
 #ifndef CORE_HTTP_LOOP_H_
 #define CORE_HTTP_LOOP_H_
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/http.h"
+#include "core/http_limits.h"
 #include "core/http_reader.h"
 #include "core/log.h"
 #include "core/wakeup.h"
@@ -32,11 +33,19 @@ struct HttpRoute;
 
 // One request and its answer.
 struct HttpExchange {
-  explicit HttpExchange(std::uint64_t max_body) : reader(max_body) {}
+  HttpExchange(std::uint64_t max_body, HttpMemory& memory) : reader(max_body), share(memory) {}
   using Clock = std::chrono::steady_clock;
 
+  // Counts the memory that is held now, and `more`. False: it is too much.
+  bool Hold(std::size_t more = 0) noexcept {
+    return share.Set(reader.memory() + rest.capacity() + answer.capacity() + path.capacity() + more,
+                     known);
+  }
+
   HttpReader reader;
+  std::string rest;           // received behind the request
   std::string peer;           // the client's address, without port
+  std::string_view beyond;    // the limit that leaves only health checks to it; empty: none
   Clock::time_point began{};  // when its first byte had come
 
   // What the service answers.
@@ -50,6 +59,9 @@ struct HttpExchange {
   HttpPattern* pattern = nullptr;
   const HttpRoute* route = nullptr;  // set when the request may be handled
   HttpRequest request;
+  std::string path;    // of the request, where that had to be decoded
+  bool known = false;  // the client has shown who it is, or need not; also of the request before
+  HttpMemory::Share share;
   int status = 0;
 };
 
@@ -87,15 +99,15 @@ class HttpLoop {
     std::chrono::milliseconds idle, request;  // as in HttpServerOptions
     std::uint64_t max_body = 0;
   };
-  // `open` counts the connections of all loops.
-  HttpLoop(Options options, HttpService& service, std::atomic<std::size_t>& open, Logger log);
+  // `memory` outlives the loop, and the places of what is added do.
+  HttpLoop(Options options, HttpService& service, HttpMemory& memory, Logger log);
   ~HttpLoop();  // cuts every connection; joins the thread
   HttpLoop(const HttpLoop&) = delete;
   HttpLoop& operator=(const HttpLoop&) = delete;
 
-  // Of one connection over the limit only the refusal is said. Takes the socket, a non-blocking
-  // one. Thread-safe.
-  void Add(int fd, std::string address, bool over_limit);
+  // A connection beyond a limit is for one request, and has to give way to those that come later.
+  // Takes the socket, a non-blocking one. Thread-safe.
+  void Add(int fd, std::string address, HttpPlaces::Place place);
   // From now on connections end with their answer; those between two requests end at once. Tells
   // `drain` of each that was there and had a request. Thread-safe.
   void Drain(HttpDrain& drain);
@@ -103,10 +115,20 @@ class HttpLoop {
  private:
   using Clock = std::chrono::steady_clock;
   enum class State { kReading, kDeferred, kWriting, kLingering };
+  struct NewConnection {
+    int fd;
+    std::string address;
+    HttpPlaces::Place place;
+  };
   struct Connection {
-    Connection(std::uint64_t max_body, int socket) : exchange(max_body), fd(socket) {}
+    Connection(std::uint64_t max_body, HttpMemory& memory, NewConnection&& added)
+        : exchange(max_body, memory), fd(added.fd), place(std::move(added.place)) {
+      exchange.peer = std::move(added.address);
+      exchange.beyond = place.beyond();
+    }
     HttpExchange exchange;
     const int fd;
+    const HttpPlaces::Place place;
     std::uint64_t id = 0;
     State state = State::kReading;
     bool readable = false;      // as far as is known
@@ -114,16 +136,10 @@ class HttpLoop {
     bool earlier = false;       // it was there when Drain was called
     std::size_t sent = 0;       // of exchange.answer
     std::size_t discarded = 0;  // bytes, while lingering
-    std::string rest;           // received behind the request at hand
     Clock::time_point deadline = Clock::time_point::max();
   };
   using Connections = std::unordered_map<std::uint64_t, std::unique_ptr<Connection>>;
   using Ticket = HttpLater::Ticket;
-  struct NewConnection {
-    int fd;
-    std::string address;
-    bool over_limit;
-  };
   friend struct HttpMailbox;
 
   void Run();
@@ -147,13 +163,15 @@ class HttpLoop {
   bool Respond(Connection& connection);
   void BeginSending(Connection& connection);
   bool EndAnswer(Connection& connection);
+  void GiveWay(std::uint64_t id);
+  std::chrono::milliseconds RequestTime(const Connection& connection) const;
   void SetDeadline(Connection& connection, Clock::time_point deadline);
   void Close(Connection& connection);
   void RefuseForMemory(Connection& connection);
 
   const Options options_;
   HttpService& service_;
-  std::atomic<std::size_t>& open_;
+  HttpMemory& memory_;
   const Logger log_;
   const std::shared_ptr<HttpMailbox> mailbox_;
 
@@ -161,6 +179,7 @@ class HttpLoop {
   const int epoll_;
   const std::unique_ptr<char[]> scratch_;
   Connections connections_;
+  std::deque<std::uint64_t> beyond_;  // connections beyond a limit, the oldest first
   std::uint64_t next_id_ = 1;
   bool may_wait_ = false;
   std::vector<std::uint64_t> again_;  // connections that have had their turn and want another

@@ -1,19 +1,13 @@
 #include "core/http_reader.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace tower {
 namespace {
 
-constexpr std::uint64_t kReserved = 262144;
-constexpr std::size_t kKeptBody = 65536;  // memory that stays for the next body
+constexpr std::size_t kStep = 16384;  // by which a body grows at least
 
 }  // namespace
-
-std::string_view HttpReader::request_line() const noexcept {
-  return std::string_view(text_).substr(0, text_.find('\r'));
-}
 
 std::size_t HttpReader::Take(std::string_view bytes) {
   std::size_t taken = 0;
@@ -31,16 +25,22 @@ std::size_t HttpReader::TakeHead(std::string_view bytes) {
   while (stage_ == Stage::kHead && !refusal_ && taken < bytes.size()) {
     const auto feed = bytes.find('\n', taken);
     const auto end = feed == std::string_view::npos ? bytes.size() : feed + 1;
-    text_ += bytes.substr(taken, end - taken);
-    taken = end;
-    if (feed != std::string_view::npos) EndLine();
+    const auto room = kMaxHttpHead + 1 - text_.size();
+    const auto piece = bytes.substr(taken, std::min(end - taken, room));
+    text_ += piece;
+    taken += piece.size();
+    if (line_ == 0 && text_.size() > kMaxHttpRequestLine) {
+      Refuse(RefuseLongRequestLine(text_));
+    } else if (text_.size() > kMaxHttpHead) {
+      Refuse({431, "the head of the request is over 32 KiB"});
+    } else if (feed != std::string_view::npos) {
+      EndLine();
+    }
   }
   if (stage_ != Stage::kHead || refusal_ || text_.empty()) return taken;
   const char first = text_.front();
   if (first != '\r' && ((first | 32) < 'a' || (first | 32) > 'z')) {
     Refuse({400, "this is not an HTTP/1.1 request"});  // TLS, say
-  } else if (text_.size() > kMaxHttpHead) {
-    Refuse({431, "the head of the request is over 32 KiB"});
   }
   return taken;
 }
@@ -59,20 +59,14 @@ void HttpReader::EndLine() {
 }
 
 void HttpReader::EndHead() {
-  if (text_.size() > kMaxHttpHead) {
-    Refuse({431, "the head of the request is over 32 KiB"});
-    return;
-  }
   refusal_ = ParseHttpHead(text_, head_);
   body_left_ = head_.content_length.value_or(0);
   stage_ = head_.chunked || body_left_ > 0 ? Stage::kBody : Stage::kComplete;
-  // Far less than may be announced: memory is for what comes.
-  body_.reserve(static_cast<std::size_t>(std::min({body_left_, max_body_, kReserved})));
 }
 
 std::size_t HttpReader::TakeBody(std::string_view bytes) {
   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), body_left_));
-  body_ += bytes.substr(0, size);
+  Append(bytes.substr(0, size), body_.size() + body_left_);
   body_left_ -= size;
   if (body_left_ == 0) stage_ = Stage::kComplete;
   return size;
@@ -95,19 +89,34 @@ std::size_t HttpReader::TakeChunks(std::string_view bytes) {
       Refuse({413, "the body is larger than server.max-body"});
       return taken;
     }
-    body_ += piece;
+    Append(piece, max_body_);
   }
   if (chunks_.done()) stage_ = Stage::kComplete;
   return taken;
 }
 
-void HttpReader::Next() {
+// Memory is for what comes, not for what is announced: the body grows by doubling, and not beyond
+// `most`, the bytes that it can have in all.
+void HttpReader::Append(std::string_view bytes, std::uint64_t most) {
+  const auto size = body_.size() + bytes.size();
+  if (size > body_.capacity()) {
+    std::string grown;  // reserve() of a string that has memory rounds up
+    const auto doubled = std::max(2 * body_.capacity(), kStep);
+    grown.reserve(std::max(size, static_cast<std::size_t>(std::min<std::uint64_t>(doubled, most))));
+    grown += body_;
+    body_.swap(grown);
+  }
+  body_ += bytes;
+}
+
+void HttpReader::Next(std::size_t kept) {
   stage_ = Stage::kHead;
   begun_ = false;
   line_ = 0;
   text_.clear();
   body_.clear();
-  if (body_.capacity() > kKeptBody) body_.shrink_to_fit();
+  if (text_.capacity() > kept) FreeText(text_);
+  if (body_.capacity() > kept) FreeText(body_);
   chunks_ = HttpChunks();
   refusal_.reset();
 }

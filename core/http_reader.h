@@ -13,8 +13,10 @@
 
 namespace tower {
 
-// One request at a time. Used by one thread. Keeps no more memory than a request of usual size
-// needs.
+// An empty string that is assigned leaves the memory where it is.
+inline void FreeText(std::string& text) noexcept { std::string().swap(text); }
+
+// One request at a time. Used by one thread.
 class HttpReader {
  public:
   // Bodies over `max_body` bytes are refused where their length does not stand in the head.
@@ -31,16 +33,24 @@ class HttpReader {
   const std::optional<HttpRefusal>& refusal() const noexcept { return refusal_; }
   void Refuse(HttpRefusal refusal) { refusal_ = refusal; }
 
-  // Good until Next. The request line is without its CRLF, the body without its framing.
+  // The method is HEAD, as far as can be told: the answer has no body, a refusal neither.
+  bool is_head() const noexcept { return text_.starts_with("HEAD "); }
+
+  // Good until Next. The body is without its framing.
   const HttpHead& head() const noexcept { return head_; }
-  std::string_view request_line() const noexcept;
   std::string_view body() const noexcept { return body_; }
 
-  // Gives back the memory of a body that nobody will read.
-  void Drop() { body_ = {}; }
+  // Bytes that are held.
+  std::size_t memory() const noexcept {
+    return text_.capacity() + body_.capacity() + head_.headers.capacity() * sizeof(HttpHeader);
+  }
+  // Gives back the memory of a body that nobody will read, unless it is at most `kept` bytes.
+  void Drop(std::size_t kept) {
+    if (body_.capacity() > kept) FreeText(body_);
+  }
 
-  // Begins the next request.
-  void Next();
+  // Begins the next request. Of the memory, at most `kept` bytes each stay for its head and body.
+  void Next(std::size_t kept);
 
  private:
   enum class Stage { kHead, kBody, kComplete };
@@ -49,6 +59,7 @@ class HttpReader {
   std::size_t TakeChunks(std::string_view bytes);
   void EndLine();
   void EndHead();
+  void Append(std::string_view bytes, std::uint64_t most);
 
   const std::uint64_t max_body_;
   Stage stage_ = Stage::kHead;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kMinToken = 16;
 constexpr std::size_t kMaxToken = 4096;
+constexpr std::string_view kScheme = "Bearer";
 
 bool IsName(std::string_view text) {
   return !text.empty() && text.size() <= 100 && std::all_of(text.begin(), text.end(), [](char c) {
@@ -86,10 +87,15 @@ Result<HttpTokens> HttpTokens::Load(const std::string& path) {
   return tokens;
 }
 
+bool HttpTokens::IsBearer(std::string_view authorization) noexcept {
+  return SameIgnoringCase(authorization.substr(0, kScheme.size()), kScheme) &&
+         (authorization.size() == kScheme.size() || authorization[kScheme.size()] == ' ');
+}
+
 std::optional<std::string_view> HttpTokens::Check(std::string_view authorization) const {
-  constexpr std::string_view kScheme = "Bearer ";
-  if (!SameIgnoringCase(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
-  const auto token = authorization.substr(kScheme.size());
+  if (!IsBearer(authorization)) return std::nullopt;
+  auto token = authorization.substr(kScheme.size());
+  token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));  // RFC 9110, 11.4
   if (!IsSecret(token)) return std::nullopt;
   const auto digest = Sha256Hex(token);
   std::optional<std::string_view> name;

@@ -27,6 +27,9 @@ class HttpTokens {
   // What is no fault, but better changed: everyone on this machine may read the file; else "".
   const std::string& warning() const noexcept { return warning_; }
 
+  // Whether the value of an Authorization header is of the scheme Bearer, in any case.
+  static bool IsBearer(std::string_view authorization) noexcept;
+
   // The name of the token in the value of an Authorization header, or nothing. Takes the same time
   // for every wrong token.
   std::optional<std::string_view> Check(std::string_view authorization) const;

@@ -114,12 +114,13 @@ std::vector<ReadinessCheck> CheckReadiness(const QueueStats& queue, const Publis
 
 void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics) {
   const HttpRouteOptions open{.open = true, .content_types = {}};
+  const HttpRouteOptions health{.open = true, .content_types = {}, .health = true};
   const auto shared = std::make_shared<const OpsSources>(std::move(sources));
   for (const std::string_view path : {"/readyz", "/healthz"}) {
     server.Route(
         "GET", path,
         [&server, shared](const HttpRequest& request) { return Ready(server, *shared, request); },
-        open);
+        health);
   }
   server.Route(
       "GET", "/", [&server](const HttpRequest&) { return Index(server); }, open);
@@ -128,7 +129,7 @@ void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics) {
       [](const HttpRequest& request) {
         return Text(request.HasQuery("verbose") ? "http: ok\n" : "ok\n");
       },
-      open);
+      health);
   server.Route(
       "GET", "/version", [](const HttpRequest& request) { return Version(request.trusted); }, open);
   server.Route("GET", "/metrics", [&metrics](const HttpRequest&) {

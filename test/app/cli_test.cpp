@@ -342,6 +342,15 @@ TEST_CASE("two options with one variable are refused", "[cli]") {
 
 TEST_CASE("rules over several options are checked", "[cli]") {
   CHECK_THAT(Refused({"--amqp.cert", "x.pem"}), ContainsSubstring("amqp.cert and amqp.key"));
+  CHECK_THAT(Refused({"--server.max-body", "17MiB"}),
+             ContainsSubstring("server.max-memory must be at least eight times server.max-body"));
+  const auto ran =
+      Run({"--server.max-body", "32MiB", "--server.max-memory", "256MiB",
+           "--server.max-connections-per-address", "7", "--server.idle-timeout", "2m"});
+  REQUIRE(ran.setup);
+  CHECK(ran.settings().http.max_memory == 256U << 20U);
+  CHECK(ran.settings().http.max_connections_per_address == 7);
+  CHECK(ran.settings().http.idle_timeout == std::chrono::minutes(2));
   CHECK_THAT(Refused({"--plugin=probe", "--plugin.probe.path=x", "--plugin.probe.api-key=expired"}),
              ContainsSubstring("plugin.probe: the key has expired"));
 }

@@ -59,13 +59,11 @@ TEST_CASE("a request is refused for the name it was sent to, or the page that se
            {421, kOpen, "OPTIONS", "Host: evil.example"},
            {421, kOpen, "POST", "Host: evil.example|Origin: http://evil.example"},
            {421, kOpen, "POST", "Host: localhost.evil.example"},
-           {421, kOpen, "POST", "Host: localhost@evil.example"},
            {421, kOpen, "POST", "Host: 127.0.0.1.evil.example"},
            {421, kOpen, "POST", "Host: 127.1"},
            {421, kOpen, "POST", "Host: 0.0.0.0:8000"},
            {421, kOpen, "POST", "Host: 192.0.2.1"},
            {421, kOpen, "POST", "Host: [::2]"},
-           {421, kOpen, "POST", "Host: ::1"},
            {421, kOpen, "POST", "Host: tower.lab.evil.example"},
            {421, kOpen, "POST", "Host: a.tower.lab"},
            // Who listens for others is asked by addresses too: probes of pods, load balancers.

@@ -1,7 +1,10 @@
 // What the server does about time, numbers, tokens, addresses and its own end.
+#include "core/http_limits.h"
+
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -23,11 +26,13 @@ using Catch::Matchers::ContainsSubstring;
 constexpr std::string_view kToken = "lab:0123456789abcdef\n";
 constexpr std::string_view kGet = "GET /open HTTP/1.1\r\nHost: t\r\n\r\n";
 
-// /open and /closed answer at once; POST /wait after Release.
+// /open, /closed and /health answer at once; POST /wait after Release.
 struct WaitServer : HttpFixture {
   explicit WaitServer(HttpServerOptions given = {}) : HttpFixture(std::move(given)) {
     server->Route("GET", "/open", [](const HttpRequest&) { return HttpResponse{}; },
                   {.open = true});
+    server->Route("GET", "/health", [](const HttpRequest&) { return HttpResponse{}; },
+                  {.open = true, .health = true});
     server->Route("GET", "/closed", [](const HttpRequest& request) {
       HttpResponse response;
       response.body = request.client;
@@ -103,20 +108,233 @@ TEST_CASE("slow clients do not keep others from being served", "[http]") {
 }
 
 TEST_CASE("connections over the limit get 503, until there is room", "[http]") {
+  const CapturedLogs logs;
   WaitServer fixture({.max_connections = 2});
   RawHttpClient first(fixture.port());
   auto second = std::make_unique<RawHttpClient>(fixture.port());
   REQUIRE(first.Request("GET", "/open")->status == 200);
   REQUIRE(second->Request("GET", "/open")->status == 200);
-  RawHttpClient third(fixture.port());
-  const auto refused = third.Receive();
-  REQUIRE(refused);
-  CHECK(refused->status == 503);
-  CHECK(refused->Header("Retry-After") == "1");
-  CHECK(refused->Header("Content-Type") == "application/problem+json");
+  for (const auto* request : {"GET /open", "GET /nothing", "OPTIONS *", "POST /health"}) {
+    RawHttpClient third(fixture.port());
+    third.Send(std::string(request) + " HTTP/1.1\r\nHost: t\r\n\r\n");
+    const auto refused = third.Receive();
+    REQUIRE(refused);
+    CHECK(refused->status == 503);
+    CHECK(refused->Header("Retry-After") == "1");
+    CHECK(refused->Header("Content-Type") == "application/problem+json");
+    CHECK_THAT(refused->body, ContainsSubstring("server.max-connections connections"));
+    CHECK(third.ClosedByServer());
+  }
+  CHECK_THAT(logs.text(), ContainsSubstring("a request was refused"));
   CHECK(first.Request("GET", "/open")->status == 200);
   second.reset();
   CHECK(Eventually([&] { return Ask(fixture, "GET", "/open").status == 200; }));
+}
+
+TEST_CASE("health checks get a connection, however many others say nothing", "[http]") {
+  WaitServer fixture({.max_connections = 4});
+  std::vector<std::unique_ptr<RawHttpClient>> silent;
+  for (int i = 0; i < 200; ++i) {  // more than wait beyond the limit on all loops
+    silent.push_back(std::make_unique<RawHttpClient>(fixture.port()));
+    if (i % 2 == 0) silent.back()->Send("GET /hea");
+    if (i % 10 != 0) continue;
+    RawHttpClient probe(fixture.port());
+    const auto answer = probe.Request("GET", "/health");
+    REQUIRE(answer);
+    CHECK(answer->status == 200);
+    CHECK(answer->Header("Connection") == (i < 4 ? "" : "close"));
+  }
+  // Those that gave way were told.
+  const auto told = silent[4]->Receive();
+  REQUIRE(told);
+  CHECK(told->status == 503);
+  CHECK(silent[4]->ClosedByServer());
+}
+
+TEST_CASE("one address can't take every connection", "[http]") {
+  WaitServer fixture({.max_connections_per_address = 2});
+  auto first = std::make_unique<RawHttpClient>(fixture.port());
+  RawHttpClient second(fixture.port());
+  REQUIRE(first->Request("GET", "/open")->status == 200);
+  REQUIRE(second.Request("GET", "/open")->status == 200);
+  const auto refused = Ask(fixture, "GET", "/open");
+  CHECK(refused.status == 503);
+  CHECK_THAT(refused.body, ContainsSubstring("server.max-connections-per-address"));
+  CHECK(Ask(fixture, "GET", "/health").status == 200);
+  RawHttpClient other(fixture.port(), "127.0.0.2");
+  CHECK(other.Request("GET", "/open")->status == 200);
+  first.reset();
+  CHECK(Eventually([&] { return Ask(fixture, "GET", "/open").status == 200; }));
+}
+
+sockaddr_storage Address(const char* text) {
+  sockaddr_storage storage{};
+  const bool v6 = std::string_view(text).find(':') != std::string_view::npos;
+  storage.ss_family = v6 ? AF_INET6 : AF_INET;
+  void* to = v6 ? static_cast<void*>(&reinterpret_cast<sockaddr_in6&>(storage).sin6_addr)
+                : static_cast<void*>(&reinterpret_cast<sockaddr_in&>(storage).sin_addr);
+  REQUIRE(inet_pton(storage.ss_family, text, to) == 1);
+  return storage;
+}
+
+TEST_CASE("the addresses of one client are one", "[http]") {
+  HttpPlaces places(100, 1);
+  const auto beyond = [&](const char* address) {
+    return !places.Take(Address(address)).beyond().empty();
+  };
+  const auto v4 = places.Take(Address("192.0.2.1"));
+  CHECK(beyond("192.0.2.1"));
+  CHECK(beyond("::ffff:192.0.2.1"));
+  CHECK_FALSE(beyond("::ffff:192.0.2.2"));
+  const auto v6 = places.Take(Address("2001:db8:1:2:3::4"));
+  CHECK(beyond("2001:db8:1:2:5:6:7:8"));
+  CHECK_FALSE(beyond("2001:db8:1:3::"));
+  CHECK(places.beyond() == 0);  // they are gone
+}
+
+TEST_CASE("memory is counted for all, and for strangers apart", "[http]") {
+  constexpr std::size_t kMiB = 1U << 20U;
+  HttpMemory memory(16 * kMiB);
+  HttpMemory::Share stranger(memory);
+  HttpMemory::Share client(memory);
+  CHECK(stranger.Fits(4 * kMiB));
+  CHECK_FALSE(stranger.Fits(4 * kMiB + 1));
+  CHECK(stranger.Set(4 * kMiB, false));
+  {
+    HttpMemory::Share another(memory);
+    CHECK(another.Set(HttpMemory::kFree, false));
+    CHECK_FALSE(another.Set(HttpMemory::kFree + 1, false));
+    CHECK_THAT(std::string(another.limit()), ContainsSubstring("quarter"));
+    CHECK(another.Set(HttpMemory::kFree + 1, true));  // it has shown who it is
+    CHECK_FALSE(another.Set(HttpMemory::kFree + 1, false));
+    CHECK(another.Set(100, false));  // less is always right
+  }
+  CHECK(client.roomy());
+  CHECK(client.Set(12 * kMiB, true));
+  CHECK_FALSE(client.roomy());
+  CHECK_FALSE(client.Fits(1));
+  CHECK_FALSE(client.Set(12 * kMiB + 1, true));
+  CHECK(client.Set(0, true));
+  CHECK(client.Fits(12 * kMiB));
+  CHECK(stranger.Set(0, false));
+  CHECK(stranger.Fits(4 * kMiB));
+}
+
+// /take keeps nothing; /hook knows its sender by the word "mine" at the end of the body, and never
+// answers it.
+struct MemoryServer : HttpFixture {
+  std::atomic<int> held = 0;
+  explicit MemoryServer(HttpServerOptions given) : HttpFixture(std::move(given)) {
+    const auto take = [](const HttpRequest&) { return HttpResponse{}; };
+    server->Route("POST", "/take", take, {.content_types = {"*/*"}});
+    server->Route("POST", "/hook",
+                  [this](const HttpRequest& request) {
+                    if (!request.body.ends_with("mine")) return Problem(401, "not mine");
+                    request.Defer();
+                    ++held;
+                    return HttpResponse{};
+                  },
+                  {.content_types = {"*/*"}, .own_auth = true});
+    server->Route("GET", "/large", [](const HttpRequest&) {
+      return HttpResponse{.body = std::string(8U << 20U, 'x')};
+    });
+    server->Route("GET", "/health", take, {.open = true, .health = true});
+    Start();
+  }
+};
+
+constexpr std::size_t kBody = 65536;
+
+// A request whose last four bytes are still to come.
+std::unique_ptr<RawHttpClient> Unfinished(const HttpFixture& fixture, std::string_view path,
+                                          std::string_view headers = {}) {
+  auto client = std::make_unique<RawHttpClient>(fixture.port());
+  std::string request = "POST " + std::string(path) + " HTTP/1.1\r\nHost: t\r\n";
+  request.append(headers).append("Content-Length: " + std::to_string(kBody) + "\r\n\r\n");
+  client->Send(request + std::string(kBody - 4, 'x'));
+  return client;
+}
+
+int Answered(const std::vector<std::unique_ptr<RawHttpClient>>& clients) {
+  return static_cast<int>(std::count_if(clients.begin(), clients.end(),
+                                        [](const auto& client) { return client->Readable(); }));
+}
+
+TEST_CASE("bodies of strangers have a quarter of the memory, and leave the rest to others",
+          "[http]") {
+  TempDir folder;
+  MemoryServer fixture(
+      {.max_body = kBody, .max_memory = 16 * kBody, .tokens_file = WriteTokens(folder, kToken)});
+  const std::string token = "Authorization: Bearer 0123456789abcdef\r\n";
+  const std::string large(kBody, 'x');
+  std::vector<std::unique_ptr<RawHttpClient>> strangers;
+  for (int i = 0; i < 20; ++i) strangers.push_back(Unfinished(fixture, "/hook"));
+  REQUIRE(Eventually([&] { return Answered(strangers) >= 17; }));  // 3 have room, with their heads
+  CHECK(Answered(strangers) < 20);
+  for (const auto& client : strangers) {
+    if (!client->Readable()) continue;
+    const auto answer = client->Receive();
+    REQUIRE(answer);
+    CHECK(answer->status == 503);
+    CHECK(answer->Header("Retry-After") == "1");
+    CHECK_THAT(answer->body, ContainsSubstring("quarter of server.max-memory"));
+  }
+  CHECK(Ask(fixture, "POST", "/hook", "mine?").status == 401);  // small ones have their place
+  CHECK(Ask(fixture, "POST", "/take", large, token).status == 200);
+  CHECK(Ask(fixture, "POST", "/take", large).status == 401);
+
+  // Those with a token have all of it together, but no more.
+  std::vector<std::unique_ptr<RawHttpClient>> clients;
+  for (int i = 0; i < 20; ++i) clients.push_back(Unfinished(fixture, "/take", token));
+  REQUIRE(Eventually([&] { return Answered(clients) >= 5; }));
+  CHECK(Answered(clients) < 15);
+  for (const auto& client : clients) {
+    if (!client->Readable()) continue;
+    CHECK_THAT(client->Receive()->body, ContainsSubstring("server.max-memory is in use"));
+  }
+  CHECK(Ask(fixture, "GET", "/health").status == 200);
+  CHECK(Ask(fixture, "POST", "/take", "small", token).status == 200);
+
+  strangers.clear();
+  clients.clear();
+  CHECK(Eventually([&] { return Ask(fixture, "POST", "/take", large, token).status == 200; }));
+  CHECK(Eventually([&] { return Ask(fixture, "POST", "/hook", large).status == 401; }));
+}
+
+TEST_CASE("a body counts until its answer, and no longer as a stranger's once its sender is known",
+          "[http]") {
+  MemoryServer fixture({.max_body = kBody, .max_memory = 16 * kBody});
+  std::vector<std::unique_ptr<RawHttpClient>> clients;  // never answered, unless refused
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(Unfinished(fixture, "/hook"));
+    clients.back()->Send("mine");
+    REQUIRE(Eventually([&] { return fixture.held + Answered(clients) == i + 1; }));
+  }
+  CHECK(fixture.held > 4);
+  CHECK(fixture.held < 16);
+}
+
+TEST_CASE("answers that nobody reads have no more than the memory", "[http]") {
+  MemoryServer fixture({.max_memory = 32U << 20U});
+  std::vector<std::unique_ptr<RawHttpClient>> clients;
+  for (int i = 0; i < 10; ++i) {
+    clients.push_back(std::make_unique<RawHttpClient>(fixture.port()));
+    clients.back()->Send("GET /large HTTP/1.1\r\nHost: t\r\n\r\n");
+  }
+  REQUIRE(Eventually([&] { return Answered(clients) == 10; }));
+  int refused = 0;
+  for (const auto& client : clients) {
+    const auto answer = client->Receive();
+    REQUIRE(answer);
+    if (answer->status == 503) {
+      ++refused;
+    } else {
+      CHECK(answer->body.size() == 8U << 20U);
+    }
+  }
+  CHECK(refused >= 5);
+  CHECK(refused < 10);
+  CHECK(Ask(fixture, "GET", "/large").status == 200);
 }
 
 TEST_CASE("running out of file descriptors does not end the server", "[http]") {
@@ -214,20 +432,29 @@ TEST_CASE("with tokens, everything but open routes wants one", "[http]") {
   CHECK(ask("", "/open").status == 200);
   CHECK(ask("Authorization: Bearer 0123456789s3cret/+=\r\n").body == "lab-1");
   CHECK(ask("authorization: bearer another-long-token\r\n").body == "lab-2");
-  for (const std::string_view wrong :
-       {"", "Authorization: Bearer\r\n", "Authorization: Bearer \r\n",
-        "Authorization: another-long-token\r\n", "Authorization: Bearer nothing\r\n",
-        "Authorization: Basic another-long-token\r\n",
-        "Authorization: Bearer another-long-toke\r\n",
-        "Authorization: Bearer another-long-token x\r\n",
-        "Authorization: Bearer %61nother-long-token\r\n", "Authorization: Bearer # robots\r\n",
+  CHECK(ask("Authorization: BEARER   another-long-token\r\n").body == "lab-2");
+  const std::string realm = "Bearer realm=\"control-tower\"";
+  const auto refused = [&](std::string_view headers, const std::string& challenge) {
+    CAPTURE(headers);
+    const auto answer = ask(headers);
+    CHECK(answer.status == 401);
+    CHECK(answer.Header("WWW-Authenticate") == challenge);
+    CHECK(answer.Header("Content-Type") == "application/problem+json");
+  };
+  for (const std::string_view none :
+       {"", "Authorization: another-long-token\r\n", "Authorization: Basic another-long-token\r\n",
+        "Authorization: Beareranother-long-token\r\n",
+        "Authorization: Bearer\tanother-long-token\r\n",
         "Authorization: Bearer another-long-token\r\nAuthorization: Bearer "
         "another-long-token\r\n"}) {
-    CAPTURE(wrong);
-    const auto answer = ask(wrong);
-    CHECK(answer.status == 401);
-    CHECK(answer.Header("WWW-Authenticate") == "Bearer realm=\"control-tower\"");
-    CHECK(answer.Header("Content-Type") == "application/problem+json");
+    refused(none, realm);
+  }
+  for (const std::string_view wrong :
+       {"Authorization: Bearer\r\n", "Authorization: Bearer \r\n",
+        "Authorization: bearer nothing\r\n", "Authorization: Bearer another-long-toke\r\n",
+        "Authorization: Bearer another-long-token x\r\n",
+        "Authorization: Bearer %61nother-long-token\r\n", "Authorization: Bearer # robots\r\n"}) {
+    refused(wrong, realm + ", error=\"invalid_token\"");
   }
   CHECK(ask("", "/nothing").status == 401);
 }

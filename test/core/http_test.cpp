@@ -75,7 +75,7 @@ TEST_CASE("a request is routed by path and method", "[http]") {
   EchoServer fixture;
   CHECK(Ask(fixture, "POST", "/echo", "{\"a\":1}", kJson).body == "{\"a\":1}");
   CHECK(Ask(fixture, "GET", "/items/a%20b?x=1", {}, "x-tag: 5%0d%0a\r\n").body == "a b|5%0d%0a|");
-  CHECK(Ask(fixture, "GET", "http://tower/items/7").body == "7|none|");
+  CHECK(Ask(fixture, "GET", "http://t/items/7").body == "7|none|");
   CHECK(Ask(fixture, "GET", "/items/").status == 404);
   CHECK(Ask(fixture, "GET", "/items/a/b").status == 404);
   CHECK(Ask(fixture, "GET", "/nothing").Header("Content-Type") == "application/problem+json");
@@ -84,6 +84,89 @@ TEST_CASE("a request is routed by path and method", "[http]") {
   CHECK(wrong.status == 405);
   CHECK(wrong.Header("Allow") == "GET, HEAD");
   CHECK_THAT(wrong.body, ContainsSubstring("\"title\":\"Method Not Allowed\""));
+}
+
+TEST_CASE("a target is taken apart before it is decoded", "[http]") {
+  EchoServer fixture;
+  CHECK(Ask(fixture, "GET", "/%6Fpen").status == 200);
+  CHECK(Ask(fixture, "GET", "/items%2F7").status == 404);
+  CHECK(Ask(fixture, "GET", "/items/a%2Fb").body == "a%2Fb|none|");
+  CHECK(Ask(fixture, "GET", "/items/7/../8").status == 404);
+  CHECK(Ask(fixture, "GET", "//open").status == 404);
+  CHECK(Ask(fixture, "GET", "HTTP://T:80/%6Fpen?").status == 200);
+  CHECK(Ask(fixture, "GET", "hTTps://[::1]:8000/items/a?b").body == "a|none|");
+  CHECK(Ask(fixture, "GET", "http://t").status == 404);
+  CHECK(Ask(fixture, "GET", "http://elsewhere/open").status == 421);  // Host is localhost
+  CHECK(Ask(fixture, "OPTIONS", "*").status == 200);
+  CHECK(Ask(fixture, "OPTIONS", "/open").status == 405);
+}
+
+TEST_CASE("a Host that is none is refused", "[http]") {
+  EchoServer fixture;
+  const auto status = [&](const std::string& host) {
+    CAPTURE(host);
+    RawHttpClient client(fixture.port());
+    client.Send("GET /open HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    const auto answer = client.Receive();
+    REQUIRE(answer);
+    CHECK((answer->status != 400 || client.ClosedByServer()));
+    return answer->status;
+  };
+  for (const auto* host : {"t", "T.example", "t:", "t:65535", "127.0.0.1:8000", "[::1]", "[::1]:80",
+                           "[v7.a:b]:80", "a_b.%41~", "[::ffff:127.0.0.1]"}) {
+    CHECK(status(host) != 400);  // 421 where the name is not served here
+  }
+  for (const auto* host :
+       {"",        "a b",   "t/",         "/",           "t/path",  "me@t",
+        "me:pw@t", "t:x",   "t:-1",       "t:65536",     "t:80:80", "t:99999999999999999999",
+        ":80",     "a,b",   "a, b",       "::1",         "[::1",    "[::1]x",
+        "[]",      "[::g]", "[::1%eth0]", "[127.0.0.1]", "[v.a]",   "[v7.]",
+        "t%4",     "t%00",  "t%zz",       "t#",          "t?x",     "t\\",
+        "\"t\"",   "<t>",   "\xC3\xA9"}) {
+    CHECK(status(host) == 400);
+  }
+}
+
+TEST_CASE("a later HTTP/1 is served as 1.1", "[http]") {
+  EchoServer fixture;
+  RawHttpClient client(fixture.port());
+  client.Send("GET /open HTTP/1.2\r\nHost: t\r\n\r\n");
+  REQUIRE(client.Receive()->status == 200);
+  client.Send("POST /echo HTTP/1.9\r\nHost: t\r\nExpect: 100-Continue\r\n" + std::string(kJson) +
+              "Transfer-Encoding: chunked\r\n\r\n");
+  REQUIRE(client.Receive()->status == 100);
+  client.Send("1\r\n7\r\n0\r\n\r\n");
+  CHECK(client.Receive()->body == "7");
+}
+
+TEST_CASE("a refused HEAD gets no body, whatever it was refused for", "[http]") {
+  EchoServer fixture;
+  const auto request =
+      GENERATE(as<std::string>{}, "HEAD /open HTTP/1.1\r\n\r\n",
+               "HEAD /open HTTP/2.0\r\nHost: t\r\n\r\n", "HEAD /open HTTP/1.1\nHost: t\r\n\r\n",
+               "HEAD /" + std::string(40'000, 'a'), "HEAD /nothing HTTP/1.0\r\n\r\n");
+  CAPTURE(request.substr(0, 100));
+  RawHttpClient client(fixture.port());
+  client.Send(request);
+  const auto answer = client.Receive(true);
+  REQUIRE(answer);
+  CHECK(answer->status >= 400);
+  CHECK(client.ClosedByServer());  // without a byte more
+}
+
+TEST_CASE("no answer is kept by a cache or taken for another type", "[http]") {
+  EchoServer fixture;
+  const auto request = GENERATE(as<std::string>{}, "GET /open HTTP/1.1\r\nHost: t\r\n\r\n",
+                                "HEAD /items/1 HTTP/1.1\r\nHost: t\r\n\r\n",
+                                "GET /nothing HTTP/1.1\r\nHost: t\r\n\r\n", "nonsense\r\n\r\n",
+                                "OPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n");
+  CAPTURE(request);
+  RawHttpClient client(fixture.port());
+  client.Send(request);
+  const auto answer = client.Receive(request.starts_with("HEAD"));
+  REQUIRE(answer);
+  CHECK(answer->Header("X-Content-Type-Options") == "nosniff");
+  CHECK(answer->Header("Cache-Control") == "no-store");
 }
 
 TEST_CASE("every answer says when it was given", "[http]") {
@@ -166,8 +249,13 @@ TEST_CASE("a malformed head is refused and ends the connection", "[http]") {
       {400, post + "Content-Length: 99999999999999999999\r\n\r\n"},              //
       {400, post + "Content-Length : 1\r\n\r\n1"},                               //
       {400, "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-      {501, post + "Transfer-Encoding: xchunked\r\n\r\n"},           //
-      {501, post + "Transfer-Encoding: gzip, chunked\r\n\r\n"},      //
+      {400, post + "Transfer-Encoding: xchunked\r\n\r\n"},                            //
+      {400, post + "Transfer-Encoding: chunked, gzip\r\n\r\n"},                       //
+      {400, post + "Transfer-Encoding: chunked, chunked\r\n\r\n"},                    //
+      {400, post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\n"},  //
+      {400, post + "Transfer-Encoding: chunked;q=1\r\n\r\n"},                         //
+      {400, post + "Transfer-Encoding: \r\n\r\n"},                                    //
+      {501, post + "Transfer-Encoding: gzip, chunked\r\n\r\n"},
       {400, "GET /open HTTP/1.1\r\nHost: t\r\nX: a\r\n b\r\n\r\n"},  // folded
       {400, "GET /open HTTP/1.1\r\nHost: t\r\nX: a\x01\r\n\r\n"},    //
       {400, "GET /open HTTP/1.1\r\nHost: t\r\nX: a\rb\r\n\r\n"},     //
@@ -179,9 +267,26 @@ TEST_CASE("a malformed head is refused and ends the connection", "[http]") {
       {400, "GET /open\r\nHost: t\r\n\r\n"},                         // HTTP/0.9
       {400, "\x16\x03\x01\x02"},                                     // TLS
       {501, "BREW /open HTTP/1.1\r\nHost: t\r\n\r\n"},               //
+      {501, "CONNECT t:80 HTTP/1.1\r\nHost: t\r\n\r\n"},             //
       {505, "GET /open HTTP/2.0\r\nHost: t\r\n\r\n"},                //
+      {505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},                     //
+      {400, "GET /open HTTP/1.11\r\nHost: t\r\n\r\n"},               //
+      {400, "GET /open HTTP/1.x\r\nHost: t\r\n\r\n"},                //
+      {400, "GET * HTTP/1.1\r\nHost: t\r\n\r\n"},                    //
+      {400, "GET /open#x HTTP/1.1\r\nHost: t\r\n\r\n"},              //
+      {400, "GET /%u006fpen HTTP/1.1\r\nHost: t\r\n\r\n"},           //
+      {400, "GET %2Fopen HTTP/1.1\r\nHost: t\r\n\r\n"},              //
+      {400, "GET http%3A%2F%2Ft%2Fopen HTTP/1.1\r\nHost: t\r\n\r\n"},
+      {400, "GET ftp://t/open HTTP/1.1\r\nHost: t\r\n\r\n"},         //
+      {400, "GET http:///open HTTP/1.1\r\nHost: t\r\n\r\n"},         //
+      {400, "GET http://me@t/open HTTP/1.1\r\nHost: t\r\n\r\n"},     //
+      {400, "GET http://t/open HTTP/1.1\r\nHost: a b\r\n\r\n"},      //
+      {400, "GET /open HTTP/1.0\r\nHost: a b\r\n\r\n"},              //
       {417, post + "Expect: 200-ok\r\nContent-Length: 1\r\n\r\n1"},  //
+      {414, "GET /" + std::string(8192, 'a') + " HTTP/1.1\r\nHost: t\r\n\r\n"},
       {414, "GET /" + std::string(9000, 'a') + " HTTP/1.1\r\nHost: t\r\n\r\n"},
+      {414, "GET /" + std::string(5'000'000, 'a')},
+      {501, std::string(5'000'000, 'a')},
       {431, "GET /open HTTP/1.1\r\nHost: t\r\nX: " + std::string(9000, 'a') + "\r\n\r\n"},
       {431, "GET /open HTTP/1.1\r\nHost: t\r\n" + Repeat("A: b\r\n", 20000) + "\r\n"},
       {431, "GET /open HTTP/1.1\r\nX: " + std::string(5'000'000, 'a') + "\r\n\r\n"},
@@ -193,8 +298,10 @@ TEST_CASE("a malformed head is refused and ends the connection", "[http]") {
 
 TEST_CASE("chunked bodies are decoded", "[http]") {
   EchoServer fixture;
-  const auto chunks = GENERATE("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
-                               "003;x=\"y\"\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: 1\r\n\r\n");
+  const auto chunks =
+      GENERATE("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+               "003;x=\"y\"\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: 1\r\n\r\n",
+               "3 \t; x = \"\\\";\xC3\" ;y;z=1\r\nabc\r\n2;a\r\nde\r\n0;b\r\nA:\r\nB: b\t\r\n\r\n");
   RawHttpClient client(fixture.port());
   client.Send("POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: Chunked\r\n");
   client.Send(std::string(kJson) + "\r\n" + chunks + "GET /items/1 HTTP/1.1\r\nHost: t\r\n\r\n");
@@ -204,10 +311,19 @@ TEST_CASE("chunked bodies are decoded", "[http]") {
 
 TEST_CASE("chunks that are not framed as they must be are refused at once", "[http]") {
   EchoServer fixture;
-  const auto chunks =
-      GENERATE("0x3\r\nabc\r\n0\r\n\r\n", "-3\r\nabc\r\n0\r\n\r\n", "+3\r\nabc\r\n0\r\n\r\n",
-               " 3\r\nabc\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n", "3\r\nabcd\r\n0\r\n\r\n",
-               "\r\n\r\n", "3;\x01\r\nabc\r\n0\r\n\r\n", "ffffffffffffffff\r\nabc");
+  const auto chunks = GENERATE(
+      "0x3\r\nabc\r\n0\r\n\r\n", "-3\r\nabc\r\n0\r\n\r\n", "+3\r\nabc\r\n0\r\n\r\n",
+      " 3\r\nabc\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n", "3\r\nabcd\r\n0\r\n\r\n", "\r\n\r\n",
+      "3;\x01\r\nabc\r\n0\r\n\r\n", "ffffffffffffffff\r\nabc",
+      // Extensions.
+      "3;\r\nabc\r\n0\r\n\r\n", "3; \r\nabc\r\n0\r\n\r\n", "3 \r\nabc\r\n0\r\n\r\n",
+      "3;a@b=1\r\nabc\r\n0\r\n\r\n", "3;a=\r\nabc\r\n0\r\n\r\n", "3;a b\r\nabc\r\n0\r\n\r\n",
+      "3;a=b c\r\nabc\r\n0\r\n\r\n", "3;a=b \r\nabc\r\n0\r\n\r\n", "3;a=\"b\r\nabc\r\n0\r\n\r\n",
+      "3;a=\"b\"c\r\nabc\r\n0\r\n\r\n", "3;a=\"\\\r\nabc\r\n0\r\n\r\n", "3;;a\r\nabc\r\n0\r\n\r\n",
+      "3;=1\r\nabc\r\n0\r\n\r\n", "3;a\nabc\r\n0\r\n\r\n", "0;\r\n\r\n",
+      // Trailers.
+      "0\r\nno colon\r\n\r\n", "0\r\nA : b\r\n\r\n", "0\r\nA: b\r\n c\r\n\r\n", "0\r\n: b\r\n\r\n",
+      "0\r\nA: b\nB: c\r\n\r\n", "0\r\nA: \x01\r\n\r\n");
   CAPTURE(chunks);
   const std::string head = "POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n";
   CHECK(StatusThenClosed(fixture, head + std::string(kJson) + "\r\n" + chunks) == 400);
@@ -235,7 +351,13 @@ TEST_CASE("a body must say its length, its type and no encoding", "[http]") {
   };
   CHECK(status("Content-Type: application/json; charset=UTF-8\r\n") == 200);
   CHECK(status("content-type: Application/JSON;charset=\"utf-8\";v=1\r\n") == 200);
+  CHECK(status("Content-Type: application/json; x=\"; charset=latin1\"\r\n") == 200);
+  CHECK(status("Content-Type: application/json; x=\"\\\"; charset=latin1\"\r\n") == 200);
+  CHECK(status("Content-Type: application/json ; ;charset=\"u\\tf-8\" ;\r\n") == 200);
   CHECK(status("Content-Type: application/json; charset=latin1\r\n") == 415);
+  CHECK(status("Content-Type: application/json; x=\";\"; charset=latin1\r\n") == 415);
+  CHECK(status("Content-Type: application/json; x=\"\r\n") == 415);
+  CHECK(status("Content-Type: application/json; x\r\n") == 415);
   CHECK(status("Content-Type: text/plain\r\n") == 415);
   CHECK(status("") == 415);
   CHECK(status("Content-Type: application/json\r\nContent-Type: application/json\r\n") == 415);

@@ -312,7 +312,7 @@ TEST_CASE("a request that memory does not suffice for is refused, the others are
   const TempDir folder;
   TowerProcess tower(folder,
                      {"--broker", "stdout", "--server.port", "0", "--queue.path",
-                      ":memory:", "--server.max-body", "1GiB"},
+                      ":memory:", "--server.max-body", "1GiB", "--server.max-memory", "8GiB"},
                      {}, {"/usr/bin/prlimit", "--data=200000000"});
   RawHttpClient client(tower.Port());
   client.Send("POST /triggers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");

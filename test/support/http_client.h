@@ -35,7 +35,13 @@ struct HttpAnswer {
 
 class RawHttpClient {
  public:
-  explicit RawHttpClient(int port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  // `from`: the address to connect from, of 127.0.0.0/8.
+  explicit RawHttpClient(int port, const char* from = "127.0.0.1")
+      : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    inet_pton(AF_INET, from, &own.sin_addr);
+    bind(fd_, reinterpret_cast<const sockaddr*>(&own), sizeof(own));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(port));
@@ -99,6 +105,12 @@ class RawHttpClient {
                                      std::string_view headers = {}) {
     return Request("POST", target, body,
                    "Content-Type: application/json\r\n" + std::string(headers));
+  }
+
+  // Something has come, or the server has closed.
+  bool Readable() const {
+    pollfd ready{fd_, POLLIN, 0};
+    return !received_.empty() || poll(&ready, 1, 0) > 0;
   }
 
   // True when the server ends the connection without sending more; waits a minute for that.
