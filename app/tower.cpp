@@ -99,8 +99,9 @@ Status Tower::Start() {
   auto queue = TriggerQueue::Open(settings.queue, log_, metrics_);
   if (!queue) return queue.error();
   queue_ = std::move(*queue);
-  publisher_ = std::make_unique<Publisher>(*queue_, MakeBroker(settings), settings.publisher, log_,
-                                           metrics_);
+  auto options = settings.publisher;
+  options.exchange = settings.broker == "stdout" ? "" : settings.amqp.exchange;
+  publisher_ = std::make_unique<Publisher>(*queue_, MakeBroker(settings), options, log_, metrics_);
   publisher_->Start();
   StartWatchers();
   if (auto started = StartHttp(); !started) return started;
@@ -138,7 +139,8 @@ Status Tower::StartHttp() {
                    return CheckReadiness(queue_->Stats(), publisher_->State(),
                                          supervisor_->States());
                  },
-             .watchers = [this] { return supervisor_->States(); }},
+             .watchers = [this] { return supervisor_->States(); },
+             .publisher = [this] { return publisher_->State(); }},
             metrics_);
   return http_->Start();
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/build_info.h"
+#include "core/time_text.h"
 
 namespace tower {
 namespace {
@@ -16,6 +17,20 @@ std::string WhyNotPublishing(const PublisherState& publisher) {
     return "not connected" + (publisher.last_error.empty() ? "" : ": " + publisher.last_error);
   }
   return publisher.blocked ? "blocked by an alarm of the broker" : "";
+}
+
+// "the broker refuses 2 routing keys, 3000 triggers wait: A.v1.P (2990), A.v1.Q (10)"
+std::string RefusedNote(const PublisherState& publisher) {
+  if (publisher.refused.empty()) return {};
+  const auto keys = publisher.refused_keys;
+  std::string note = "the broker refuses " + std::to_string(keys) +
+                     (keys == 1 ? " routing key, " : " routing keys, ") +
+                     std::to_string(publisher.refused_triggers) + " triggers wait:";
+  for (const auto& refused : publisher.refused) {
+    note += note.back() == ':' ? " " : ", ";
+    note += refused.routing_key + " (" + std::to_string(refused.waiting) + ")";
+  }
+  return keys > publisher.refused.size() ? note + ", …" : note;
 }
 
 std::string WhyNotRunning(const WatcherStatus& watcher) {
@@ -81,7 +96,7 @@ HttpResponse Index(const HttpServer& server) {
   return Text(text + "\nREADME.md says what each of them takes and answers.\n");
 }
 
-HttpResponse Watchers(const std::vector<WatcherStatus>& watchers) {
+HttpResponse Watchers(const std::vector<WatcherStatus>& watchers, const PublisherState& publisher) {
   HttpResponse response;
   auto& body = response.body;
   body = "{\"watchers\":[";
@@ -92,6 +107,13 @@ HttpResponse Watchers(const std::vector<WatcherStatus>& watchers) {
             ",\"restarts\":" + std::to_string(watcher.restarts);
     if (!watcher.last_error.empty()) body += ",\"lastError\":" + JsonString(watcher.last_error);
     body += '}';
+  }
+  body += "],\"refusedRoutingKeys\":[";
+  for (const auto& refused : publisher.refused) {
+    if (body.back() != '[') body += ',';
+    body += "{\"routingKey\":" + JsonString(refused.routing_key) +
+            ",\"waiting\":" + std::to_string(refused.waiting) +
+            ",\"since\":" + JsonString(TimeText(refused.since)) + '}';
   }
   body += "]}\n";
   return response;
@@ -105,7 +127,7 @@ std::vector<ReadinessCheck> CheckReadiness(const QueueStats& queue, const Publis
   checks.push_back(
       {"queue", queue.health ? "" : queue.health.error().message,
        queue.history ? "" : "history cannot be trimmed: " + queue.history.error().message});
-  checks.push_back({"broker", WhyNotPublishing(publisher)});
+  checks.push_back({"broker", WhyNotPublishing(publisher), RefusedNote(publisher)});
   for (const auto& watcher : watchers) {
     checks.push_back({"watcher " + watcher.name, WhyNotRunning(watcher)});
   }
@@ -135,8 +157,9 @@ void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics) {
   server.Route("GET", "/metrics", [&metrics](const HttpRequest&) {
     return Text(metrics.Render(), "text/plain; version=0.0.4; charset=utf-8");
   });
-  server.Route("GET", "/watchers",
-               [shared](const HttpRequest&) { return Watchers(shared->watchers()); });
+  server.Route("GET", "/watchers", [shared](const HttpRequest&) {
+    return Watchers(shared->watchers(), shared->publisher());
+  });
 }
 
 }  // namespace tower

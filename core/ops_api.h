@@ -31,6 +31,7 @@ std::vector<ReadinessCheck> CheckReadiness(const QueueStats& queue, const Publis
 struct OpsSources {
   std::function<std::vector<ReadinessCheck>()> readiness;
   std::function<std::vector<WatcherStatus>()> watchers;
+  std::function<PublisherState()> publisher;
 };
 
 // Adds the routes. Before the server starts; `metrics` and what `sources` refers to outlive it.

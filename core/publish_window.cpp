@@ -44,6 +44,17 @@ void PublishWindow::MarkReturned(std::uint64_t tag) {
   if (Outgoing* message = At(tag); message != nullptr) message->returned = true;
 }
 
+std::size_t PublishWindow::Count(std::string_view routing_key) const {
+  std::size_t count = 0;
+  std::string key;
+  for (const Outgoing& message : messages_) {
+    if (message.settled) continue;
+    AssignRoutingKey(key, message.trigger.api_version, message.trigger.protocol);
+    if (key == routing_key) ++count;
+  }
+  return count;
+}
+
 std::vector<Outgoing> PublishWindow::TakeAll() {
   std::vector<Outgoing> left;
   left.reserve(unsettled_);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "core/trigger.h"
@@ -16,7 +17,7 @@ namespace tower {
 // A trigger on its way to the broker.
 struct Outgoing {
   AcceptedTrigger trigger;
-  int refusals = 0;       // by basic.nack, so far
+  bool deferred = false;  // taken from those that wait for their routing key
   bool returned = false;  // by the broker, as unroutable
   bool settled = false;   // its fate is known, or it was taken out
   std::chrono::steady_clock::time_point sent_at{};
@@ -35,6 +36,8 @@ class PublishWindow {
   void MarkReturned(std::uint64_t tag);
   // Empties the window; what was unsettled, in the order of its tags.
   std::vector<Outgoing> TakeAll();
+  // How many unsettled messages have this routing key. Takes time in proportion to all.
+  std::size_t Count(std::string_view routing_key) const;
 
   std::size_t size() const noexcept { return unsettled_; }
   std::size_t bytes() const noexcept { return bytes_; }  // of unsettled bodies

@@ -22,14 +22,24 @@ Publisher::Impl::Impl(TriggerQueue& queue, std::unique_ptr<Broker> broker,
                                   {{"reason", "refused"}})),
       invalid_(metrics.GetCounter("triggers_undeliverable_total", "Triggers given up, by reason.",
                                   {{"reason", "invalid"}})),
+      nacks_(metrics.GetCounter("broker_refused_total",
+                                "Messages that the broker refused (basic.nack); each is sent "
+                                "again.")),
       confirm_seconds_(metrics.GetHistogram("publish_confirm_seconds",
                                             "Time from sending a trigger to its confirm.")),
       connected_gauge_(metrics.GetGauge("broker_connected", "1 while connected to the broker.")),
       blocked_gauge_(metrics.GetGauge("broker_blocked", "1 while the broker takes nothing.")),
       reconnects_(metrics.GetCounter("broker_reconnects_total", "Connections after the first.")),
       broker_(std::move(broker)),
+      refused_keys_([&] {
+        auto limits = options.refused;
+        limits.in_flight =
+            std::clamp<std::size_t>(limits.in_flight, 1, std::max<std::size_t>(Window() / 2, 1));
+        return limits;
+      }()),
       limit_(Window()),
-      backoff_(options.backoff_min, options.backoff_max) {
+      backoff_(options.backoff_min, options.backoff_max),
+      refused_timeout_(options.confirm_timeout) {
   state_.last_error = "not connected yet";
 }
 
@@ -67,7 +77,10 @@ void Publisher::Impl::SetState(bool connected, std::string error) {
   blocked_gauge_.Set(blocked_ ? 1 : 0);
   std::string address = broker_->Address();
   const std::lock_guard lock(mutex_);
-  state_ = {connected, blocked_, std::move(address), std::move(error)};
+  state_.connected = connected;
+  state_.blocked = blocked_;
+  state_.address = std::move(address);
+  state_.last_error = std::move(error);
 }
 
 void Publisher::Impl::Run() {
@@ -91,9 +104,7 @@ void Publisher::Impl::Run() {
   changed_.notify_all();
 }
 
-bool Publisher::Impl::Done() const {
-  return drained_ && waiting_.empty() && window_.size() + nacked_.size() == 0;
-}
+bool Publisher::Impl::Done() const { return drained_ && waiting_.empty() && window_.size() == 0; }
 
 void Publisher::Impl::Connect() {
   {
@@ -112,7 +123,7 @@ void Publisher::Impl::Connect() {
     return;
   }
   connected_ = true;
-  connected_at_ = progress_at_ = now_;
+  connected_at_ = progress_at_ = heard_at_ = now_;
   connect_log_.Reset();
   if (std::exchange(was_connected_, true)) reconnects_.Add();
   SetState(true, "");

@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/broker.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/queue.h"
+#include "core/refused_keys.h"
 
 namespace tower {
 
@@ -21,6 +23,8 @@ struct PublisherOptions {
   // given up and everything sent again on another: a channel of RabbitMQ that met a quorum queue
   // without a leader can refuse all from then on, or forget it.
   std::chrono::milliseconds confirm_timeout{60'000};
+  RefusedKeyLimits refused;  // `in_flight` is at most half of `window` as well
+  std::string exchange;      // for the log
   std::chrono::milliseconds backoff_min{250};
   std::chrono::milliseconds backoff_max{15'000};
 };
@@ -30,6 +34,17 @@ struct PublisherState {
   bool blocked = false;    // by an alarm of the broker
   std::string address;     // without credentials
   std::string last_error;  // why it is not connected; empty when it is
+
+  // A routing key that the broker refuses for now (basic.nack).
+  struct Refused {
+    std::string routing_key;
+    std::int64_t waiting = 0;  // triggers
+    std::chrono::sys_time<std::chrono::milliseconds> since{};
+  };
+  std::vector<Refused> refused;       // the first kMostListed, those with most triggers first
+  std::size_t refused_keys = 0;       // all of them
+  std::int64_t refused_triggers = 0;  // that wait for them
+  static constexpr std::size_t kMostListed = 20;
 };
 
 class Publisher {

@@ -36,6 +36,7 @@ class Publisher::Impl {
 
  private:
   void Run();
+  bool LoadDeferred();
   void Connect();
   void Lost(const Error& error);
   void RetryLater(const Error& error);
@@ -45,18 +46,26 @@ class Publisher::Impl {
   void Turn(bool draining);
   Status Fill();
   bool HasRoom() const;
-  bool Stalled() const;
+  Status CheckProgress();
   bool TakeMore();
   Status SendNext();
-  std::chrono::milliseconds WaitTime() const;
+  Status SendDeferred();
+  Status SendDeferred(const std::string& routing_key, RefusedKey& key);
+  Status Send(Outgoing&& message);
+  std::chrono::milliseconds WaitTime(bool draining) const;
   void Hear(BrokerEvent& event);
   void HearReset(const BrokerEvent& event);
+  void Refused(Outgoing& message);
+  RefusedKey* RefusedKeyOf(const AcceptedTrigger& trigger);
+  void Defer(const AcceptedTrigger& trigger, RefusedKey& key);
+  void Taken(const Outgoing& message);
+  void ForgetRefused();
+  void ShowRefused();
   void SetBlocked(bool blocked, const std::string& reason);
 
   void Settled(Outgoing& message);
   void Undeliverable(const Outgoing& message, Counter& counter, std::string reason);
   void SendAgain(std::vector<Outgoing> messages);
-  void ReleaseRefused();
   std::size_t Window() const;
   void SetState(bool connected, std::string error);
 
@@ -68,6 +77,7 @@ class Publisher::Impl {
   Counter& unroutable_;
   Counter& refused_;
   Counter& invalid_;
+  Counter& nacks_;
   Histogram& confirm_seconds_;
   Gauge& connected_gauge_;
   Gauge& blocked_gauge_;
@@ -78,8 +88,12 @@ class Publisher::Impl {
   std::deque<Outgoing>
       waiting_;           // to be sent, by seq: taken from the queue, or sent in vain before
   PublishWindow window_;  // sent
-  std::vector<Outgoing> nacked_;  // to be sent again at nacked_until_
-  std::chrono::steady_clock::time_point nacked_until_{};
+  RefusedKeys refused_keys_;
+  std::string routing_key_;            // of the trigger that RefusedKeyOf was asked for
+  std::vector<std::string> settling_;  // refused keys with an outcome in outcomes_
+  bool deferred_loaded_ = false;       // refused_keys_ has what the last process left
+  bool deferred_first_ = false;        // this time; else the log
+  bool refused_shown_ = true;          // State() tells of refused_keys_ as it is
   std::size_t limit_;  // most unconfirmed for now: fewer once a message closed the channel
   bool connected_ = false, blocked_ = false, was_connected_ = false;
   bool more_ = false;     // there is more to do at once
@@ -87,11 +101,14 @@ class Publisher::Impl {
   Backoff backoff_;       // until something was confirmed
   std::chrono::steady_clock::time_point now_{}, connected_at_{}, try_at_{}, take_at_{};
   std::chrono::steady_clock::time_point
-      progress_at_{};           // the last confirm, or since when one is due
-  std::optional<Error> reset_;  // the channel was closed, and no message is to blame
+      progress_at_{},  // the last confirm, or since when one is due
+      heard_at_{},     // the last answer to a message
+      shown_at_{};
+  std::chrono::milliseconds refused_timeout_;  // of nothing but refusals; doubles each time
+  std::optional<Error> reset_;                 // the channel was closed, and no message is to blame
   std::vector<BrokerEvent> events_;
   std::vector<Outcome> outcomes_;
-  LogLimit connect_log_, lost_log_, undeliverable_log_, take_log_, reset_log_;
+  LogLimit connect_log_, lost_log_, undeliverable_log_, take_log_, reset_log_, refused_log_;
 
   Wakeup wakeup_;
   std::stop_source connecting_;  // stopped: connect no more

@@ -65,6 +65,8 @@ TriggerQueue::Impl::Impl(const QueueOptions& options, std::unique_ptr<QueueStore
       backlog_(store_->ends()) {
   metrics_.SetGauge("queue_depth", "Triggers accepted and not yet settled.",
                     [this] { return static_cast<double>(Stats().depth); });
+  metrics_.SetGauge("queue_deferred", "Triggers that wait for a routing key the broker refuses.",
+                    [this] { return static_cast<double>(Stats().deferred); });
   metrics_.SetGauge("queue_bytes", "Bytes held for triggers that are not history.",
                     [this] { return static_cast<double>(Stats().bytes); });
   metrics_.SetGauge("queue_oldest_seconds", "Age of the oldest trigger not yet settled.",
@@ -222,7 +224,7 @@ Result<std::vector<AcceptedTrigger>> TriggerQueue::Impl::TryTake(std::size_t lim
     }
     lock.lock();
     taken = backlog_.NoteRead(std::move(*rows));
-    if (backlog_.Settle({}, 0, new_undeliverable_, new_redeliveries_)) NoteSettled();
+    if (backlog_.Settle({}, 0, new_settled_)) NoteSettled();
   }
   return taken;
 }
@@ -263,10 +265,36 @@ void TriggerQueue::Impl::NoteSettled() {
   room_.notify_all();
 }
 
-void TriggerQueue::Impl::Settle(std::span<const Outcome> outcomes) {
+std::uint64_t TriggerQueue::Impl::Settle(std::span<const Outcome> outcomes) {
   const auto now_ms = NowMs();
   const std::lock_guard lock(mutex_);
-  if (backlog_.Settle(outcomes, now_ms, new_undeliverable_, new_redeliveries_)) NoteSettled();
+  if (backlog_.Settle(outcomes, now_ms, new_settled_)) {
+    ++settle_calls_;
+    NoteSettled();
+  }
+  return settle_calls_;
+}
+
+Result<std::vector<AcceptedTrigger>> TriggerQueue::Impl::TakeDeferred(std::string_view routing_key,
+                                                                      std::int64_t after,
+                                                                      std::size_t limit,
+                                                                      std::uint64_t settled) {
+  std::int64_t upto = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (settle_calls_on_disk_ < settled) return std::vector<AcceptedTrigger>();
+    upto = backlog_.read_seq();  // what lies beyond is taken from the log, if it is not listed then
+  }
+  auto rows = reader_->Deferred(routing_key, after, upto, limit, kReadBytes);
+  if (!rows) return ExplainQueueError(options_.path, rows.error());
+  {
+    const std::lock_guard lock(mutex_);
+    backlog_.NoteDeferred(*rows);
+  }
+  std::vector<AcceptedTrigger> taken;
+  taken.reserve(rows->size());
+  for (auto& row : *rows) taken.push_back(std::move(row.trigger));
+  return taken;
 }
 
 void TriggerQueue::Impl::Change(std::unique_ptr<BulkRequest> request) {
@@ -288,6 +316,7 @@ QueueStats TriggerQueue::Impl::Stats() {
   {
     const std::lock_guard lock(mutex_);
     stats.depth = backlog_.depth();
+    stats.deferred = backlog_.deferred();
     stats.undeliverable = backlog_.undeliverable();
     stats.bytes = static_cast<std::uint64_t>(backlog_.bytes());
     stats.health = health_ && full_ ? Full() : health_;
@@ -298,6 +327,11 @@ QueueStats TriggerQueue::Impl::Stats() {
   if (stats.depth > 0 && oldest_ms == 0) {
     if (auto rows = reader_->Rows(next, next + 1, 1, 1); rows && !rows->empty()) {
       oldest_ms = rows->front().trigger.accepted_at.time_since_epoch().count();
+    }
+  }
+  if (stats.deferred > 0) {
+    if (auto deferred_ms = reader_->OldestDeferredMs(); deferred_ms && *deferred_ms > 0) {
+      oldest_ms = oldest_ms > 0 ? std::min(oldest_ms, *deferred_ms) : *deferred_ms;
     }
   }
   if (oldest_ms > 0) {
@@ -316,7 +350,8 @@ void TriggerQueue::Impl::Close() {
     ready_.notify_all();
   }
   writer_.join();
-  for (const auto* name : {"queue_depth", "queue_bytes", "queue_oldest_seconds"}) {
+  for (const auto* name :
+       {"queue_depth", "queue_deferred", "queue_bytes", "queue_oldest_seconds"}) {
     metrics_.SetGauge(name, "", nullptr);
   }
 }
@@ -362,7 +397,18 @@ Result<std::vector<AcceptedTrigger>> TriggerQueue::TryTake(std::size_t limit) {
 }
 bool TriggerQueue::WakeWhenReady(Wakeup& wakeup) { return impl_->WakeWhenReady(wakeup); }
 void TriggerQueue::CancelWakeup() { impl_->CancelWakeup(); }
-void TriggerQueue::Settle(std::span<const Outcome> outcomes) { impl_->Settle(outcomes); }
+std::uint64_t TriggerQueue::Settle(std::span<const Outcome> outcomes) {
+  return impl_->Settle(outcomes);
+}
+Result<std::vector<DeferredKey>> TriggerQueue::DeferredKeys() const {
+  return impl_->reader().DeferredKeys();
+}
+Result<std::vector<AcceptedTrigger>> TriggerQueue::TakeDeferred(std::string_view routing_key,
+                                                                std::int64_t after,
+                                                                std::size_t limit,
+                                                                std::uint64_t settled) {
+  return impl_->TakeDeferred(routing_key, after, limit, settled);
+}
 Result<TriggerRecord> TriggerQueue::Find(const Uuid& uuid) const {
   return impl_->reader().Find(uuid);
 }

@@ -61,12 +61,23 @@ struct Receipt {
 // Hears what Put would have returned.
 using PutDone = std::function<void(Result<Receipt>)>;
 
-// What became of one trigger at the broker.
+// What became of a trigger at the broker.
+enum class Fate {
+  kPublished,
+  kUndeliverable,  // listed as undeliverable
+  kDeferred,       // waits in the file until TakeDeferred asks for its routing key
+};
+
 struct Outcome {
   std::int64_t seq = 0;
-  bool published = true;
-  std::string reason =
-      {};  // why not, where it was not: "unroutable", …; then it is listed undeliverable
+  Fate fate = Fate::kPublished;
+  std::string reason = {};  // kUndeliverable: "unroutable", …; kDeferred: its routing key
+};
+
+// Triggers that wait for their routing key.
+struct DeferredKey {
+  std::string routing_key;
+  std::int64_t count = 0;
 };
 
 enum class TriggerState { kQueued, kPublished, kUndeliverable, kDiscarded };
@@ -119,6 +130,7 @@ using BulkDone = std::function<void(const BulkOutcome&)>;
 
 struct QueueStats {
   std::int64_t depth = 0;               // accepted or to be redelivered, not yet settled
+  std::int64_t deferred = 0;            // those of depth that wait for their routing key
   std::int64_t undeliverable = 0;       // listed
   std::uint64_t bytes = 0;              // depth and undeliverable, as counted against max_bytes
   std::chrono::milliseconds oldest{0};  // age of the oldest unsettled trigger; 0 when there is none
@@ -131,7 +143,8 @@ struct QueueStats {
 // SQLite's locks. The error is kInvalid and names the file.
 Status CheckQueueFile(const std::string& path);
 
-// Thread-safe but for Take, TryTake, WakeWhenReady and Settle, which belong to one consumer thread.
+// Thread-safe but for Take, TryTake, TakeDeferred, WakeWhenReady and Settle, which belong to one
+// consumer thread.
 // Owns the writer thread.
 class TriggerQueue {
  public:
@@ -176,8 +189,19 @@ class TriggerQueue {
 
   // Takes note of what became of triggers, in any order; the cursor moves over the settled prefix.
   // Returns at once; on disk with the next commit, within a tenth of a second. What is not on disk
-  // at a crash is published again.
-  void Settle(std::span<const Outcome> outcomes);
+  // at a crash is published again. Returns a number that TakeDeferred knows this call by, which
+  // never falls.
+  std::uint64_t Settle(std::span<const Outcome> outcomes);
+
+  // The routing keys of deferred triggers that are on disk.
+  Result<std::vector<DeferredKey>> DeferredKeys() const;
+  // Up to `limit` deferred triggers of that routing key with seq > `after`, in order, without
+  // waiting. They stay deferred until they are settled as published or undeliverable. Empty, too,
+  // while the call of Settle that returned `settled` is not on disk (0: of no interest), and for
+  // triggers that TryTake has not come past since the queue was opened.
+  Result<std::vector<AcceptedTrigger>> TakeDeferred(std::string_view routing_key,
+                                                    std::int64_t after, std::size_t limit,
+                                                    std::uint64_t settled);
 
   // kNotFound past retention.
   Result<TriggerRecord> Find(const Uuid& uuid) const;

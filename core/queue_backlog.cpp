@@ -26,7 +26,10 @@ Backlog::Backlog(const QueueEnds& ends)
       lagging_(ends.cursor < ends.last_seq),
       redeliveries_(ends.redeliveries),
       redelivery_bytes_(ends.redelivery_bytes),
-      last_redelivery_(ends.last_redelivery) {}
+      last_redelivery_(ends.last_redelivery),
+      deferred_(ends.deferred),
+      deferred_bytes_(ends.deferred_bytes),
+      deferred_ahead_(ends.deferred_ahead) {}
 
 void Backlog::AddRedeliveries(const RedeliveryTotals& totals, std::int64_t last_number) {
   redeliveries_ += totals.count;
@@ -43,10 +46,14 @@ std::vector<AcceptedTrigger> Backlog::NoteRedeliveries(std::vector<QueueReader::
   if (rows.empty()) redelivery_read_ = upto;  // numbers have gaps
   for (auto& row : rows) {
     redelivery_read_ = row.number;
-    redelivering_[row.trigger.seq] = row.bytes;
+    taken_[row.trigger.seq] = {Listing::kRedelivery, row.bytes};
     taken.push_back(std::move(row.trigger));
   }
   return taken;
+}
+
+void Backlog::NoteDeferred(const std::vector<QueueReader::Redelivery>& rows) {
+  for (const auto& row : rows) taken_[row.trigger.seq] = {Listing::kDeferred, row.bytes};
 }
 
 void Backlog::Add(QueueRow&& row) {
@@ -69,8 +76,8 @@ void Backlog::SetEnd(std::int64_t last_seq, std::int64_t last_position) {
 
 void Backlog::NoteTaken(const QueueRow& row) {
   const auto& trigger = row.trigger;
-  in_flight_.push_back(
-      {trigger.seq, row.position, SizeOf(trigger), MsOf(trigger), row.undeliverable});
+  in_flight_.push_back({trigger.seq, row.position, SizeOf(trigger), MsOf(trigger),
+                        row.listing != Listing::kNone, row.listing == Listing::kDeferred});
   read_seq_ = trigger.seq;
 }
 
@@ -92,7 +99,7 @@ std::vector<AcceptedTrigger> Backlog::NoteRead(std::vector<QueueRow>&& rows) {
   taken.reserve(rows.size());
   for (auto& row : rows) {
     NoteTaken(row);
-    if (!row.undeliverable) taken.push_back(std::move(row.trigger));
+    if (row.listing == Listing::kNone) taken.push_back(std::move(row.trigger));
   }
   if (read_seq_ == last_seq_) lagging_ = false;
   return taken;
@@ -103,6 +110,7 @@ bool Backlog::AdvanceCursor() {
   while (!in_flight_.empty() && in_flight_.front().settled) {
     cursor_ = in_flight_.front().seq;
     cursor_position_ = in_flight_.front().position;
+    if (in_flight_.front().deferred) --deferred_ahead_;
     in_flight_.pop_front();
   }
   return cursor_ != before;
@@ -120,34 +128,44 @@ std::deque<Backlog::InFlight>::iterator Backlog::FindInFlight(std::int64_t seq) 
       [](const InFlight& each, std::int64_t number) { return each.seq < number; });
 }
 
+// The trigger leaves the list that it was on, and comes to the one of its fate.
+void Backlog::Count(const SettledTrigger& settled) {
+  const auto add = [&settled](std::int64_t& count, std::int64_t& bytes, int sign) {
+    count += sign;
+    bytes += sign * settled.bytes;
+  };
+  if (settled.from == Listing::kRedelivery) add(redeliveries_, redelivery_bytes_, -1);
+  if (settled.from == Listing::kDeferred) add(deferred_, deferred_bytes_, -1);
+  if (settled.fate == Fate::kUndeliverable) add(undeliverable_, undeliverable_bytes_, 1);
+  if (settled.fate == Fate::kDeferred) add(deferred_, deferred_bytes_, 1);
+}
+
 bool Backlog::Settle(std::span<const Outcome> outcomes, std::int64_t now_ms,
-                     std::vector<Undeliverable>& undeliverable,
-                     std::vector<SettledRedelivery>& redeliveries) {
-  bool listed = false;
+                     std::vector<SettledTrigger>& settled) {
+  const auto before = settled.size();
   for (const auto& outcome : outcomes) {
-    if (const auto again = redelivering_.find(outcome.seq); again != redelivering_.end()) {
-      const auto bytes = again->second;
-      redeliveries.push_back({{outcome.seq, outcome.reason, now_ms, bytes}, outcome.published});
-      redelivering_.erase(again);
-      redeliveries_ -= 1;
-      redelivery_bytes_ -= bytes;
-      if (!outcome.published) {
-        undeliverable_ += 1;
-        undeliverable_bytes_ += bytes;
+    const auto entry = FindInFlight(outcome.seq);
+    const bool in_log = entry != in_flight_.end() && entry->seq == outcome.seq;
+    if (const auto taken = taken_.find(outcome.seq); taken != taken_.end()) {
+      const auto [from, bytes] = taken->second;
+      taken_.erase(taken);
+      if (from == Listing::kDeferred && in_log && std::exchange(entry->deferred, false)) {
+        --deferred_ahead_;
       }
-      listed = true;
+      settled.push_back({outcome.seq, from, outcome.fate, outcome.reason, now_ms, bytes});
+      Count(settled.back());
       continue;
     }
-    const auto entry = FindInFlight(outcome.seq);
-    if (entry == in_flight_.end() || entry->seq != outcome.seq || entry->settled) continue;
+    if (!in_log || entry->settled) continue;
     entry->settled = true;
-    if (outcome.published) continue;
-    undeliverable.push_back({outcome.seq, outcome.reason, now_ms, entry->bytes});
-    undeliverable_ += 1;
-    undeliverable_bytes_ += entry->bytes;
-    listed = true;
+    if (outcome.fate == Fate::kPublished) continue;
+    entry->deferred = outcome.fate == Fate::kDeferred;
+    if (entry->deferred) ++deferred_ahead_;
+    settled.push_back(
+        {outcome.seq, Listing::kNone, outcome.fate, outcome.reason, now_ms, entry->bytes});
+    Count(settled.back());
   }
-  return AdvanceCursor() || listed;
+  return AdvanceCursor() || settled.size() > before;
 }
 
 std::int64_t Backlog::oldest_ms() const noexcept {

@@ -45,21 +45,27 @@ class Backlog {
   std::vector<AcceptedTrigger> NoteRedeliveries(std::vector<QueueReader::Redelivery>&& rows,
                                                 std::int64_t upto);
 
-  // Moves the cursor over the settled prefix. Appends what is to be listed undeliverable. True when
-  // there is anything to store.
+  // Deferred triggers that the consumer has taken from the file.
+  void NoteDeferred(const std::vector<QueueReader::Redelivery>& rows);
+
+  // Moves the cursor over the settled prefix. Appends what the cursor alone does not tell. True
+  // when there is anything to store.
   bool Settle(std::span<const Outcome> outcomes, std::int64_t now_ms,
-              std::vector<Undeliverable>& undeliverable,
-              std::vector<SettledRedelivery>& redeliveries);
+              std::vector<SettledTrigger>& settled);
 
   std::int64_t last_seq() const noexcept { return last_seq_; }
   std::int64_t read_seq() const noexcept { return read_seq_; }
   std::int64_t cursor() const noexcept { return cursor_; }
   std::int64_t cursor_position() const noexcept { return cursor_position_; }
   std::int64_t undeliverable() const noexcept { return undeliverable_; }
-  std::int64_t depth() const noexcept { return last_seq_ - cursor_ + redeliveries_; }
+  std::int64_t deferred() const noexcept { return deferred_; }
+  std::int64_t depth() const noexcept {
+    return last_seq_ - cursor_ + redeliveries_ + deferred_ - deferred_ahead_;
+  }
   // Bytes of all that is not history.
   std::int64_t bytes() const noexcept {
-    return last_position_ - cursor_position_ + undeliverable_bytes_ + redelivery_bytes_;
+    return last_position_ - cursor_position_ + undeliverable_bytes_ + redelivery_bytes_ +
+           deferred_bytes_;
   }
   // When the oldest unsettled trigger was accepted, in ms since 1970; 0 when that is not known in
   // memory.
@@ -68,8 +74,14 @@ class Backlog {
  private:
   struct InFlight {
     std::int64_t seq, position, bytes, accepted_ms;
-    bool settled;
+    bool settled, deferred;
   };
+  // A trigger that was taken from a list, not from the log.
+  struct Taken {
+    Listing from;
+    std::int64_t bytes;
+  };
+  void Count(const SettledTrigger& settled);
   void NoteTaken(const QueueRow& row);
   bool AdvanceCursor();
   std::deque<InFlight>::iterator FindInFlight(std::int64_t seq);  // end() when it is not there
@@ -84,7 +96,9 @@ class Backlog {
   std::deque<InFlight> in_flight_;
   std::int64_t redeliveries_, redelivery_bytes_;  // not yet settled
   std::int64_t last_redelivery_, redelivery_read_ = 0;
-  std::map<std::int64_t, std::int64_t> redelivering_;  // seq -> bytes, of those taken
+  std::int64_t deferred_, deferred_bytes_;
+  std::int64_t deferred_ahead_;          // deferred, and still between cursor and last_seq
+  std::map<std::int64_t, Taken> taken_;  // by seq
 };
 
 }  // namespace tower

@@ -87,14 +87,4 @@ Status QueueStore::Discard(const Candidate& candidate, std::string_view by, std:
   return Unlist(candidate);
 }
 
-Status QueueStore::EndRedelivery(const SettledRedelivery& settled) {
-  const auto& entry = settled.entry;
-  if (auto ended = sql_.end_redelivery.Run(entry.seq); !ended) return ended;
-  pending_.redeliveries -= 1;
-  pending_.redelivery_bytes -= entry.bytes;
-  if (!settled.published) return AddUndeliverable(entry);
-  // What trimming has passed by meanwhile, it does not come back to.
-  return entry.seq <= pending_.trimmed ? sql_.drop_trigger.Run(entry.seq) : Ok();
-}
-
 }  // namespace tower

@@ -41,6 +41,8 @@ CREATE TABLE settlements(seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL);
 CREATE TABLE undeliverable(
   seq INTEGER PRIMARY KEY, reason TEXT NOT NULL, at_ms INTEGER NOT NULL, bytes INTEGER NOT NULL);
 CREATE TABLE redeliveries(number INTEGER PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, bytes INTEGER NOT NULL);
+CREATE TABLE deferred(seq INTEGER PRIMARY KEY, routing_key TEXT NOT NULL, bytes INTEGER NOT NULL);
+CREATE INDEX deferred_key ON deferred(routing_key, seq);
 CREATE TABLE discarded(
   number INTEGER PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, reason TEXT NOT NULL, who TEXT NOT NULL,
   at_ms INTEGER NOT NULL, bytes INTEGER NOT NULL);
@@ -344,6 +346,11 @@ Status QueueStore::ReadEnds() {
   ends.last_redelivery = std::max(ends.last_redelivery, ends_.last_redelivery);
   read = sum("SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(number), 0) FROM discarded",
              ends.discarded, ends.discarded_bytes, ends.last_discarded);
+  if (!read) return read;
+  read =
+      sum("SELECT count(*), coalesce(sum(bytes), 0),"
+          " (SELECT count(*) FROM deferred WHERE seq > (SELECT cursor FROM state)) FROM deferred",
+          ends.deferred, ends.deferred_bytes, ends.deferred_ahead);
   if (!read) return read;
   if (ends.trimmed > ends.cursor) {
     if (auto repaired = RepairTrimmed(ends); !repaired) return repaired;

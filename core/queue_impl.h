@@ -37,7 +37,10 @@ class TriggerQueue::Impl {
   Result<std::vector<AcceptedTrigger>> TryTake(std::size_t limit);
   bool WakeWhenReady(Wakeup& wakeup);
   void CancelWakeup();
-  void Settle(std::span<const Outcome> outcomes);
+  std::uint64_t Settle(std::span<const Outcome> outcomes);
+  Result<std::vector<AcceptedTrigger>> TakeDeferred(std::string_view routing_key,
+                                                    std::int64_t after, std::size_t limit,
+                                                    std::uint64_t settled);
   void Change(std::unique_ptr<BulkRequest> request);
   QueueStats Stats();
   void Close();
@@ -86,8 +89,8 @@ class TriggerQueue::Impl {
   LogLimit trim_log_;
   struct {
     std::int64_t cursor = 0, position = 0;
-    std::vector<Undeliverable> undeliverable;
-    std::vector<SettledRedelivery> redeliveries;
+    std::vector<SettledTrigger> triggers;
+    std::uint64_t upto = 0;  // calls of Settle that this is the result of
   } settling_;
   std::deque<std::unique_ptr<BulkRequest>> bulk_;  // the first one is at work
 
@@ -108,8 +111,8 @@ class TriggerQueue::Impl {
   Wakeup* wakeup_ = nullptr;
   bool settle_dirty_ = false;
   std::chrono::steady_clock::time_point settle_due_;
-  std::vector<Undeliverable> new_undeliverable_;
-  std::vector<SettledRedelivery> new_redeliveries_;
+  std::vector<SettledTrigger> new_settled_;
+  std::uint64_t settle_calls_ = 0, settle_calls_on_disk_ = 0;
   std::vector<std::unique_ptr<BulkRequest>> bulk_requests_;
 
   std::jthread writer_;

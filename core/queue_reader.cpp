@@ -49,20 +49,30 @@ Status QueueReader::Prepare() {
                    " FROM triggers t"
                    " WHERE t.seq > ? AND t.seq <= ? ORDER BY t.seq LIMIT ?"},
       {&listed_,
-       "SELECT seq FROM undeliverable WHERE seq BETWEEN ?1 AND ?2"
-       " UNION SELECT seq FROM redeliveries WHERE seq BETWEEN ?1 AND ?2"
-       " UNION SELECT seq FROM discarded WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq"},
+       "SELECT seq, 1 FROM undeliverable WHERE seq BETWEEN ?1 AND ?2"
+       " UNION ALL SELECT seq, 2 FROM redeliveries WHERE seq BETWEEN ?1 AND ?2"
+       " UNION ALL SELECT seq, 3 FROM deferred WHERE seq BETWEEN ?1 AND ?2"
+       " UNION ALL SELECT seq, 4 FROM discarded WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq"},
       {&redeliveries_, "SELECT " + columns +
                            ", r.number, r.bytes FROM redeliveries r"
                            " JOIN triggers t ON t.seq = r.seq"
                            " WHERE r.number > ? AND r.number <= ? ORDER BY r.number LIMIT ?"},
+      {&deferred_, "SELECT " + columns +
+                       ", d.seq, d.bytes FROM deferred d JOIN triggers t ON t.seq = d.seq"
+                       " WHERE d.routing_key = ? AND d.seq > ? AND d.seq <= ?"
+                       " ORDER BY d.seq LIMIT ?"},
+      {&deferred_keys_, "SELECT routing_key, count(*) FROM deferred GROUP BY routing_key"},
+      {&oldest_deferred_,
+       "SELECT t.accepted_ms FROM deferred d JOIN triggers t ON t.seq = d.seq"
+       " ORDER BY d.seq LIMIT 1"},
       {&list_, "SELECT " + columns +
                    " FROM triggers t"
                    " WHERE t.seq < ? ORDER BY t.seq DESC LIMIT ?"},
       {&list_listed_, among("undeliverable")},
       {&list_discarded_, among("discarded")},
       {&source_, "SELECT name FROM sources WHERE id = ?"},
-      {&queued_again_, "SELECT 1 FROM redeliveries WHERE seq = ?"},
+      {&queued_again_,
+       "SELECT 1 FROM redeliveries WHERE seq = ?1 UNION ALL SELECT 1 FROM deferred WHERE seq = ?1"},
       {&find_, "SELECT " + columns + " FROM triggers t WHERE t.uuid = ?"},
       {&cursor_, "SELECT cursor FROM state"},
       {&undeliverable_, "SELECT reason, at_ms FROM undeliverable WHERE seq = ?"},
@@ -151,7 +161,9 @@ Status QueueReader::MarkListed(std::vector<QueueRow>& rows) {
     const auto seq = listed_.Int(0);
     row = std::find_if(row, rows.end(),
                        [seq](const QueueRow& each) { return each.trigger.seq >= seq; });
-    if (row != rows.end() && row->trigger.seq == seq) row->undeliverable = true;
+    if (row != rows.end() && row->trigger.seq == seq) {
+      row->listing = static_cast<Listing>(listed_.Int(1));
+    }
   }
 }
 
@@ -178,16 +190,52 @@ Result<std::vector<QueueReader::Redelivery>> QueueReader::Redeliveries(std::int6
   const std::lock_guard lock(shared_->mutex);
   StatementScope scope(redeliveries_);
   redeliveries_.Bind(after, upto, static_cast<std::int64_t>(limit));
+  return ReadAll(redeliveries_, max_bytes);
+}
+
+Result<std::vector<DeferredKey>> QueueReader::DeferredKeys() {
+  const std::lock_guard lock(shared_->mutex);
+  StatementScope scope(deferred_keys_);
+  std::vector<DeferredKey> keys;
+  while (true) {
+    auto found = deferred_keys_.Step();
+    if (!found) return found.error();
+    if (!*found) return keys;
+    keys.push_back({std::string(deferred_keys_.Bytes(0)), deferred_keys_.Int(1)});
+  }
+}
+
+Result<std::vector<QueueReader::Redelivery>> QueueReader::Deferred(std::string_view routing_key,
+                                                                   std::int64_t after,
+                                                                   std::int64_t upto,
+                                                                   std::size_t limit,
+                                                                   std::size_t max_bytes) {
+  const std::lock_guard lock(shared_->mutex);
+  StatementScope scope(deferred_);
+  deferred_.Bind(routing_key, after, upto, static_cast<std::int64_t>(limit));
+  return ReadAll(deferred_, max_bytes);
+}
+
+Result<std::int64_t> QueueReader::OldestDeferredMs() {
+  const std::lock_guard lock(shared_->mutex);
+  StatementScope scope(oldest_deferred_);
+  auto found = oldest_deferred_.Step();
+  if (!found) return found.error();
+  return *found ? oldest_deferred_.Int(0) : 0;
+}
+
+Result<std::vector<QueueReader::Redelivery>> QueueReader::ReadAll(Statement& statement,
+                                                                  std::size_t max_bytes) {
   std::vector<Redelivery> rows;
   std::size_t bytes = 0;
   while (bytes < max_bytes) {
-    auto found = redeliveries_.Step();
+    auto found = statement.Step();
     if (!found) return found.error();
     if (!*found) break;
     auto& row = rows.emplace_back();
-    row.number = redeliveries_.Int(11);
-    row.bytes = redeliveries_.Int(12);
-    if (auto read = ReadTrigger(redeliveries_, row.trigger); !read) return read.error();
+    row.number = statement.Int(11);
+    row.bytes = statement.Int(12);
+    if (auto read = ReadTrigger(statement, row.trigger); !read) return read.error();
     bytes += rows.back().trigger.body.size();
   }
   return rows;

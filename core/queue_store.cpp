@@ -43,9 +43,10 @@ Status QueueStore::Prepare() {
       "SELECT t.seq, " + std::to_string(kRowOverhead) +
       " + length(t.body) + length(t.api_version) + length(t.protocol) + length(t.traceparent)"
       " + length(t.tracestate) + length(t.client), t.accepted_ms, t.api_version, t.protocol,"
-      " s.name, r.seq, u.seq, d.seq FROM ";
+      " s.name, coalesce(r.seq, w.seq), u.seq, d.seq FROM ";
   const std::string joins =
       " JOIN sources s ON s.id = t.source LEFT JOIN redeliveries r ON r.seq = t.seq"
+      " LEFT JOIN deferred w ON w.seq = t.seq"
       " LEFT JOIN undeliverable u ON u.seq = t.seq LEFT JOIN discarded d ON d.seq = t.seq";
   const auto among = [&](const std::string& list) {
     return columns + list + " l CROSS JOIN triggers t ON t.seq = l.seq" + joins +
@@ -83,6 +84,7 @@ Status QueueStore::Prepare() {
        "DELETE FROM triggers WHERE seq > ? AND seq <= ?"
        " AND seq NOT IN (SELECT seq FROM undeliverable)"
        " AND seq NOT IN (SELECT seq FROM redeliveries)"
+       " AND seq NOT IN (SELECT seq FROM deferred)"
        " AND seq NOT IN (SELECT seq FROM discarded)"},
       {&sql_.trim_settlements, "DELETE FROM settlements WHERE seq <= ?"},
       {&sql_.trim_keys, "DELETE FROM keys WHERE seq <= ?"},
@@ -100,6 +102,8 @@ Status QueueStore::Prepare() {
       {&sql_.oldest_discarded,
        "SELECT number, seq, at_ms, bytes FROM discarded ORDER BY number LIMIT ?"},
       {&sql_.drop_discarded, "DELETE FROM discarded WHERE seq = ?"},
+      {&sql_.add_deferred, "INSERT OR REPLACE INTO deferred VALUES (?, ?, ?)"},
+      {&sql_.end_deferred, "DELETE FROM deferred WHERE seq = ?"},
   };
   for (const auto& [statement, sql] : all) {
     const bool outside = statement == &sql_.begin || statement == &sql_.rollback;
@@ -296,11 +300,32 @@ Status QueueStore::MoveCursor(std::int64_t seq, std::int64_t position, std::int6
   return sql_.add_settlement.Run(seq, now_ms);
 }
 
-Status QueueStore::AddUndeliverable(const Undeliverable& entry) {
-  pending_.undeliverable += 1;
-  pending_.undeliverable_bytes += entry.bytes;
-  return sql_.add_undeliverable.Run(entry.seq, std::string_view(entry.reason), entry.at_ms,
-                                    entry.bytes);
+Status QueueStore::Settle(const SettledTrigger& settled) {
+  const auto seq = settled.seq, bytes = settled.bytes;
+  if (settled.from == Listing::kRedelivery) {
+    if (auto ended = sql_.end_redelivery.Run(seq); !ended) return ended;
+    pending_.redeliveries -= 1;
+    pending_.redelivery_bytes -= bytes;
+  } else if (settled.from == Listing::kDeferred) {
+    if (auto ended = sql_.end_deferred.Run(seq); !ended) return ended;
+    pending_.deferred -= 1;
+    pending_.deferred_bytes -= bytes;
+  }
+  const std::string_view reason = settled.reason;
+  switch (settled.fate) {
+    case Fate::kPublished:
+      // What trimming has passed by meanwhile, it does not come back to.
+      return seq <= pending_.trimmed ? sql_.drop_trigger.Run(seq) : Ok();
+    case Fate::kUndeliverable:
+      pending_.undeliverable += 1;
+      pending_.undeliverable_bytes += bytes;
+      return sql_.add_undeliverable.Run(seq, reason, settled.at_ms, bytes);
+    case Fate::kDeferred:
+      pending_.deferred += 1;
+      pending_.deferred_bytes += bytes;
+      return sql_.add_deferred.Run(seq, reason, bytes);
+  }
+  return Ok();
 }
 
 Result<bool> QueueStore::Trim(const HistoryLimits& limits) {

@@ -7,7 +7,8 @@
 // to it is settled) and where trimming stands; `settlements` says when the cursor passed where, at
 // most one row a second; `undeliverable` lists what the broker would not take; `redeliveries` what
 // is to be published again, and `discarded` what was given up, both numbered in the order of
-// asking; `keys` are idempotency keys; `checkpoints` are the sources'.
+// asking; `deferred` what waits for its routing key, which the broker refuses for now; `keys` are
+// idempotency keys; `checkpoints` are the sources'.
 #ifndef CORE_QUEUE_STORE_H_
 #define CORE_QUEUE_STORE_H_
 
@@ -29,10 +30,13 @@
 
 namespace tower {
 
+// Where else a row of the log stands. It is not taken from the log then.
+enum class Listing : std::uint8_t { kNone, kUndeliverable, kRedelivery, kDeferred, kDiscarded };
+
 struct QueueRow {
   AcceptedTrigger trigger;
   std::int64_t position = 0;
-  bool undeliverable = false;  // listed, or discarded, before it was taken
+  Listing listing = Listing::kNone;
 };
 
 // What a trigger counts against max_bytes: its bytes and a fixed share of indexes and page
@@ -47,6 +51,8 @@ struct QueueEnds {
   std::int64_t undeliverable = 0, undeliverable_bytes = 0;
   std::int64_t redeliveries = 0, redelivery_bytes = 0, last_redelivery = 0;
   std::int64_t discarded = 0, discarded_bytes = 0, last_discarded = 0;
+  std::int64_t deferred = 0, deferred_bytes = 0;
+  std::int64_t deferred_ahead = 0;  // those of deferred that the cursor has not passed
 };
 
 // What a bulk change did: triggers that were made redeliveries, and those that are undeliverable no
@@ -55,16 +61,14 @@ struct RedeliveryTotals {
   std::int64_t count = 0, bytes = 0, listed = 0, listed_bytes = 0;
 };
 
-struct Undeliverable {
+// A trigger whose fate the cursor alone does not tell.
+struct SettledTrigger {
   std::int64_t seq = 0;
-  std::string reason;
+  Listing from = Listing::kNone;  // it leaves that list
+  Fate fate = Fate::kPublished;   // and is put on another one unless it was published
+  std::string reason;             // as in Outcome
   std::int64_t at_ms = 0;
   std::int64_t bytes = 0;
-};
-
-struct SettledRedelivery {
-  Undeliverable entry;  // what is to be listed, unless it was published
-  bool published = true;
 };
 
 // What a filter looks at, but for the state.
@@ -129,7 +133,7 @@ class QueueStore {
                 const std::vector<Uuid>& uuids);
   Status ChangeCheckpoint(std::string_view source, const CheckpointChange& change);
   Status MoveCursor(std::int64_t seq, std::int64_t position, std::int64_t now_ms);
-  Status AddUndeliverable(const Undeliverable& entry);
+  Status Settle(const SettledTrigger& settled);
 
   // A trigger that may be delivered again or discarded.
   struct Candidate {
@@ -145,7 +149,6 @@ class QueueStore {
   Result<std::optional<Candidate>> FindCandidate(const Uuid& uuid);
   Status AddRedelivery(const Candidate& candidate);
   Status Discard(const Candidate& candidate, std::string_view by, std::int64_t now_ms);
-  Status EndRedelivery(const SettledRedelivery& settled);
 
   // One step of trimming: at most 500 triggers of history past the limits, and as many discarded
   // ones. True: there is more to trim.
@@ -202,6 +205,7 @@ class QueueStore {
     Statement candidates, listed_candidates, discarded_candidates, find_candidate;
     Statement add_redelivery, end_redelivery, drop_listed, drop_trigger;
     Statement add_discarded, oldest_discarded, drop_discarded;
+    Statement add_deferred, end_deferred;
   } sql_;
 };
 
@@ -222,6 +226,13 @@ class QueueReader {
   };
   Result<std::vector<Redelivery>> Redeliveries(std::int64_t after, std::int64_t upto,
                                                std::size_t limit, std::size_t max_bytes);
+  Result<std::vector<DeferredKey>> DeferredKeys();
+  // Deferred triggers of one routing key with after < seq <= upto in order, at most `limit`.
+  Result<std::vector<Redelivery>> Deferred(std::string_view routing_key, std::int64_t after,
+                                           std::int64_t upto, std::size_t limit,
+                                           std::size_t max_bytes);
+  // When the oldest deferred trigger was accepted, in ms since 1970; 0 when there is none.
+  Result<std::int64_t> OldestDeferredMs();
   Result<TriggerRecord> Find(const Uuid& uuid);
   Result<TriggerPage> List(const TriggerFilter& filter, std::size_t limit, std::int64_t before);
   Result<std::optional<std::string>> Checkpoint(std::string_view source, std::string_view key);
@@ -234,12 +245,14 @@ class QueueReader {
   Status MarkListed(std::vector<QueueRow>& rows);
   Status ReadRow(const Statement& row, QueueRow& read);
   Status ReadTrigger(const Statement& row, AcceptedTrigger& trigger);
+  Result<std::vector<Redelivery>> ReadAll(Statement& statement, std::size_t max_bytes);
   Result<std::string_view> SourceName(std::int64_t id);
 
   std::shared_ptr<SharedDatabase> shared_;
   std::map<std::int64_t, std::string> sources_;  // a name never changes; as many as the file has
-  Statement rows_, listed_, source_, redeliveries_, find_, list_, list_listed_, list_discarded_,
-      cursor_, undeliverable_, discarded_, queued_again_, settled_, checkpoint_, checkpoints_;
+  Statement rows_, listed_, source_, redeliveries_, deferred_, deferred_keys_, oldest_deferred_,
+      find_, list_, list_listed_, list_discarded_, cursor_, undeliverable_, discarded_,
+      queued_again_, settled_, checkpoint_, checkpoints_;
 };
 
 // `error`, with the file's name and what to do about it.

@@ -69,8 +69,8 @@ void TriggerQueue::Impl::CommitRound(std::vector<PutRequest*>& requests) {
       settle_dirty_ = false;
       settling_.cursor = backlog_.cursor();
       settling_.position = backlog_.cursor_position();
-      settling_.undeliverable.swap(new_undeliverable_);
-      settling_.redeliveries.swap(new_redeliveries_);
+      settling_.triggers.swap(new_settled_);
+      settling_.upto = settle_calls_;
     }
   }
   const auto start = SteadyClock::now();
@@ -111,11 +111,8 @@ Status TriggerQueue::Impl::StoreSettled() {
     auto moved = store_->MoveCursor(settling_.cursor, settling_.position, now_ms);
     if (!moved) return moved;
   }
-  for (const auto& entry : settling_.undeliverable) {
-    if (auto added = store_->AddUndeliverable(entry); !added) return added;
-  }
-  for (const auto& settled : settling_.redeliveries) {
-    if (auto ended = store_->EndRedelivery(settled); !ended) return ended;
+  for (const auto& settled : settling_.triggers) {
+    if (auto stored = store_->Settle(settled); !stored) return stored;
   }
   return Ok();
 }
@@ -177,15 +174,12 @@ void TriggerQueue::Impl::Publish(std::vector<PutRequest*>& requests, const Statu
     for (const auto* request : requests) pending_bytes_ -= request->bytes;
     if (outcome) {
       HandOver(requests);
-      settling_.undeliverable.clear();
-      settling_.redeliveries.clear();
+      if (settle) settle_calls_on_disk_ = settling_.upto;
+      settling_.triggers.clear();
     } else if (settle) {
-      new_undeliverable_.insert(new_undeliverable_.begin(), settling_.undeliverable.begin(),
-                                settling_.undeliverable.end());
-      new_redeliveries_.insert(new_redeliveries_.begin(), settling_.redeliveries.begin(),
-                               settling_.redeliveries.end());
-      settling_.undeliverable.clear();
-      settling_.redeliveries.clear();
+      new_settled_.insert(new_settled_.begin(), std::make_move_iterator(settling_.triggers.begin()),
+                          std::make_move_iterator(settling_.triggers.end()));
+      settling_.triggers.clear();
       settle_dirty_ = !closing_;
       settle_due_ = SteadyClock::now() + kRetryDelay;
     }

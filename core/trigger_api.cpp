@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/digest.h"
+#include "core/time_text.h"
 #include "core/trace_context.h"
 #include "core/trigger.h"
 #include "core/trigger_query.h"
@@ -25,20 +26,6 @@ namespace {
 constexpr std::string_view kSource = "http";
 constexpr std::string_view kNdjson = "application/x-ndjson";
 constexpr std::size_t kMaxKey = 255;
-
-// 2024-05-01T09:30:00.000Z (RFC 3339).
-std::string TimeText(std::chrono::sys_time<std::chrono::milliseconds> time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
-  char text[40];
-  const int size = std::snprintf(
-      text, sizeof(text), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return {text, static_cast<std::size_t>(size)};
-}
 
 // The value of an Idempotency-Key header: a string as in RFC 8941, section 3.3.3, as
 // draft-ietf-httpapi-idempotency-key-header wants it; without quotes it is taken as it is.

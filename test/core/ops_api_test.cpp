@@ -17,7 +17,8 @@ struct OpsServer : HttpFixture {
   explicit OpsServer(HttpServerOptions given = {}) : HttpFixture(std::move(given)) {
     AddOpsApi(*server,
               {.readiness = [this] { return CheckReadiness(queue, publisher, watchers); },
-               .watchers = [this] { return watchers; }},
+               .watchers = [this] { return watchers; },
+               .publisher = [this] { return publisher; }},
               metrics);
     Start();
   }
@@ -32,6 +33,22 @@ struct OpsServer : HttpFixture {
                                           .last_error = {},
                                           .restarts = 0}};
 };
+
+TEST_CASE("routing keys that the broker refuses are told, and are no reason not to be ready",
+          "[ops_api]") {
+  OpsServer fixture;
+  fixture.publisher.refused = {{"A.v1.P", 2990, std::chrono::sys_days(2026y / 11 / 29)},
+                               {"A.v1.Q", 10, {}}};
+  fixture.publisher.refused_keys = 3;
+  fixture.publisher.refused_triggers = 3001;
+  CHECK(Ask(fixture, "GET", "/readyz").status == 200);
+  CHECK_THAT(Ask(fixture, "GET", "/readyz?verbose").body,
+             ContainsSubstring("broker: ok; the broker refuses 3 routing keys, 3001 triggers wait: "
+                               "A.v1.P (2990), A.v1.Q (10), …\n"));
+  CHECK_THAT(Ask(fixture, "GET", "/watchers").body,
+             ContainsSubstring(R"("refusedRoutingKeys":[{"routingKey":"A.v1.P","waiting":2990,)"
+                               R"("since":"2026-11-29T00:00:00.000Z"},)"));
+}
 
 TEST_CASE("ready when queue, broker and watchers are", "[ops_api]") {
   OpsServer fixture;
@@ -100,7 +117,7 @@ TEST_CASE("version, watchers and metrics", "[ops_api]") {
   CHECK(Ask(fixture, "GET", "/watchers").body ==
         R"({"watchers":[{"name":"inbox","plugin":"file","state":"running","restarts":0},)"
         R"({"name":"plates","plugin":"riffyn","state":"backing off","restarts":3,)"
-        R"("lastError":"say \"when\""}]})"
+        R"("lastError":"say \"when\""}],"refusedRoutingKeys":[]})"
         "\n");
   fixture.metrics.GetCounter("test_total", "A test.").Add(2);
   const auto metrics = Ask(fixture, "GET", "/metrics");

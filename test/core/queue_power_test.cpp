@@ -292,7 +292,9 @@ class World {
         const auto which = outstanding_.begin() + (chance.Percent(70) ? 0 : chance.Pick(0, last));
         const bool published = !chance.Percent(10) && !IsListed(*which);
         settled_[*which] = published;
-        outcomes.push_back({.seq = *which, .published = published, .reason = "x"});
+        outcomes.push_back({.seq = *which,
+                            .fate = published ? Fate::kPublished : Fate::kUndeliverable,
+                            .reason = "x"});
         outstanding_.erase(which);
       }
       queue_->Settle(outcomes);
@@ -309,7 +311,9 @@ class World {
     std::vector<Outcome> outcomes;
     for (const auto seq : outstanding_) {
       settled_[seq] = !IsListed(seq);
-      outcomes.push_back({.seq = seq, .published = settled_[seq], .reason = "x"});
+      outcomes.push_back({.seq = seq,
+                          .fate = settled_[seq] ? Fate::kPublished : Fate::kUndeliverable,
+                          .reason = "x"});
     }
     queue_->Settle(outcomes);
   }

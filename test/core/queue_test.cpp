@@ -138,7 +138,7 @@ TEST_CASE("what could not be delivered is listed, kept and does not block", "[qu
   REQUIRE(f.Put(3));
   f.Take();
   f.queue->Settle(std::vector<Outcome>{
-      {.seq = 1, .published = false, .reason = "unroutable"}, {.seq = 2}, {.seq = 3}});
+      {.seq = 1, .fate = Fate::kUndeliverable, .reason = "unroutable"}, {.seq = 2}, {.seq = 3}});
   CHECK(f.queue->Stats().depth == 0);
   CHECK(f.queue->Stats().undeliverable == 1);
   f.Open();
@@ -156,8 +156,8 @@ TEST_CASE("a trigger listed undeliverable ahead of the cursor is not taken again
   f.Open();
   for (int n = 1; n <= 3; ++n) REQUIRE(f.Put(n));
   f.Take();
-  f.queue->Settle(std::vector<Outcome>{{.seq = 2, .published = false, .reason = "x"},
-                                       {.seq = 3, .published = false, .reason = "x"}});
+  f.queue->Settle(std::vector<Outcome>{{.seq = 2, .fate = Fate::kUndeliverable, .reason = "x"},
+                                       {.seq = 3, .fate = Fate::kUndeliverable, .reason = "x"}});
   f.Open();
   const auto taken = f.Take();
   REQUIRE(taken.size() == 1);

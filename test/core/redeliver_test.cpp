@@ -46,7 +46,8 @@ struct Site : HttpFixture {
   void Settle(const std::vector<AcceptedTrigger>& taken, bool published) {
     std::vector<Outcome> outcomes;
     for (const auto& each : taken) {
-      outcomes.push_back({each.seq, published, published ? "" : "unroutable"});
+      outcomes.push_back({each.seq, published ? Fate::kPublished : Fate::kUndeliverable,
+                          published ? "" : "unroutable"});
     }
     queue->Settle(outcomes);
   }
@@ -136,7 +137,7 @@ TEST_CASE("what fails again is listed again with the new reason", "[redeliver]")
   CHECK(site.queue->Stats().bytes == bytes);
   const auto taken = site.Take();
   REQUIRE(taken.size() == 1);
-  site.queue->Settle(std::vector<Outcome>{{taken[0].seq, false, "refused: too large"}});
+  site.queue->Settle(std::vector<Outcome>{{taken[0].seq, Fate::kUndeliverable, "refused: too large"}});
   REQUIRE(Eventually([&] { return site.StatusOf(uuids[0]) == "undeliverable"; }));
   CHECK(site.queue->Find(uuids[0])->reason == "refused: too large");
   CHECK(site.queue->Stats().undeliverable == 1);

@@ -77,7 +77,8 @@ TEST_CASE("what became of a trigger can be asked for", "[trigger_api]") {
   const auto lost = UuidIn(fixture.Post(kTrigger));
   const auto queued = fixture.Queued();
   const std::vector<Outcome> outcomes = {
-      {.seq = queued[0].seq}, {.seq = queued[1].seq, .published = false, .reason = "unroutable"}};
+      {.seq = queued[0].seq},
+      {.seq = queued[1].seq, .fate = Fate::kUndeliverable, .reason = "unroutable"}};
   fixture.queue->Settle(outcomes);
   std::string published;
   CHECK(Eventually([&] {  // the outcomes are on disk soon after

@@ -242,6 +242,38 @@ TEST_CASE("what a full queue refuses arrives once there is room", "[broker]") {
   CHECK(balance.undeliverable == 0);
 }
 
+TEST_CASE("a full queue holds up no other, and its triggers arrive in order", "[broker]") {
+  const auto node = RabbitmqNode::Shared();
+  TowerSite site({node.Url()}, [](Settings& settings) { settings.publisher.window = 50; });
+  TestConsumer consumer(node.Url());
+  const std::string other = site.name() + "-other";
+  consumer.MakeExchange(site.name());
+  consumer.MakeQueue(site.name(), 10);
+  consumer.Bind(site.name(), site.name(), "T.v1.Full");
+  consumer.MakeQueue(other);
+  consumer.Bind(other, site.name(), "T.v1.Free");
+  site.Start();
+  for (int n = 0; n < 200; ++n) site.Post("full", "Full");
+  for (int n = 0; n < 20; ++n) site.Post("free", "Free");
+  for (int n = 0; n < 20; ++n) {
+    const auto message = consumer.Get(other);
+    REQUIRE(message);
+    site.ledger().Arrive(message->message_id);
+  }
+  CHECK(site.BecomesReady());
+  CHECK(Eventually([&] {
+    return site.Ready().find("the broker refuses 1 routing key, ") != std::string::npos;
+  }));
+  CHECK_THAT(site.log(), ContainsSubstring("broker refuses a routing key"));
+  REQUIRE(Eventually([&] {  // room for a few at a time
+    site.Take(consumer);
+    return site.ledger().distinct() == 220;
+  }));
+  const Balance balance = site.Finish(consumer);
+  CHECK(balance.undeliverable == 0);
+  CHECK(balance.overtaken == 0);
+}
+
 TEST_CASE("messages over the broker's limit are undeliverable, their neighbours arrive",
           "[broker]") {
   const auto node = RabbitmqNode::Shared();

@@ -51,7 +51,10 @@ class FakeBrokerSeam final : public Broker {
                   .message_at_fault = true});
     }
     if (fake_.confirm_all_ && !fake_.channel_closed_) {
-      fake_.Tell({.kind = BrokerEvent::Kind::kConfirmed, .tag = message.tag, .reason = {}});
+      const bool refused = fake_.refused_.contains(trigger.protocol);
+      fake_.Tell({.kind = refused ? BrokerEvent::Kind::kRefused : BrokerEvent::Kind::kConfirmed,
+                  .tag = message.tag,
+                  .reason = {}});
     }
     fake_.changed_.notify_all();
     return message.tag;
@@ -105,6 +108,13 @@ std::unique_ptr<Broker> FakeBroker::Seam() { return std::make_unique<FakeBrokerS
 void FakeBroker::ConfirmAll(bool on) {
   const Lock lock(mutex_);
   confirm_all_ = on;
+  refused_.clear();
+}
+
+void FakeBroker::RefuseProtocols(std::set<std::string> protocols) {
+  const Lock lock(mutex_);
+  confirm_all_ = true;
+  refused_ = std::move(protocols);
 }
 
 void FakeBroker::OnPublish(std::function<std::optional<Error>(const Message&)> hook) {
@@ -216,6 +226,11 @@ std::vector<std::string> FakeBroker::bodies() const {
   std::transform(published_.begin(), published_.end(), std::back_inserter(bodies),
                  [](const Message& message) { return message.trigger.body; });
   return bodies;
+}
+
+std::size_t FakeBroker::unconfirmed() const {
+  const Lock lock(mutex_);
+  return unconfirmed_.size();
 }
 
 std::size_t FakeBroker::most_unconfirmed() const {

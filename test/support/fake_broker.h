@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ class FakeBroker {
 
   // Confirms each message as soon as it comes.
   void ConfirmAll(bool on);
+  // The same, but refuses these; as queues do that are full.
+  void RefuseProtocols(std::set<std::string> protocols);
   // For every message from now on; a fault is what Publish returns.
   void OnPublish(std::function<std::optional<Error>(const Message&)> hook);
   // As RabbitMQ does with a message that is too large: such a one closes the channel (406), and
@@ -53,6 +56,7 @@ class FakeBroker {
 
   std::vector<Message> published() const;
   std::vector<std::string> bodies() const;
+  std::size_t unconfirmed() const;
   std::size_t most_unconfirmed() const;
   bool closed() const;
 
@@ -65,6 +69,7 @@ class FakeBroker {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool confirm_all_ = false, connected_ = false, interrupted_ = false, closed_ = false;
+  std::set<std::string> refused_;
   std::function<std::optional<Error>(const Message&)> hook_;
   std::function<bool(const AcceptedTrigger&)> poison_;
   bool channel_closed_ = false;

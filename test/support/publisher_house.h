@@ -21,31 +21,36 @@ namespace tower {
 
 inline constexpr std::chrono::milliseconds kLong{60'000};
 
-inline Trigger Numbered(int n) {
-  auto trigger = Trigger::Parse(R"({"apiVersion":"T/v1","protocol":"P","spec":{"n":)" +
-                                std::to_string(n) + "}}");
+inline Trigger Numbered(int n, const std::string& protocol = "P") {
+  auto trigger = Trigger::Parse(R"({"apiVersion":"T/v1","protocol":")" + protocol +
+                                R"(","spec":{"n":)" + std::to_string(n) + "}}");
   REQUIRE(trigger);
   return *trigger;
 }
 
-// A queue in memory, a fake broker and a publisher between them. Backoffs are short.
+// A queue, a fake broker and a publisher between them. Backoffs are short.
 struct PublisherHouse {
   explicit PublisherHouse(std::int64_t window = 1000,
-                          std::chrono::milliseconds confirm_timeout = kLong) {
-    auto opened = TriggerQueue::Open({.path = ":memory:"}, Logger(), metrics);
+                          std::chrono::milliseconds confirm_timeout = kLong,
+                          const std::string& path = ":memory:",
+                          std::chrono::milliseconds calm = std::chrono::milliseconds(20)) {
+    auto opened = TriggerQueue::Open({.path = path}, Logger(), metrics);
     REQUIRE(opened);
     queue = std::move(*opened);
     const PublisherOptions options{.window = window,
                                    .confirm_timeout = confirm_timeout,
+                                   .refused = {.pause_min = std::chrono::milliseconds(2),
+                                               .pause_max = std::chrono::milliseconds(20),
+                                               .calm = calm},
                                    .backoff_min = std::chrono::milliseconds(1),
                                    .backoff_max = std::chrono::milliseconds(5)};
     publisher = std::make_unique<Publisher>(*queue, broker.Seam(), options, Logger(), metrics);
   }
 
-  // Triggers whose spec counts from `first`.
-  std::vector<Uuid> Put(int count, int first = 0) {
+  // Triggers whose spec counts from `first`. Their routing keys are T.v1. and the protocol.
+  std::vector<Uuid> Put(int count, int first = 0, const std::string& protocol = "P") {
     std::vector<Trigger> batch;
-    for (int n = first; n < first + count; ++n) batch.push_back(Numbered(n));
+    for (int n = first; n < first + count; ++n) batch.push_back(Numbered(n, protocol));
     auto receipt = queue->Put(batch, {.source = "test", .key = {}, .fingerprint = {}});
     REQUIRE(receipt);
     return receipt->uuids;
