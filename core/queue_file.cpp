@@ -368,7 +368,8 @@ Status QueueStore::ReadEnds() {
 Status QueueStore::RepairTrimmed(QueueEnds& ends) {
   auto first = shared_->database.Prepare(
       "SELECT seq, position FROM triggers WHERE seq NOT IN (SELECT seq FROM undeliverable)"
-      " AND seq NOT IN (SELECT seq FROM redeliveries) AND seq NOT IN (SELECT seq FROM discarded)"
+      " AND seq NOT IN (SELECT seq FROM redeliveries) AND seq NOT IN (SELECT seq FROM deferred)"
+      " AND seq NOT IN (SELECT seq FROM discarded)"
       " ORDER BY seq LIMIT 1");
   if (!first) return first.error();
   auto found = first->Step();
