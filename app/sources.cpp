@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <numeric>
 #include <set>
 
 namespace tower {
@@ -17,22 +16,6 @@ namespace {
 constexpr std::string_view kPluginPrefix = "PLUGIN_";
 constexpr std::string_view kFileSuffix = "_FILE";
 constexpr std::string_view kServiceHost = "_SERVICE_HOST";
-
-// Levenshtein's distance: insertions, deletions and replacements from one text to the other.
-std::size_t Distance(std::string_view from, std::string_view to) {
-  std::vector<std::size_t> row(to.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < to.size(); ++j) {
-      const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
-    }
-  }
-  return row.back();
-}
 
 void DropOneNewline(std::string& text) {
   if (text.ends_with('\n')) text.pop_back();
@@ -128,19 +111,6 @@ std::vector<std::string> SplitAtCommas(std::string_view text) {
     if (comma == std::string_view::npos) return out;
     text.remove_prefix(comma + 1);
   }
-}
-
-std::string DidYouMean(std::string_view text, const std::vector<std::string>& candidates,
-                       std::size_t shared) {
-  const std::string* best = nullptr;
-  std::size_t least = std::max<std::size_t>(2, (text.size() - shared) / 4) + 1;
-  for (const auto& candidate : candidates) {
-    const auto distance = Distance(text, candidate);
-    if (distance >= least || distance >= candidate.size()) continue;
-    least = distance;
-    best = &candidate;
-  }
-  return best == nullptr ? "" : "; did you mean " + *best + "?";
 }
 
 Result<std::string> ReadSmallFile(const std::string& path) {

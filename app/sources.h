@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/did_you_mean.h"
 #include "core/options.h"
 #include "core/result.h"
 
@@ -54,11 +55,6 @@ void Apply(Option& option, const std::vector<const Givens*>& sources, Complaints
 
 // `a, b` to {"a", "b"}; {} for a text without anything in it.
 std::vector<std::string> SplitAtCommas(std::string_view text);
-
-// "; did you mean X?" for the candidate that is nearly `text`, else "". The first `shared` bytes of
-// all of them are the same, and make no name alike.
-std::string DidYouMean(std::string_view text, const std::vector<std::string>& candidates,
-                       std::size_t shared = 0);
 
 // A whole file of at most a megabyte, for values and configuration. Errors name the path.
 Result<std::string> ReadSmallFile(const std::string& path);

@@ -1,13 +1,25 @@
-// Times as text.
+// Times as they are written (RFC 3339).
 #ifndef CORE_TIME_TEXT_H_
 #define CORE_TIME_TEXT_H_
 
 #include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace tower {
 
-// "2024-05-01T09:30:00.000Z" (RFC 3339), for years from 0 to 9999.
+// What a text says of a time: a date, a time of day, and how far it is from UTC, where it says so.
+struct ParsedTime {
+  std::chrono::local_time<std::chrono::milliseconds> local;
+  std::optional<std::chrono::seconds> offset;
+};
+
+// "2026-03-29T08:00:00+01:00", "2026-03-29T07:00Z", "2026-03-29 08:00"; nothing else. What is finer
+// than a millisecond is dropped.
+std::optional<ParsedTime> ParseTimeText(std::string_view text);
+
+// "2024-05-01T09:30:00.000Z", for years from 0 to 9999.
 std::string TimeText(std::chrono::sys_time<std::chrono::milliseconds> time);
 
 }  // namespace tower

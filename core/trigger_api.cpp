@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +13,8 @@
 #include <vector>
 
 #include "core/digest.h"
+#include "core/log.h"
+#include "core/log_limit.h"
 #include "core/time_text.h"
 #include "core/trace_context.h"
 #include "core/trigger.h"
@@ -25,7 +26,9 @@ namespace {
 
 constexpr std::string_view kSource = "http";
 constexpr std::string_view kNdjson = "application/x-ndjson";
+constexpr std::string_view kJson = "application/json";
 constexpr std::size_t kMaxKey = 255;
+constexpr int kChangesLogged = 60;  // a minute
 
 // The value of an Idempotency-Key header: a string as in RFC 8941, section 3.3.3, as
 // draft-ietf-httpapi-idempotency-key-header wants it; without quotes it is taken as it is.
@@ -81,6 +84,13 @@ constexpr std::string_view kNoUuid = "the path must name a UUID";
 constexpr std::string_view kUnknownUuid =
     "no trigger has this UUID, or it was settled longer ago than is kept";
 
+// One trigger that was to be redelivered or discarded.
+HttpResponse NotChanged(const Error& error) {
+  if (error.code == ErrorCode::kNotFound) return Problem(404, kUnknownUuid);
+  if (error.code == ErrorCode::kConflict) return Problem(409, error.message);
+  return Retryable(error.message);
+}
+
 // 202, for one trigger or for a batch.
 HttpResponse Accepted(std::span<const Uuid> uuids, bool batch) {
   HttpResponse response;
@@ -103,6 +113,32 @@ HttpResponse Accepted(std::span<const Uuid> uuids, bool batch) {
   return response;
 }
 
+// Who wants something changed.
+struct Asker {
+  explicit Asker(const HttpRequest& request) : peer(request.peer), client(request.client) {}
+  // The name of its token, or its address where there are none.
+  const std::string& name() const { return client.empty() ? peer : client; }
+  std::string peer, client;
+};
+
+// What a filter takes, for the log.
+std::string Describe(const TriggerFilter& filter) {
+  std::string text = "status=" + std::string(filter.state ? ToString(*filter.state) : "any");
+  const auto add = [&text](std::string_view name, const std::string& value) {
+    if (!value.empty()) text += " " + std::string(name) + "=" + value;
+  };
+  add("protocol", filter.protocol);
+  add("apiVersion", filter.api_version);
+  add("source", filter.source);
+  add("since", filter.since ? TimeText(*filter.since) : "");
+  add("until", filter.until ? TimeText(*filter.until) : "");
+  return text;
+}
+
+HttpResponse Json(int status, std::string body) {
+  return HttpResponse{.status = status, .body = std::move(body)};
+}
+
 class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
  public:
   TriggerApi(TriggerQueue& queue, Metrics& metrics)
@@ -113,14 +149,19 @@ class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
         conflict_(Rejected(metrics, "conflict")),
         full_(Rejected(metrics, "full")),
         unavailable_(Rejected(metrics, "unavailable")),
-        redelivered_(metrics.GetCounter("triggers_redelivered_total",
-                                        "Triggers queued again on request.")) {}
+        redelivered_(
+            metrics.GetCounter("triggers_redelivered_total", "Triggers queued again on request.")),
+        discarded_(metrics.GetCounter("triggers_discarded_total",
+                                      "Undeliverable triggers given up on request.")) {}
 
   HttpResponse Post(const HttpRequest& request);
   HttpResponse Get(const HttpRequest& request) const;
   HttpResponse List(const HttpRequest& request) const;
   HttpResponse Redeliver(const HttpRequest& request);
-  HttpResponse RedeliverAll(const HttpRequest& request);
+  HttpResponse Discard(const HttpRequest& request);
+  // Of all that a filter takes.
+  enum class Change { kRedeliver, kDiscard };
+  HttpResponse ChangeAll(const HttpRequest& request, Change change);
 
  private:
   static Counter& Rejected(Metrics& metrics, std::string_view reason) {
@@ -132,6 +173,8 @@ class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
   HttpResponse Put(const HttpRequest& request, std::span<Trigger> triggers, bool batch);
   HttpResponse Invalid(const Faults& faults);
   HttpResponse Refused(const Error& error, std::size_t triggers);
+  HttpResponse Changed(const BulkOutcome& outcome, Change change, bool dry_run);
+  void LogChange(const Asker& asker, Change change, std::int64_t count, std::string_view triggers);
 
   TriggerQueue& queue_;
   Counter& accepted_;
@@ -140,6 +183,9 @@ class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
   Counter& full_;
   Counter& unavailable_;
   Counter& redelivered_;
+  Counter& discarded_;
+  const Logger log_;
+  LogQuota logged_changes_{kChangesLogged};
 };
 
 HttpResponse TriggerApi::Invalid(const Faults& faults) {
@@ -200,6 +246,7 @@ HttpResponse TriggerApi::Put(const HttpRequest& request, std::span<Trigger> trig
 }
 
 HttpResponse TriggerApi::Post(const HttpRequest& request) {
+  if (const auto fits = CheckNoQuery(request); !fits) return Problem(400, fits.error().message);
   if (request.HeaderCount("Idempotency-Key") > 0) {
     const auto given = request.Header("Idempotency-Key");
     if (!given || !ParseKey(*given)) {
@@ -223,6 +270,7 @@ HttpResponse TriggerApi::PostBatch(const HttpRequest& request) {
 }
 
 HttpResponse TriggerApi::Get(const HttpRequest& request) const {
+  if (const auto fits = CheckNoQuery(request); !fits) return Problem(400, fits.error().message);
   const auto uuid = Uuid::Parse(request.param);
   if (!uuid) return Problem(400, kNoUuid);
   const auto record = queue_.Find(*uuid);
@@ -236,7 +284,7 @@ HttpResponse TriggerApi::Get(const HttpRequest& request) const {
 }
 
 HttpResponse TriggerApi::List(const HttpRequest& request) const {
-  const auto query = ParseQuery(request, true);
+  const auto query = ParseQuery(request);
   if (!query) return Problem(400, query.error().message);
   const auto page =
       queue_.List(query->filter, static_cast<std::size_t>(query->limit), query->before);
@@ -255,41 +303,88 @@ HttpResponse TriggerApi::List(const HttpRequest& request) const {
 }
 
 HttpResponse TriggerApi::Redeliver(const HttpRequest& request) {
+  if (const auto fits = CheckNoQuery(request); !fits) return Problem(400, fits.error().message);
   const auto uuid = Uuid::Parse(request.param);
   if (!uuid) return Problem(400, kNoUuid);
   queue_.Redeliver(*uuid, [api = shared_from_this(), later = request.Defer()](const auto& count) {
-    if (count) {
-      api->redelivered_.Add(static_cast<std::uint64_t>(*count));
-      later.Send();
-    } else if (count.error().code == ErrorCode::kNotFound) {
-      later.Send(Problem(404, kUnknownUuid));
-    } else {
-      later.Send(Retryable(count.error().message));
-    }
+    if (!count) return later.Send(NotChanged(count.error()));
+    api->redelivered_.Add(static_cast<std::uint64_t>(*count));
+    later.Send();
   });
   return Accepted(std::span(&*uuid, 1), false);
 }
 
-HttpResponse TriggerApi::RedeliverAll(const HttpRequest& request) {
-  const auto query = ParseQuery(request, false);
-  if (!query) return Problem(400, query.error().message);
-  if (!query->filter.state || *query->filter.state == TriggerState::kQueued) {
-    return Problem(400, "say which: status=undeliverable, or status=published");
+HttpResponse TriggerApi::Discard(const HttpRequest& request) {
+  if (const auto fits = CheckNoQuery(request); !fits) return Problem(400, fits.error().message);
+  const auto uuid = Uuid::Parse(request.param);
+  if (!uuid) return Problem(400, kNoUuid);
+  const Asker asker(request);
+  queue_.Discard(*uuid, asker.name(),
+                 [api = shared_from_this(), later = request.Defer(), asker,
+                  uuid = uuid->ToString()](const auto& count) {
+                   if (!count) return later.Send(NotChanged(count.error()));
+                   api->discarded_.Add(static_cast<std::uint64_t>(*count));
+                   if (*count > 0) api->LogChange(asker, Change::kDiscard, 1, "uuid=" + uuid);
+                   later.Send();
+                 });
+  return Json(200, "{\"uuid\":\"" + uuid->ToString() + "\",\"status\":\"discarded\"}\n");
+}
+
+HttpResponse TriggerApi::ChangeAll(const HttpRequest& request, Change change) {
+  if (const auto fits = CheckNoQuery(request); !fits) {
+    return Problem(400, fits.error().message + "; the filter is the body");
   }
-  auto done = [api = shared_from_this(), later = request.Defer()](const BulkOutcome& outcome) {
-    const auto count = std::to_string(outcome.changed);
-    api->redelivered_.Add(static_cast<std::uint64_t>(outcome.changed));
-    if (!outcome.status && outcome.status.error().code == ErrorCode::kConflict) {
-      later.Send(Problem(409, outcome.status.error().message));
-    } else if (!outcome.status) {
-      later.Send(Retryable("only " + count + " of " + std::to_string(outcome.matched) +
-                           " triggers are queued again: " + outcome.status.error().message));
-    } else {
-      later.Send(HttpResponse{.status = 202, .body = "{\"redelivered\":" + count + "}\n"});
-    }
+  const bool discards = change == Change::kDiscard;
+  const auto query = ParseBulk(request.body, discards);
+  if (!query) return Problem(400, "the filter is not understood", query.error());
+  const Asker asker(request);
+  auto done = [api = shared_from_this(), later = request.Defer(), asker, change,
+               dry_run = query->options.dry_run,
+               filter = Describe(query->filter)](const BulkOutcome& outcome) {
+    if (outcome.changed > 0) api->LogChange(asker, change, outcome.changed, filter);
+    later.Send(api->Changed(outcome, change, dry_run));
   };
-  queue_.RedeliverAll(query->filter, {}, std::move(done));
+  if (discards) {
+    queue_.DiscardAll(query->filter, query->options, asker.name(), std::move(done));
+  } else {
+    queue_.RedeliverAll(query->filter, query->options, std::move(done));
+  }
   return {};
+}
+
+HttpResponse TriggerApi::Changed(const BulkOutcome& outcome, Change change, bool dry_run) {
+  const bool discards = change == Change::kDiscard;
+  const auto matched = std::to_string(outcome.matched);
+  const auto changed = std::to_string(outcome.changed);
+  const std::string what = discards ? "discarded" : "redelivered";
+  (discards ? discarded_ : redelivered_).Add(static_cast<std::uint64_t>(outcome.changed));
+  if (outcome.status) {
+    if (dry_run) return Json(200, "{\"dryRun\":true,\"matched\":" + matched + "}\n");
+    return Json(202, "{\"" + what + "\":" + changed + "}\n");
+  }
+  const auto& error = outcome.status.error();
+  auto response =
+      error.code == ErrorCode::kConflict
+          ? Problem(409, error.message + "; send \"confirm\": " + matched + " if all are meant")
+          : Retryable("only " + changed + " of " + matched + " triggers are " + what + ": " +
+                      error.message);
+  // RFC 9457, section 3.2.
+  response.body.insert(response.body.rfind('}'),
+                       ",\"matched\":" + matched + ",\"" + what + "\":" + changed);
+  return response;
+}
+
+void TriggerApi::LogChange(const Asker& asker, Change change, std::int64_t count,
+                           std::string_view triggers) {
+  const auto held_back = logged_changes_.Pass(std::chrono::steady_clock::now());
+  if (!held_back) return;
+  log_.Info(change == Change::kDiscard ? "triggers were discarded on request"
+                                       : "triggers are delivered again on request",
+            {{"peer", asker.peer},
+             {"client", asker.client},
+             {"count", count},
+             {"triggers", triggers},
+             {"held_back", *held_back}});
 }
 
 }  // namespace
@@ -298,13 +393,25 @@ void AddTriggerApi(HttpServer& server, TriggerQueue& queue, Metrics& metrics) {
   const auto api = std::make_shared<TriggerApi>(queue, metrics);
   server.Route("POST", "/triggers",
                [api](const HttpRequest& request) { return api->Post(request); },
-               {.open = false, .content_types = {"application/json", std::string(kNdjson)}});
+               {.open = false, .content_types = {std::string(kJson), std::string(kNdjson)}});
   server.Route("GET", "/triggers",
                [api](const HttpRequest& request) { return api->List(request); });
-  server.Route("POST", "/triggers/redeliver",  // before it could be taken for a UUID
-               [api](const HttpRequest& request) { return api->RedeliverAll(request); });
+  // Before they could be taken for a UUID.
+  const HttpRouteOptions json{.open = false, .content_types = {std::string(kJson)}};
+  using Change = TriggerApi::Change;
+  for (const auto& [path, change] : {std::pair("/triggers/redeliver", Change::kRedeliver),
+                                     std::pair("/triggers/discard", Change::kDiscard)}) {
+    server.Route(
+        "POST", path,
+        [api, change = change](const HttpRequest& request) {
+          return api->ChangeAll(request, change);
+        },
+        json);
+  }
   server.Route("GET", "/triggers/{uuid}",
                [api](const HttpRequest& request) { return api->Get(request); });
+  server.Route("DELETE", "/triggers/{uuid}",
+               [api](const HttpRequest& request) { return api->Discard(request); });
   server.Route("POST", "/triggers/{uuid}/redeliver",
                [api](const HttpRequest& request) { return api->Redeliver(request); });
 }

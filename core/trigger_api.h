@@ -1,4 +1,4 @@
-// POST /triggers and GET /triggers/{uuid}: the contract stands in README.md ("HTTP").
+// /triggers and what is below it: the contract stands in README.md ("HTTP").
 #ifndef CORE_TRIGGER_API_H_
 #define CORE_TRIGGER_API_H_
 

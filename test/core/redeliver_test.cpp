@@ -73,6 +73,11 @@ struct Site : HttpFixture {
     return outcome.get_future().get();
   }
   HttpAnswer Post(const std::string& target) { return Ask(*this, "POST", target); }
+  HttpAnswer PostJson(const std::string& target, const std::string& body) {
+    return Ask(*this, "POST", target, body, "Content-Type: application/json\r\n");
+  }
+  HttpAnswer Redeliver(const std::string& body) { return PostJson("/triggers/redeliver", body); }
+  HttpAnswer Discard(const std::string& body) { return PostJson("/triggers/discard", body); }
   std::string List(const std::string& query) {
     const auto answer = Ask(*this, "GET", "/triggers" + query);
     CHECK(answer.status == 200);
@@ -133,11 +138,12 @@ TEST_CASE("what fails again is listed again with the new reason", "[redeliver]")
   site.Settle(site.Take(), false);
   REQUIRE(Eventually([&] { return site.StatusOf(uuids[0]) == "undeliverable"; }));
   const auto bytes = site.queue->Stats().bytes;
-  REQUIRE(site.Post("/triggers/redeliver?status=undeliverable").status == 202);
+  REQUIRE(site.Redeliver(R"({"status":"undeliverable"})").status == 202);
   CHECK(site.queue->Stats().bytes == bytes);
   const auto taken = site.Take();
   REQUIRE(taken.size() == 1);
-  site.queue->Settle(std::vector<Outcome>{{taken[0].seq, Fate::kUndeliverable, "refused: too large"}});
+  site.queue->Settle(
+      std::vector<Outcome>{{taken[0].seq, Fate::kUndeliverable, "refused: too large"}});
   REQUIRE(Eventually([&] { return site.StatusOf(uuids[0]) == "undeliverable"; }));
   CHECK(site.queue->Find(uuids[0])->reason == "refused: too large");
   CHECK(site.queue->Stats().undeliverable == 1);
@@ -165,7 +171,7 @@ TEST_CASE("all that match are delivered again, the others not", "[redeliver]") {
     CHECK(refused.status.error().code == ErrorCode::kConflict);
     CHECK_THAT(refused.status.error().message, ContainsSubstring("2500 triggers fit"));
   }
-  CHECK(site.Post("/triggers/redeliver?status=undeliverable&protocol=B").status == 409);
+  CHECK(site.Redeliver(R"({"status":"undeliverable","protocol":"B"})").status == 409);
   CHECK(site.queue->Stats().undeliverable == 5000);
   const auto answer = site.RedeliverAll(filter, {.confirm = 2500});
   CHECK(answer.status);
@@ -180,7 +186,7 @@ TEST_CASE("all that match are delivered again, the others not", "[redeliver]") {
     site.Settle(taken, true);
   }
   CHECK(seqs.size() == 2500);
-  CHECK(site.Post("/triggers/redeliver?status=undeliverable&source=other").body ==
+  CHECK(site.Redeliver(R"({"status":"undeliverable","source":"other"})").body ==
         "{\"redelivered\":0}\n");
   REQUIRE(Eventually([&] { return site.queue->Stats().depth == 0; }));
   REQUIRE(Eventually([&] {
@@ -248,19 +254,153 @@ TEST_CASE("a list comes in pages that have every trigger once", "[redeliver]") {
   CHECK(CountOf(site.List("?status=published"), "\"uuid\"") == 0);
 }
 
-TEST_CASE("a query that means nothing is refused with what it may have", "[redeliver]") {
+TEST_CASE("a parameter that is unknown, doubled, empty or wrong is refused by name",
+          "[redeliver]") {
   Site site;
-  for (const auto* query :
-       {"?status=lost", "?limit=0", "?limit=1001", "?limit=x", "?before=-1", "?state=queued"}) {
+  for (const auto& [query, named] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"?status=lost", "status"},
+           {"?status=", "status"},
+           {"?status", "status"},
+           {"?status=queued&status=published", "status"},
+           {"?protocol=", "protocol"},
+           {"?protocol=A&source=x&protocol=B", "protocol"},
+           {"?apiVersion=", "apiVersion"},
+           {"?source=", "source"},
+           {"?since=yesterday", "since"},
+           {"?until=2026-03-29T08:00:00", "until"},
+           {"?limit=0", "limit"},
+           {"?limit=1001", "limit"},
+           {"?limit=x", "limit"},
+           {"?before=-1", "before"},
+           {"?limt=2", "did you mean limit?"},
+           {"?state=queued", "state"},
+           {"?STATUS=queued", "STATUS"},
+           {"?status=queued&status=queued", "status"},
+           {"?=queued", "parameter"}}) {
     CAPTURE(query);
-    CHECK(Ask(site, "GET", std::string("/triggers") + query).status == 400);
+    const auto answer = Ask(site, "GET", "/triggers" + query);
+    CHECK(answer.status == 400);
+    CHECK_THAT(answer.body, ContainsSubstring(named));
   }
-  for (const auto* target :
-       {"redeliver", "redeliver?status=queued", "redeliver?limit=1", "x/redeliver"}) {
-    CAPTURE(target);
-    CHECK(site.Post(std::string("/triggers/") + target).status == 400);
+  CHECK(Ask(site, "GET", "/triggers?since=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00%2B01:00")
+            .status == 200);
+  const std::string uuid = "01890a5d-ac96-774b-bcce-b302099a8057";
+  CHECK(Ask(site, "GET", "/triggers/" + uuid + "?verbose").status == 400);
+  CHECK(Ask(site, "DELETE", "/triggers/" + uuid + "?status=published").status == 400);
+  CHECK(site.Post("/triggers/" + uuid + "/redeliver?dryRun=true").status == 400);
+  CHECK(site.PostJson("/triggers?dry-run", R"({"apiVersion":"T/v1","protocol":"A","spec":{}})")
+            .status == 400);
+  CHECK(site.queue->Stats().depth == 0);
+  CHECK(site.Post("/triggers/x/redeliver").status == 400);
+  CHECK(site.Post("/triggers/" + uuid + "/redeliver").status == 404);
+}
+
+TEST_CASE("a filter that is not understood changes nothing, and every fault is named",
+          "[redeliver]") {
+  Site site;
+  site.Put(2);
+  site.Settle(site.Take(), false);
+  REQUIRE(Eventually([&] { return site.queue->Stats().undeliverable == 2; }));
+  for (const auto& [body, named] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"", "the filter"},
+           {"[]", "must be an object"},
+           {"{}", "/status"},
+           {R"({"status":""})", "/status"},
+           {R"({"status":"queued"})", "/status"},
+           {R"({"status":"lost"})", "/status"},
+           {R"({"status":null})", "/status"},
+           {R"({"status":["undeliverable"]})", "/status"},
+           {R"({"status":"undeliverable","status":"undeliverable"})", "/status"},
+           {R"({"status":"undeliverable","protocol":""})", "/protocol"},
+           {R"({"status":"undeliverable","protocol":null})", "/protocol"},
+           {R"({"status":"undeliverable","apiVersion":1})", "/apiVersion"},
+           {R"({"status":"undeliverable","source":""})", "/source"},
+           {R"({"status":"undeliverable","sorce":"x"})", "did you mean source?"},
+           {R"({"status":"undeliverable","since":"2026-03-29"})", "/since"},
+           {R"({"status":"undeliverable","until":1700000000})", "/until"},
+           {R"({"status":"undeliverable","dryRun":"true"})", "/dryRun"},
+           {R"({"status":"undeliverable","confirm":-1})", "/confirm"},
+           {R"({"status":"undeliverable","confirm":1.5})", "/confirm"},
+           {R"({"status":"undeliverable","confirm":"2"})", "/confirm"},
+           {R"({"status":"undeliverable","limit":1})", "/limit"}}) {
+    for (const auto* change : {"redeliver", "discard"}) {
+      CAPTURE(change, body);
+      const auto answer = site.PostJson(std::string("/triggers/") + change, body);
+      CHECK(answer.status == 400);
+      CHECK_THAT(answer.body, ContainsSubstring(named));
+    }
   }
-  CHECK(site.Post("/triggers/01890a5d-ac96-774b-bcce-b302099a8057/redeliver").status == 404);
+  const auto two = site.Discard(R"({"status":"published","protocol":""})");
+  CHECK_THAT(two.body, ContainsSubstring("/status") && ContainsSubstring("/protocol"));
+  for (const auto* target : {"/triggers/redeliver", "/triggers/discard"}) {
+    const auto with_query = std::string(target) + "?status=undeliverable";
+    CHECK(site.Post(target).status == 415);
+    CHECK(site.PostJson(with_query, R"({"status":"undeliverable"})").status == 400);
+    CHECK(Ask(site, "POST", target, R"({"status":"undeliverable"})", "Content-Type: text/plain\r\n")
+              .status == 415);
+  }
+  CHECK(site.queue->Stats().undeliverable == 2);
+  CHECK(site.queue->Stats().depth == 0);
+}
+
+TEST_CASE("more than a thousand are changed only once their number is confirmed", "[redeliver]") {
+  const CapturedLogs logs;
+  Site site;
+  site.Put(2200);
+  for (auto taken = site.Take(); !taken.empty(); taken = site.Take()) site.Settle(taken, false);
+  REQUIRE(Eventually([&] { return site.queue->Stats().undeliverable == 2200; }));
+  const std::string filter = R"({"status":"undeliverable","protocol":"A")";
+  CHECK(site.Discard(filter + R"(,"dryRun":true})").body == "{\"dryRun\":true,\"matched\":1100}\n");
+  for (const auto* confirm : {"", R"(,"confirm":1099)", R"(,"confirm":0)"}) {
+    const auto refused = site.Discard(filter + confirm + "}");
+    CHECK(refused.status == 409);
+    CHECK_THAT(refused.body, ContainsSubstring(R"("matched":1100,"discarded":0})"));
+    CHECK_THAT(refused.body, ContainsSubstring(R"(send \"confirm\": 1100)"));
+  }
+  CHECK(site.queue->Stats().undeliverable == 2200);
+  const auto done = site.Discard(filter + R"(,"confirm":1100})");
+  CHECK(done.status == 202);
+  CHECK(done.body == "{\"discarded\":1100}\n");
+  CHECK(site.queue->Stats().undeliverable == 1100);
+  CHECK(site.Redeliver(R"({"status":"undeliverable"})").status == 409);
+  CHECK(site.Redeliver(R"({"status":"undeliverable","confirm":1100})").body ==
+        "{\"redelivered\":1100}\n");
+  CHECK(site.queue->Stats().depth == 1100);
+  CHECK_THAT(logs.text(), ContainsSubstring("triggers were discarded on request") &&
+                              ContainsSubstring(
+                                  R"("count":1100,"triggers":"status=undeliverable protocol=A")") &&
+                              ContainsSubstring("triggers are delivered again on request") &&
+                              ContainsSubstring(R"("peer":"127.0.0.1")"));
+  CHECK_THAT(site.metrics.Render(), ContainsSubstring("triggers_discarded_total 1100\n"));
+}
+
+TEST_CASE("DELETE discards one undeliverable trigger, and nothing else", "[redeliver]") {
+  const CapturedLogs logs;
+  Site site;
+  const auto uuids = site.Put(3);
+  auto taken = site.Take();
+  site.Settle({taken[0]}, false);
+  site.Settle({taken[1]}, true);
+  REQUIRE(Eventually([&] { return site.StatusOf(uuids[1]) == "published"; }));
+  const auto remove = [&](const std::string& uuid) {
+    return Ask(site, "DELETE", "/triggers/" + uuid);
+  };
+  const auto first = uuids[0].ToString();
+  for (int i = 0; i < 2; ++i) {
+    const auto answer = remove(first);
+    CHECK(answer.status == 200);
+    CHECK(answer.body == "{\"uuid\":\"" + first + "\",\"status\":\"discarded\"}\n");
+  }
+  CHECK_THAT(Ask(site, "GET", "/triggers/" + first).body,
+             ContainsSubstring(R"("status":"discarded")") &&
+                 ContainsSubstring(R"("discardedBy":"127.0.0.1","reason":"unroutable")"));
+  CHECK(remove(uuids[1].ToString()).status == 409);
+  CHECK(remove(uuids[2].ToString()).status == 409);
+  CHECK(remove("01890a5d-ac96-774b-bcce-b302099a8057").status == 404);
+  CHECK(remove("x").status == 400);
+  CHECK(site.StatusOf(uuids[1]) == "published");
+  CHECK(site.StatusOf(uuids[2]) == "queued");
+  CHECK_THAT(logs.text(), ContainsSubstring(R"("count":1,"triggers":"uuid=)" + first));
 }
 
 TEST_CASE("a discarded trigger is no longer undeliverable, and its record says who and when",

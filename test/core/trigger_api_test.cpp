@@ -189,6 +189,11 @@ TEST_CASE("idempotency keys of two clients don't meet", "[trigger_api]") {
   CHECK(second.status == 202);
   CHECK(UuidIn(first) != UuidIn(second));
   CHECK(fixture.Post(kTrigger).status == 401);
+  // The token's name goes with the trigger.
+  const auto record = Ask(fixture, "GET", "/triggers/" + UuidIn(second), {},
+                          "Authorization: Bearer token-of-client-1\r\n");
+  CHECK_THAT(record.body, ContainsSubstring(R"("source":"http","client":"b")"));
+  CHECK(fixture.Queued()[1].client == "b");
 }
 
 TEST_CASE("a uuid given by the client makes the post idempotent", "[trigger_api]") {

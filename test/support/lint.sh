@@ -56,7 +56,7 @@ includes() {
       only_in["^tl/"]                = "^core/result\\.h$"
       only_in["^(lua|lauxlib)"]      = "^core/mapping([a-z_]*\\.cpp|_lua\\.h)$"
       only_in["^(test|catch2)/"]     = "^$"
-      for_plugins = "^core/(watcher|trigger|mapping|options|result|log|json|digest|hooks|http|http_client|amqp|amqp_consumer|wakeup)\\.h$"
+      for_plugins = "^core/(watcher|trigger|mapping|options|result|log|json|digest|hooks|http|http_client|amqp|amqp_consumer|wakeup|time_text)\\.h$"
     }
     function refuse(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, header, why; bad = 1 }
     /^[ \t]*#[ \t]*include[ \t]*[<"]/ {
