@@ -24,14 +24,16 @@ bool Set(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
-Result<int> ConnectTo(const SocketAddress& address, Deadline deadline, int user_timeout_ms,
+}  // namespace
+
+Result<int> ConnectTo(const SocketAddress& address, Deadline deadline, milliseconds user_timeout,
                       int interrupt_fd) {
   const int fd = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (fd < 0) return Error{ErrorCode::kUnavailable, ErrnoText(errno)};
   int fault = 0;
   Ready ready = Ready::kYes;
   if (!Set(fd, IPPROTO_TCP, TCP_NODELAY, 1) || !Set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) ||
-      !Set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms)) {
+      !Set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(user_timeout.count()))) {
     fault = errno;
   } else if (connect(fd, address.get(), address.size) != 0) {
     fault = errno;
@@ -48,8 +50,6 @@ Result<int> ConnectTo(const SocketAddress& address, Deadline deadline, int user_
   return Error{ErrorCode::kUnavailable, ErrnoText(fault)};
 }
 
-}  // namespace
-
 Result<int> Connector::Connect(const std::string& host, std::uint16_t port, Deadline deadline,
                                std::chrono::milliseconds user_timeout, int interrupt_fd) {
   const auto addresses = resolver_.Resolve(host, port, deadline, interrupt_fd);
@@ -57,7 +57,7 @@ Result<int> Connector::Connect(const std::string& host, std::uint16_t port, Dead
   Result<int> connected = Error{ErrorCode::kUnavailable, "the host has no address"};
   for (const auto& address : *addresses) {
     const Deadline until = std::min(deadline, steady_clock::now() + kAddressTimeout);
-    connected = ConnectTo(address, until, static_cast<int>(user_timeout.count()), interrupt_fd);
+    connected = ConnectTo(address, until, user_timeout, interrupt_fd);
     if (connected || connected.error().code == ErrorCode::kStopped) break;
   }
   return connected;

@@ -11,6 +11,10 @@
 
 namespace tower {
 
+// As Connector, to one address. kTimeout: no answer before the deadline.
+Result<int> ConnectTo(const SocketAddress& address, Deadline deadline,
+                      std::chrono::milliseconds user_timeout, int interrupt_fd);
+
 // Connects to one address of a name after the other. Used by one thread.
 class Connector {
  public:

@@ -44,14 +44,15 @@ bool IsAddress(const std::string& host) {
 
 }  // namespace
 
-AmqpTls::AmqpTls(std::string prefix)
-    : context_(SSL_CTX_new(TLS_client_method())), prefix_(std::move(prefix)) {}
+AmqpTls::AmqpTls(std::string hint)
+    : context_(SSL_CTX_new(TLS_client_method())), hint_(std::move(hint)) {}
 
 AmqpTls::~AmqpTls() { SSL_CTX_free(context_); }
 
 Result<std::shared_ptr<const AmqpTls>> AmqpTls::Load(const AmqpTlsFiles& files) {
   ERR_clear_error();
-  std::shared_ptr<AmqpTls> tls(new AmqpTls(files.prefix));
+  std::shared_ptr<AmqpTls> tls(new AmqpTls(files.prefix + "ca-file and the host in " +
+                                           (files.url.empty() ? files.prefix + "url" : files.url)));
   SSL_CTX* context = tls->context_;
   if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) {
     return Error{ErrorCode::kUnavailable, "set up TLS: " + OpenSslText()};
@@ -100,10 +101,10 @@ Status AmqpStream::Open(int fd, const std::string& host, const AmqpTls* tls, Dea
     return Error{ErrorCode::kInvalid, "'" + host + "' is no host name for TLS"};
   }
   SSL_set_hostflags(ssl_, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  return Handshake(host, tls->prefix_, deadline, interrupt_fd);
+  return Handshake(host, tls->hint_, deadline, interrupt_fd);
 }
 
-Status AmqpStream::Handshake(const std::string& host, const std::string& prefix, Deadline deadline,
+Status AmqpStream::Handshake(const std::string& host, const std::string& hint, Deadline deadline,
                              int interrupt_fd) {
   for (;;) {
     ERR_clear_error();
@@ -118,7 +119,7 @@ Status AmqpStream::Handshake(const std::string& host, const std::string& prefix,
       ERR_clear_error();
       return Error{ErrorCode::kPermanent, "the certificate of " + host + " is not accepted (" +
                                               X509_verify_cert_error_string(verdict) + "), see " +
-                                              prefix + "ca-file and the host in " + prefix + "url"};
+                                              hint};
     }
     const short events = why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
     std::array<pollfd, 2> fds = {{{fd_, events, 0}, {interrupt_fd, POLLIN, 0}}};
@@ -140,7 +141,7 @@ void AmqpStream::Close() {
   ssl_ = nullptr;
   if (fd_ >= 0) close(fd_);
   fd_ = -1;
-  read_wants_write_ = write_wants_write_ = false;
+  read_wants_write_ = write_wants_write_ = ended_ = false;
 }
 
 Result<std::size_t> AmqpStream::TlsResult(int result, const char* what, bool& wants_write) {
@@ -153,6 +154,7 @@ Result<std::size_t> AmqpStream::TlsResult(int result, const char* what, bool& wa
     case SSL_ERROR_WANT_READ:
       return std::size_t{0};
     case SSL_ERROR_ZERO_RETURN:
+      ended_ = true;
       return Error{ErrorCode::kUnavailable, "the broker closed the connection"};
     case SSL_ERROR_SYSCALL:
       return Error{ErrorCode::kUnavailable, std::string(what) + ": " + ErrnoText(errno)};
@@ -170,7 +172,10 @@ Result<std::size_t> AmqpStream::Read(char* data, std::size_t size) {
   for (;;) {
     const ssize_t n = recv(fd_, data, size, 0);
     if (n > 0) return static_cast<std::size_t>(n);
-    if (n == 0) return Error{ErrorCode::kUnavailable, "the broker closed the connection"};
+    if (n == 0) {
+      ended_ = true;
+      return Error{ErrorCode::kUnavailable, "the broker closed the connection"};
+    }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return std::size_t{0};
     if (errno != EINTR) return Error{ErrorCode::kUnavailable, "read: " + ErrnoText(errno)};
   }

@@ -1,6 +1,7 @@
-// The bytes to and from a broker, plain or through TLS. With amqp_socket this does what
-// rabbitmq-c's own sockets can't: every wait is bounded and can be interrupted, many messages leave
-// in one system call, and certificates are checked the same way with every version of that library.
+// The bytes to and from a broker, or a service of HTTP, plain or through TLS. With amqp_socket this
+// does what rabbitmq-c's own sockets can't: every wait is bounded and can be interrupted, many
+// messages leave in one system call, and certificates are checked the same way with every version
+// of that library.
 #ifndef CORE_AMQP_STREAM_H_
 #define CORE_AMQP_STREAM_H_
 
@@ -21,6 +22,7 @@ struct AmqpTlsFiles {
   std::string cert;              // PEM, our certificate and its chain; empty for none
   std::string key;               // PEM, its key, without a pass phrase
   std::string prefix = "amqp.";  // of the options that name them, for errors
+  std::string url = {};          // what names the host, for errors; empty: the option `url`
 };
 
 // What all TLS connections share: TLS 1.2 at least, the broker's certificate always verified.
@@ -35,9 +37,9 @@ class AmqpTls {
 
  private:
   friend class AmqpStream;
-  explicit AmqpTls(std::string prefix);
+  explicit AmqpTls(std::string hint);
   ssl_ctx_st* context_;
-  const std::string prefix_;
+  const std::string hint_;  // where to look when a certificate is not accepted
 };
 
 // Used by one thread. The process must ignore SIGPIPE where TLS is used.
@@ -58,6 +60,9 @@ class AmqpStream {
   Result<std::size_t> Read(char* data, std::size_t size);
   Result<std::size_t> Write(const char* data, std::size_t size);
 
+  // The peer has ended the stream, in TLS with a goodbye: nothing is missing.
+  bool ended() const noexcept { return ended_; }
+
   bool is_open() const noexcept { return fd_ >= 0; }
   bool is_tls() const noexcept { return ssl_ != nullptr; }
   int fd() const noexcept { return fd_; }
@@ -68,13 +73,14 @@ class AmqpStream {
 
  private:
   Result<std::size_t> TlsResult(int result, const char* what, bool& wants_write);
-  Status Handshake(const std::string& host, const std::string& prefix, Deadline deadline,
+  Status Handshake(const std::string& host, const std::string& hint, Deadline deadline,
                    int interrupt_fd);
 
   int fd_ = -1;
   ssl_st* ssl_ = nullptr;
   bool read_wants_write_ = false;  // TLS: no progress until the socket takes more
   bool write_wants_write_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace tower

@@ -10,7 +10,6 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <utility>
 
 #include "core/ca_bundle.h"
@@ -28,12 +27,14 @@ Texts NetworksOf(const std::string& text) {
   if (text == "metadata") {
     return {"169.254.169.254",  // most clouds
             "fd00:ec2::254",    // AWS
+            "fd00:ec2::23",     // AWS, pods of Kubernetes; its IPv4 address is link-local
             "fd20:ce::254",     // Google
             "168.63.129.16",    // Azure
             "100.100.100.200",  // Alibaba
             "192.0.0.192"};     // Oracle
   }
-  if (text == "loopback") return {"127.0.0.0/8", "::1"};
+  // An unspecified address connects to this host.
+  if (text == "loopback") return {"127.0.0.0/8", "::1", "0.0.0.0/8", "::"};
   if (text == "private") return {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
   return {text};
 }
@@ -54,18 +55,47 @@ std::array<std::uint8_t, 16> Mapped(const void* ipv4) {
   return out;
 }
 
-// The IPv4 address that an IPv6 one stands for, as its mapped form: IPv4-compatible (RFC 4291), the
-// well-known prefix of NAT64 (RFC 6052), 6to4 (RFC 3056).
-std::optional<std::array<std::uint8_t, 16>> Embedded(const std::array<std::uint8_t, 16>& address) {
-  constexpr std::array<std::uint8_t, 12> kCompatible{};
-  constexpr std::array<std::uint8_t, 12> kNat64{0x00, 0x64, 0xff, 0x9b};
-  constexpr std::array<std::uint8_t, 2> k6to4{0x20, 0x02};
-  const auto begins = [&address](const auto& prefix) {
-    return std::equal(prefix.begin(), prefix.end(), address.begin());
+// A form of IPv6 address that has an IPv4 address in it.
+struct Embedding {
+  std::size_t offset;                // of `prefix`
+  std::vector<std::uint8_t> prefix;  // what the form is known by
+  std::array<std::size_t, 4> at;     // where the bytes of the IPv4 address are
+  std::uint8_t flipped = 0;          // they are XORed with this
+  bool unless_zero = false;          // 0.x.x.x means that it is not this form
+};
+
+// Prefixes of a NAT64 have the address at a place that depends on their length (RFC 6052, section
+// 2.2), which only the network knows.
+const std::vector<Embedding>& Embeddings() {
+  static const std::vector<std::uint8_t> local_nat64 = {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01};
+  static const std::vector<Embedding> all = {
+      {0, std::vector<std::uint8_t>(12, 0), {12, 13, 14, 15}},               // IPv4-compatible
+      {0, {0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0}, {12, 13, 14, 15}},     // RFC 2765
+      {0, {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0}, {12, 13, 14, 15}},  // NAT64, RFC 6052
+      {0, local_nat64, {12, 13, 14, 15}},                                    // RFC 8215, of /96
+      {0, local_nat64, {9, 10, 11, 12}, 0, true},                            // of /64
+      {0, local_nat64, {7, 9, 10, 11}, 0, true},                             // of /56
+      {0, local_nat64, {6, 7, 9, 10}, 0, true},                              // of /48
+      {0, {0x20, 0x02}, {2, 3, 4, 5}},                                       // 6to4, RFC 3056
+      {0, {0x20, 0x01, 0, 0}, {12, 13, 14, 15}, 0xff},                       // Teredo, RFC 4380
+      {8, {0x00, 0x00, 0x5e, 0xfe}, {12, 13, 14, 15}},                       // ISATAP, RFC 5214
+      {8, {0x02, 0x00, 0x5e, 0xfe}, {12, 13, 14, 15}},
   };
-  if (begins(k6to4)) return Mapped(address.data() + 2);
-  if (begins(kNat64) || begins(kCompatible)) return Mapped(address.data() + 12);
-  return std::nullopt;
+  return all;
+}
+
+// The IPv4 addresses that an IPv6 one may stand for, as mapped ones.
+std::vector<std::array<std::uint8_t, 16>> Embedded(const std::array<std::uint8_t, 16>& address) {
+  std::vector<std::array<std::uint8_t, 16>> out;
+  for (const auto& form : Embeddings()) {
+    if (!std::equal(form.prefix.begin(), form.prefix.end(), address.data() + form.offset)) continue;
+    std::array<std::uint8_t, 4> ipv4{};
+    for (std::size_t i = 0; i < ipv4.size(); ++i) {
+      ipv4[i] = static_cast<std::uint8_t>(address[form.at[i]] ^ form.flipped);
+    }
+    if (ipv4[0] != 0 || !form.unless_zero) out.push_back(Mapped(ipv4.data()));
+  }
+  return out;
 }
 
 }  // namespace
@@ -141,9 +171,11 @@ bool HttpDenyList::Denies(const SocketAddress& address) const {
   } else {
     return true;
   }
-  const auto embedded = Embedded(bytes);
+  auto meanings = Embedded(bytes);
+  meanings.push_back(bytes);
   return std::any_of(networks_.begin(), networks_.end(), [&](const Network& network) {
-    return Contains(network, bytes) || (embedded && Contains(network, *embedded));
+    return std::any_of(meanings.begin(), meanings.end(),
+                       [&](const Bytes& meaning) { return Contains(network, meaning); });
   });
 }
 

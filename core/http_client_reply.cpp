@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "core/http_client.h"
+#include "core/http_client_exchange.h"
 
 namespace tower {
 namespace {
@@ -15,15 +16,6 @@ using std::chrono::seconds;
 
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
   return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
-// RFC 9110, section 5.6.2.
-bool IsToken(std::string_view text) {
-  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kOthers.find(c) != std::string_view::npos;
-  });
 }
 
 // The three forms of RFC 9110, section 5.6.7.
@@ -39,22 +31,33 @@ std::optional<std::time_t> ParseDate(const std::string& text) {
 
 }  // namespace
 
+bool IsHttpToken(std::string_view text) {
+  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kOthers.find(c) != std::string_view::npos;
+  });
+}
+
+bool IsHttpFieldValue(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+  });
+}
+
 Status CheckHttpHeader(std::string_view name, std::string_view value) {
   constexpr std::array kOurs = {
       "Host",  "Connection",      "Content-Length", "Transfer-Encoding",
       "TE",    "Accept-Encoding", "Keep-Alive",     "Upgrade",
       "Range", "Expect",          "Trailer",        "Proxy-Authorization"};
-  if (!IsToken(name)) return Error{ErrorCode::kInvalid, "a header has no valid name"};
+  if (!IsHttpToken(name)) return Error{ErrorCode::kInvalid, "a header has no valid name"};
   for (const std::string_view ours : kOurs) {
     if (EqualsIgnoringCase(name, ours)) {
       return Error{ErrorCode::kInvalid, "the header " + std::string(name) + " can't be set"};
     }
   }
-  const bool fits = std::all_of(value.begin(), value.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
-  });
-  if (fits) return Ok();
+  if (IsHttpFieldValue(value)) return Ok();
   return Error{ErrorCode::kInvalid,
                "the value of the header " + std::string(name) + " has a byte that can't be sent"};
 }

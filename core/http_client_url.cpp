@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "core/http_client.h"
 
@@ -161,18 +162,20 @@ std::string WithQuery(std::string_view url, std::string_view name, std::string_v
   const auto mark = url.find('?');
   std::string out(url.substr(0, mark));
   const std::string key = PercentEncoded(name);
-  std::string query;
+  char before = '?';
+  const auto append = [&out, &before](std::string_view part) {
+    (out += std::exchange(before, '&')).append(part);
+  };
   auto rest = mark == std::string_view::npos ? std::string_view() : url.substr(mark + 1);
   while (!rest.empty()) {
     const auto end = std::min(rest.find('&'), rest.size());
     const auto part = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
     const auto given = part.substr(0, part.find('='));
-    if (part.empty() || given == key || given == name) continue;
-    query.append(query.empty() ? "" : "&").append(part);
+    if (given != key && given != name) append(part);
   }
-  query.append(query.empty() ? "" : "&").append(key).append("=").append(PercentEncoded(value));
-  return out.append("?").append(query);
+  append(key + "=" + PercentEncoded(value));
+  return out;
 }
 
 }  // namespace tower

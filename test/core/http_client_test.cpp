@@ -1,5 +1,6 @@
 #include "core/http_client.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -8,8 +9,11 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cstdlib>
+#include <cstring>
+#include <mutex>
 #include <thread>
 
+#include "core/http_client_policy.h"
 #include "test/support/eventually.h"
 #include "test/support/http_service.h"
 #include "test/support/temp_dir.h"
@@ -75,6 +79,56 @@ TEST_CASE("a reply is what the service has sent, whatever its status", "[http_cl
   CHECK_THAT(last.Header("user-agent"), ContainsSubstring("control-tower/"));
 }
 
+// Each says something else once it was decoded and encoded anew.
+constexpr const char* kTargets[] = {"/?z=%20",
+                                    "/?z=+",
+                                    "/?z=a%2Fb&y=a/b",
+                                    "/?token=abc==",
+                                    "/?b=2&a=1&b=2",
+                                    "/?a&&b=&=c",
+                                    "/?",
+                                    "/a?b?c=d?",
+                                    "/a%2fb%2Fc/%7e~//.;x=1,2/@:!$'()*+",
+                                    "/?q=%zz%e4%C3%A4[\"<>]{|}^`\\"};
+
+TEST_CASE("a target goes out byte for byte", "[http_client]") {
+  std::mutex mutex;
+  std::vector<std::string> heads;
+  std::string location;
+  const RawService service([&](int fd) {
+    for (;;) {
+      const auto head = RawService::ReadHead(fd);
+      if (head.empty()) return;
+      const std::lock_guard lock(mutex);
+      heads.push_back(head.substr(0, head.find("\r\n")));
+      const bool redirect = head.starts_with("GET /from ");
+      RawService::Send(fd, redirect ? "HTTP/1.1 302 Found\r\nLocation: " + location +
+                                          "\r\nContent-Length: 0\r\n\r\n"
+                                    : "HTTP/1.1 204 No Content\r\n\r\n");
+    }
+  });
+  auto client = HttpClient::Make(service.Url("/"), {});
+  REQUIRE(client);
+  const auto sent = [&](const std::string& target) {
+    const auto reply = (*client)->Get(service.Url(target), {{"X-A", "b"}}, {});
+    INFO(Fault(reply));
+    REQUIRE(reply);
+    const std::lock_guard lock(mutex);
+    return heads.back();
+  };
+  for (const std::string target : kTargets) {
+    CHECK(sent(target) == "GET " + target + " HTTP/1.1");
+    for (const auto& to : {target, service.Url(target)}) {
+      {
+        const std::lock_guard lock(mutex);
+        location = to;
+      }
+      CHECK(sent("/from") == "GET " + target + " HTTP/1.1");
+    }
+  }
+  CHECK(service.connections() == 1);
+}
+
 TEST_CASE("a connection that the server has closed is made anew", "[http_client]") {
   RawService service([](int fd) {
     if (RawService::ReadHead(fd).empty()) return;
@@ -119,8 +173,9 @@ struct Lab {
                                int highest_tls = TLS1_3_VERSION) {
     HttpService service([](const ServedRequest&) { return ServedAnswer{.body = "secure"}; },
                         &identity, highest_tls);
-    auto reply = Get(service.Url("/", host), {}, {{"Authorization", "s3cret"}});
+    auto reply = Get(service.Url("/?z=%20", host), {}, {{"Authorization", "s3cret"}});
     if (!reply) CHECK(service.requests().empty());
+    if (reply) CHECK(service.requests().back().target == "/?z=%20");
     return reply;
   }
 };
@@ -178,15 +233,63 @@ TEST_CASE("a bundle that is missing or empty is an error before the first reques
 }
 
 TEST_CASE("addresses that are denied are not asked, however they are written", "[http_client]") {
-  for (const std::string host :
-       {"169.254.169.254", "[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]", "2852039166",
-        "0xa9fea9fe", "0251.0376.0251.0376", "[fe80::1]", "[febf::1]", "[fd00:ec2::254]",
-        "100.100.100.200", "[64:ff9b::a9fe:a9fe]", "[2002:a9fe:a9fe::1]", "[::169.254.1.1]"}) {
+  for (const std::string host : {"169.254.169.254",
+                                 "[::ffff:169.254.169.254]",
+                                 "[::ffff:a9fe:a9fe]",
+                                 "2852039166",
+                                 "0xa9fea9fe",
+                                 "0251.0376.0251.0376",
+                                 "[fe80::1]",
+                                 "[febf::1]",
+                                 "[fd00:ec2::254]",
+                                 "100.100.100.200",
+                                 "[64:ff9b::a9fe:a9fe]",
+                                 "[2002:a9fe:a9fe::1]",
+                                 "[::169.254.1.1]",
+                                 "[fd00:ec2::23]",
+                                 "[::ffff:0:169.254.169.254]",
+                                 "[64:ff9b:1::a9fe:a9fe]",
+                                 "[64:ff9b:1:2:3:4:169.254.169.254]",
+                                 "[64:ff9b:1:a9fe:a9:fe00::]",
+                                 "[64:ff9b:1:a9:fe:a9fe::]",
+                                 "[64:ff9b:1:2:a9:fea9:fe00:0]",
+                                 "[64:ff9b:1:2:a9:fea9:fe77:7]",
+                                 "[2001:0:8000:1::5601:5601]",
+                                 "[2001:db8::5efe:169.254.1.1]",
+                                 "[2001:db8::200:5efe:169.254.1.1]"}) {
     INFO(host);
     const auto reply = Get("http://" + host + ":9/latest/meta-data", {.timeout = seconds(5)});
     REQUIRE_FALSE(reply);
     CHECK(reply.error().code == ErrorCode::kPermanent);
     CHECK_THAT(reply.error().message, ContainsSubstring("is denied by http.deny"));
+  }
+}
+
+TEST_CASE("loopback is every address that leads to this host", "[http_client]") {
+  HttpService service([](const ServedRequest&) { return ServedAnswer{.body = "1"}; });
+  const Policy policy({.deny = {"loopback"}, .ca_file = {}});
+  for (const auto* host :
+       {"127.0.0.1", "127.1.2.3", "[::1]", "0.0.0.0", "0", "0.1.2.3", "[::]", "[::ffff:0.0.0.0]",
+        "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[::ffff:0:127.0.0.1]", "[64:ff9b::127.0.0.1]"}) {
+    INFO(host);
+    CHECK_THAT(Fault(Get(service.Url("/", host), {.timeout = seconds(5)})),
+               ContainsSubstring("permanent: ") && ContainsSubstring("is denied"));
+  }
+  CHECK(service.requests().empty());
+}
+
+TEST_CASE("an address in which a public one is embedded is not denied", "[http_client]") {
+  const auto list = HttpDenyList::Parse({"loopback", "link-local", "metadata", "private"});
+  REQUIRE(list);
+  for (const auto* text : {"2001:db8::1", "64:ff9b::808:808", "64:ff9b:1::808:808",
+                           "64:ff9b:1:808:8:800::", "2002:808:808::1", "::ffff:0:8.8.8.8"}) {
+    INFO(text);
+    sockaddr_in6 ipv6{};
+    ipv6.sin6_family = AF_INET6;
+    REQUIRE(inet_pton(AF_INET6, text, &ipv6.sin6_addr) == 1);
+    SocketAddress address{};
+    std::memcpy(&address.storage, &ipv6, sizeof ipv6);
+    CHECK_FALSE(list->Denies(address));
   }
 }
 

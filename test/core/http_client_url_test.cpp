@@ -105,6 +105,9 @@ TEST_CASE("a query parameter is added, or takes the place of the one there", "[h
   CHECK(WithQuery("http://a/x?b=2", "c", "a b&c=d/é") == "http://a/x?b=2&c=a%20b%26c%3Dd%2F%C3%A9");
   CHECK(WithQuery("http://a/?c=1&b=2&c=3&cc=4", "c", "5") == "http://a/?b=2&cc=4&c=5");
   CHECK(WithQuery("http://a/?c#top", "c", "") == "http://a/?c=");
+  CHECK(WithQuery("http://a/?", "c", "1") == "http://a/?c=1");
+  CHECK(WithQuery("http://a/?z=%20&&y=a%2Fb&=&t=abc==", "c", "1") ==
+        "http://a/?z=%20&&y=a%2Fb&=&t=abc==&c=1");
   CHECK(WithQuery("http://a/?page%5Bafter%5D=1", "page[after]", "2") ==
         "http://a/?page%5Bafter%5D=2");
 }

@@ -70,6 +70,29 @@ TEST_CASE("all pages are taken, whatever leads to the next", "[poll]") {
   CHECK(f.queue.Empty());
 }
 
+TEST_CASE("what is configured, and what leads to the next page, is asked byte for byte", "[poll]") {
+  PollFixture f;
+  const Strings targets = {"/l?z=%20&t=abc==&&u=a%2Fb",
+                           "/l%2f?page=2&c=a%2Fb%20==", "/l?page=3&q=+%2B&="};
+  PollFixture::Options options = {{"next", {"/next"}}};
+  const auto next = [&](const std::string& page) {
+    return ",\"next\":\"" + targets[page == "2" ? 1 : 2] + "\"";
+  };
+  SECTION("in the body") { f.Answer(ThreePages(next)); }
+  SECTION("in a Link header") {
+    options = {{"next", {"link"}}};
+    f.Answer(ThreePages(None, [&](const std::string& page) {
+      return "<" + targets[page == "2" ? 1 : 2] + ">; rel=next";
+    }));
+  }
+  f.Start(targets[0], ById(options));
+  CHECK(f.queue.TakeProtocols(3) == Strings{"P1", "P2", "P3"});
+  Strings asked;
+  for (const auto& request : f.Requests()) asked.push_back(request.target);
+  asked.resize(3);
+  CHECK(asked == targets);
+}
+
 TEST_CASE("pages that lead in a circle, or never end, end the look", "[poll]") {
   const CapturedLogs logs;
   PollFixture f;
