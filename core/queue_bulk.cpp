@@ -90,6 +90,7 @@ Status BulkRequest::StoreOne(QueueStore& store, std::int64_t now_ms) {
 Status BulkRequest::StoreStep(QueueStore& store, std::int64_t now_ms) {
   step = {};
   step_matched_ = step_changed_ = 0;
+  step_after_ = after_;
   if (uuid_) return StoreOne(store, now_ms);
   // Of a list there are few; what is discarded is undeliverable until then.
   const auto among = discard_by_ ? TriggerState::kUndeliverable : filter_.state;
@@ -101,7 +102,7 @@ Status BulkRequest::StoreStep(QueueStore& store, std::int64_t now_ms) {
       step_last_ = true;
       break;
     }
-    after_ = candidate.seq;
+    step_after_ = candidate.seq;
     if (!Fits(candidate)) continue;
     if (!counted_) {
       step_matched_ += 1;
@@ -127,6 +128,7 @@ bool BulkRequest::EndStep(const Status& committed) {
     outcome.status = committed;
     return true;
   }
+  after_ = step_after_;
   outcome.matched += step_matched_;
   outcome.changed += step_changed_;
   outcome.status = step_fault_;

@@ -49,6 +49,7 @@ class BulkRequest {
   BulkDone done_;
   bool counted_ = false;    // the changes have begun
   std::int64_t after_ = 0;  // all up to this seq was looked at, in counting or in changing
+  std::int64_t step_after_ = 0;
   bool step_last_ = false;  // the last step came to the end of what it looks at
   std::int64_t step_matched_ = 0, step_changed_ = 0;
   Status step_fault_ = Ok();  // the request's own

@@ -21,9 +21,13 @@ namespace {
 constexpr std::int64_t kFormatVersion = 3;
 constexpr std::int64_t kApplicationId = 0x43747772;  // "Ctwr", in the file's header at offset 68
 constexpr auto kCheckBudget = std::chrono::milliseconds(200);
-constexpr std::int64_t kPageSize = 8192;      // of new files; half the writes of SQLite's own 4096
-constexpr std::int64_t kSparePages = 16384;   // beyond max_bytes, so that settling always works
-constexpr std::int64_t kLogBytes = 16 << 20;  // of the log, folded into the file at that size
+constexpr std::int64_t kPageSize = 8192;     // of new files; half the writes of SQLite's own 4096
+constexpr std::int64_t kSettlePages = 16;    // kept free where the file must not grow
+constexpr std::int64_t kSparePages = 16384;  // beyond max_bytes, so that settling always works
+// The log is folded into the file at a size that is a small part of the volume, at most this one.
+constexpr std::int64_t kLogBytes = 16 << 20;
+constexpr std::int64_t kLeastLogBytes = 64 << 10;
+constexpr std::int64_t kLogsOfVolume = 32;
 
 constexpr const char* kSchema = R"sql(
 BEGIN IMMEDIATE;
@@ -174,7 +178,9 @@ Error ExplainQueueError(const std::string& path, Error error) {
     advice = "; nothing was changed: restore the file from a backup, or move " + path + ", " +
              path + "-wal and " + path + "-shm away together, or set queue.path to another file";
   } else if (error.code == ErrorCode::kFull) {
-    advice = "; free some disk space or raise queue.max-bytes";
+    advice =
+        "; free some disk space: history has given way already, what is left waits for the broker "
+        "or is undeliverable (redeliver or discard it)";
   }
   if (error.code == ErrorCode::kInvalid) error.code = ErrorCode::kPermanent;
   error.message = "queue file " + path + ": " + error.message + advice;
@@ -252,7 +258,11 @@ Result<std::unique_ptr<QueueStore>> QueueStore::Open(const QueueOptions& options
     return ExplainQueueError(options.path, opened.error());
   }
   if (in_memory) return store;
-  if (auto folded = store->FoldLog(); !folded && folded.error().code != ErrorCode::kFull) {
+  auto folded = store->FoldLog();
+  if (!folded && folded.error().code == ErrorCode::kFull && store->MakeRoom()) {
+    folded = store->FoldLog();
+  }
+  if (!folded && folded.error().code != ErrorCode::kFull) {
     return ExplainQueueError(options.path, folded.error());
   }
   return store;
@@ -271,13 +281,19 @@ Status QueueStore::OpenDatabase(Check check) {
   if (auto sound = CheckFormat(database); !sound) return sound;
   auto page_size = database.QueryInt("PRAGMA page_size");  // an old file keeps the one it has
   if (!page_size) return page_size.error();
-  const auto most = static_cast<std::int64_t>(options_.max_bytes) * 2 / **page_size;
+  page_size_ = **page_size;
+  most_pages_ = static_cast<std::int64_t>(options_.max_bytes) * 2 / page_size_ + kSparePages;
+  log_bytes_ = kLogBytes;
+  if (const auto volume = VolumeBytes(options_.path)) {
+    log_bytes_ =
+        std::clamp(static_cast<std::int64_t>(*volume) / kLogsOfVolume, kLeastLogBytes, kLogBytes);
+  }
   const std::string settings =
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=FAST;"
       "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096;"
       "PRAGMA wal_autocheckpoint=" +
-      std::to_string(kLogBytes / **page_size) +
-      ";PRAGMA max_page_count=" + std::to_string(most + kSparePages);
+      std::to_string(log_bytes_ / page_size_) +
+      ";PRAGMA max_page_count=" + std::to_string(most_pages_);
   if (auto set = database.Execute(settings.c_str()); !set) return set;
   sync_ = Sync::kAtCommit;
   if (check == Check::kQuick) {
@@ -285,8 +301,51 @@ Status QueueStore::OpenDatabase(Check check) {
   }
   database.CheckpointOnClose(true);
   shared_ = std::make_shared<SharedDatabase>(std::move(database));
+  if (lock_) {
+    // The log may have grown by one more of its size, and all of it may be pages that are new.
+    if (!reserve_) reserve_.emplace(options_.path + ".reserve", 2 * log_bytes_, log_bytes_);
+    HoldReserve();
+  }
   if (auto prepared = Prepare(); !prepared) return prepared;
   return ReadEnds();
+}
+
+// Without the reserve the file must not grow: what is in the log could not be folded into it, and
+// nothing could be written any more, not even that history is gone.
+bool QueueStore::HoldReserve() {
+  may_grow_ = reserve_->Hold();
+  // Less than the pages that there are means as many as there are.
+  const auto pages = "PRAGMA max_page_count=" + std::to_string(may_grow_ ? most_pages_ : 1);
+  return shared_->database.Execute(pages.c_str()) && may_grow_;
+}
+
+std::int64_t QueueStore::FreePages() {
+  const auto pages = shared_->database.QueryInt("PRAGMA freelist_count");
+  return pages ? pages->value_or(0) : 0;
+}
+
+Status QueueStore::CheckRoom() {
+  if (may_grow_ || FreePages() >= kSettlePages) return Ok();
+  return Error{ErrorCode::kFull, "the disk is full"};
+}
+
+bool QueueStore::MakeRoom() {
+  if (!lock_ || reopen_) return false;
+  if (!may_grow_ && HoldReserve()) return true;
+  constexpr const char* kFold = "PRAGMA wal_checkpoint(RESTART)";
+  reserve_->Release();
+  bool made = shared_->database.Execute(kFold).has_value();
+  const auto wanted = std::max(2 * log_bytes_ / page_size_, 2 * kSettlePages);
+  const HistoryLimits none{0, 0, -1};
+  for (bool more = made; more && FreePages() < wanted;) {
+    if (!Begin(Sync::kLater)) break;
+    const auto trimmed = Trim(none);
+    if (!trimmed) Rollback();
+    more = trimmed && Commit() && *trimmed;
+  }
+  if (made) made = shared_->database.Execute(kFold).has_value();
+  HoldReserve();
+  return made;
 }
 
 // The log that the last process left behind may be whole in the kernel's cache alone: after a

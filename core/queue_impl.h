@@ -61,13 +61,17 @@ class TriggerQueue::Impl {
   enum class Work { kNone, kCommit, kTrim };
   Work WaitForWork(std::unique_lock<std::mutex>& lock);
   void CommitRound(std::vector<PutRequest*>& requests);
+  Status Transact(const std::vector<PutRequest*>& requests, bool settle);
+  bool MakeRoom();
+  void TakePending(std::vector<PutRequest*>& requests);
   Status StoreAll(const std::vector<PutRequest*>& requests, bool settle);
   Status StoreSettled();
   void TrimHistory();
   Result<bool> TrimStep();
   void NoteTrimmed(const Status& outcome);
   void EndBulk();
-  void Publish(std::vector<PutRequest*>& requests, const Status& outcome, bool settle);
+  void Publish(std::vector<PutRequest*>& requests, const Status& outcome, const Status& health,
+               bool settle);
   void HandOver(std::vector<PutRequest*>& requests);
   void FinishBulkStep(const Status& outcome);
   void NoteHealth(const Status& outcome);
@@ -86,7 +90,8 @@ class TriggerQueue::Impl {
   const std::unique_ptr<QueueStore> store_;
   std::optional<std::chrono::steady_clock::time_point> trim_at_;  // nothing: there is no history
   std::int64_t trim_seq_ = 0;  // the log's end when history was trimmed last
-  LogLimit trim_log_;
+  LogLimit trim_log_, room_log_;
+  std::chrono::steady_clock::time_point room_at_{};  // not before, room is to be made again
   struct {
     std::int64_t cursor = 0, position = 0;
     std::vector<SettledTrigger> triggers;

@@ -329,9 +329,7 @@ Status QueueStore::Settle(const SettledTrigger& settled) {
 }
 
 Result<bool> QueueStore::Trim(const HistoryLimits& limits) {
-  const std::int64_t kept = pending_.last_position - pending_.trimmed_position +
-                            pending_.undeliverable_bytes + pending_.discarded_bytes;
-  const bool all = kept > limits.max_bytes;
+  const bool all = KeptBytes(pending_) > limits.max_bytes;
   auto more = TrimLog(limits, all);
   if (!more) return more;
   auto more_discarded = TrimDiscarded(limits, all);

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "core/queue.h"
+#include "core/queue_reserve.h"
 #include "core/result.h"
 #include "core/sqlite.h"
 #include "core/trigger.h"
@@ -157,6 +158,17 @@ class QueueStore {
   };
   static constexpr std::int64_t kTrimStep = 500;
   Result<bool> Trim(const HistoryLimits& limits);
+  // After an error of kFull: gives the reserve back to the disk, folds the log into the file, lets
+  // history go for free pages, and takes the reserve again. True: the transaction that failed is
+  // worth another try.
+  bool MakeRoom();
+  // kFull while the file must not grow (there is no reserve) and has hardly any free pages: they
+  // are for what is settled.
+  Status CheckRoom();
+  // Of the log; a transaction should not be larger.
+  std::int64_t log_bytes() const noexcept { return log_bytes_; }
+  // What counts against max_bytes: all that is on disk, history included.
+  std::int64_t kept_bytes() const noexcept { return KeptBytes(ends_); }
   // Whether there is anything that could become too old.
   bool has_history() const noexcept {
     return ends_.trimmed < std::min(ends_.cursor, ends_.last_seq - 1) || ends_.discarded > 0;
@@ -172,6 +184,12 @@ class QueueStore {
   void ReopenAfter(const Error& error);
   Status Prepare();
   Status ReadEnds();
+  static std::int64_t KeptBytes(const QueueEnds& ends) noexcept {
+    return ends.last_position - ends.trimmed_position + ends.undeliverable_bytes +
+           ends.discarded_bytes;
+  }
+  bool HoldReserve();
+  std::int64_t FreePages();
   Status ReadState(QueueEnds& ends);
   Status RepairTrimmed(QueueEnds& ends);
   Result<std::int64_t> SourceId(std::string_view source);
@@ -185,6 +203,9 @@ class QueueStore {
   const std::optional<QueueLock> lock_;
   std::shared_ptr<SharedDatabase> shared_;
   std::unique_lock<std::mutex> transaction_;  // held between Begin and Commit or Rollback
+  std::optional<DiskReserve> reserve_;        // not in memory
+  bool may_grow_ = true;  // the file; the reserve is there to fold the log into it
+  std::int64_t log_bytes_ = 0, page_size_ = 0, most_pages_ = 0;
   bool reopen_ = false;
   bool fold_first_ = false;      // before anything is committed
   Sync sync_ = Sync::kAtCommit;  // of the connection

@@ -45,7 +45,7 @@ void TriggerQueue::Impl::Write() {
     {
       std::unique_lock lock(mutex_);
       work = WaitForWork(lock);
-      requests.swap(pending_);
+      TakePending(requests);
     }
     if (work == Work::kNone) break;
     if (work == Work::kCommit) CommitRound(requests);
@@ -53,6 +53,22 @@ void TriggerQueue::Impl::Write() {
     if (trim_at_ && SteadyClock::now() >= *trim_at_) TrimHistory();
   }
   EndBulk();
+}
+
+// Requires mutex_. As much as the log should hold at once.
+void TriggerQueue::Impl::TakePending(std::vector<PutRequest*>& requests) {
+  if (pending_bytes_ <= store_->log_bytes()) {
+    requests.swap(pending_);
+    return;
+  }
+  std::int64_t bytes = 0;
+  auto end = pending_.begin();
+  while (end != pending_.end() &&
+         (end == pending_.begin() || bytes + (*end)->bytes <= store_->log_bytes())) {
+    bytes += (*end++)->bytes;
+  }
+  requests.assign(pending_.begin(), end);
+  pending_.erase(pending_.begin(), end);
 }
 
 void TriggerQueue::Impl::CommitRound(std::vector<PutRequest*>& requests) {
@@ -74,7 +90,32 @@ void TriggerQueue::Impl::CommitRound(std::vector<PutRequest*>& requests) {
     }
   }
   const auto start = SteadyClock::now();
-  Status outcome = store_->Begin();
+  const auto full = [](const Status& status) {
+    return !status && status.error().code == ErrorCode::kFull;
+  };
+  Status outcome = Transact(requests, settle);
+  if (full(outcome) && MakeRoom()) {
+    outcome = Transact(requests, settle);
+    if (outcome) room_at_ = {};
+  }
+  Status health = outcome;
+  if (full(outcome) && !requests.empty() && settle) {
+    // There is room for that, and it is what makes more.
+    for (auto* request : requests) request->result = outcome.error();
+    outcome = Transact({}, settle);
+  }
+  if (!requests.empty()) {
+    commit_seconds_.Observe(std::chrono::duration<double>(SteadyClock::now() - start).count());
+  }
+  Publish(requests, outcome, outcome ? health : outcome, settle);
+  if (!trim_at_ && store_->has_history()) {
+    const bool over = store_->kept_bytes() > static_cast<std::int64_t>(options_.max_bytes);
+    trim_at_ = SteadyClock::now() + (over ? SteadyClock::duration(0) : kTrimDelay);
+  }
+}
+
+Status TriggerQueue::Impl::Transact(const std::vector<PutRequest*>& requests, bool settle) {
+  auto outcome = store_->Begin();
   if (outcome) {
     outcome = StoreAll(requests, settle);
     if (outcome) {
@@ -83,16 +124,28 @@ void TriggerQueue::Impl::CommitRound(std::vector<PutRequest*>& requests) {
       store_->Rollback();
     }
   }
-  if (!outcome) outcome = Explain(outcome.error());
-  if (!requests.empty()) {
-    commit_seconds_.Observe(std::chrono::duration<double>(SteadyClock::now() - start).count());
+  return outcome ? outcome : Explain(outcome.error());
+}
+
+// The disk is full: history gives way there as it does at max_bytes.
+bool TriggerQueue::Impl::MakeRoom() {
+  const auto now = SteadyClock::now();
+  if (now < room_at_) return false;
+  room_at_ = now + kRetryDelay;  // unless it helps
+  const auto before = store_->ends().trimmed;
+  const bool made = store_->MakeRoom();
+  const auto gone = store_->ends().trimmed - before;
+  if (gone > 0 && room_log_.Pass("full", now)) {
+    log_.Warn("disk is full: history gives way", {{"path", options_.path}, {"triggers", gone}});
   }
-  Publish(requests, outcome, settle);
-  if (!trim_at_ && store_->has_history()) trim_at_ = SteadyClock::now() + kTrimDelay;
+  return made;
 }
 
 Status TriggerQueue::Impl::StoreAll(const std::vector<PutRequest*>& requests, bool settle) {
   const auto now_ms = NowMs();
+  if (!requests.empty()) {
+    if (auto room = store_->CheckRoom(); !room) return room;
+  }
   for (auto* request : requests) {
     if (auto stored = StoreRequest(*store_, *request, now_ms); !stored) return stored;
   }
@@ -168,7 +221,7 @@ void TriggerQueue::Impl::NoteTrimmed(const Status& outcome) {
 // Makes a finished transaction known: to the consumer, to those who wait for room, and to the
 // callers of Put.
 void TriggerQueue::Impl::Publish(std::vector<PutRequest*>& requests, const Status& outcome,
-                                 bool settle) {
+                                 const Status& health, bool settle) {
   {
     const std::lock_guard lock(mutex_);
     for (const auto* request : requests) pending_bytes_ -= request->bytes;
@@ -183,7 +236,7 @@ void TriggerQueue::Impl::Publish(std::vector<PutRequest*>& requests, const Statu
       settle_dirty_ = !closing_;
       settle_due_ = SteadyClock::now() + kRetryDelay;
     }
-    NoteHealth(outcome);
+    NoteHealth(health);
     NoteRoom();
     room_.notify_all();
   }
