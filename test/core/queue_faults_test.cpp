@@ -237,7 +237,7 @@ TEST_CASE("a bulk change that fails midway says how far it came", "[queue][fault
   REQUIRE(f.queue->Put(batch, {.source = "t"}));
   std::vector<Outcome> outcomes;
   for (const auto& each : f.TakeAll()) {
-    outcomes.push_back({.seq = each.seq, .published = false, .reason = "unroutable"});
+    outcomes.push_back({.seq = each.seq, .fate = Fate::kUndeliverable, .reason = "unroutable"});
   }
   const auto last = f.queue->List({}, 1, 0)->records.front().trigger.uuid;
   f.queue->Settle(outcomes);

@@ -75,7 +75,7 @@ TEST_CASE("a file in which trimming is ahead of the cursor opens, with that repa
     std::vector<Outcome> outcomes;
     const auto taken = queue->TryTake(6).value();
     for (const auto& each : taken) outcomes.push_back({.seq = each.seq});
-    outcomes.front().published = false;
+    outcomes.front().fate = Fate::kUndeliverable;
     queue->Settle(outcomes);
     REQUIRE(Eventually([&] { return !queue->Find(uuids[3]); }));  // trimmed: 2, 3 and 4 of 6
   }
