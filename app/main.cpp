@@ -63,6 +63,7 @@ int main(int argc, char** argv) try {
   if (!kinds) throw std::runtime_error(kinds.error().message);
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   const auto environment = tower::ReadEnvironment();
+  tower::ForgetOurVariables();
   const tower::CheckHooks hooks{tower::ValidateSettings, tower::TryBroker};
   const auto todo =
       tower::RunCli(arguments, environment, *kinds, hooks, std::cin, std::cout, std::cerr);

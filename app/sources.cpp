@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <set>
 
 namespace tower {
@@ -79,6 +81,20 @@ Environment ReadEnvironment() {
     out.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return out;
+}
+
+void ForgetOurVariables() {
+  std::vector<char*> ours;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    if (IsOurVariable(*entry)) ours.push_back(*entry);
+  }
+  for (char* entry : ours) {
+    char* equals = std::strchr(entry, '=');
+    if (equals == nullptr) continue;
+    const std::string name(entry, equals);
+    unsetenv(name.c_str());
+    explicit_bzero(equals + 1, std::strlen(equals + 1));
+  }
 }
 
 std::string VariableOf(const Option& option) {

@@ -34,6 +34,9 @@ using Givens = std::map<std::string, Given>;
 
 using Environment = std::map<std::string, std::string>;
 Environment ReadEnvironment();  // of this process
+// Takes the variables that set options out of the environment of this process, where every program
+// of the same user can read them (/proc/PID/environ). Before there are other threads.
+void ForgetOurVariables();
 
 // The names under which an option is set. Two depart from the rule: `plugin`, whose variable and
 // key are PLUGINS and plugins, since plugin.NAME is a group.

@@ -3,16 +3,26 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 namespace tower::exec {
 namespace {
+
+// The limit of open files as the process was started with, read before main. HTTP raises it.
+rlim_t FileLimit() noexcept {
+  rlimit files{};
+  return getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : RLIM_INFINITY;
+}
+const rlim_t file_limit_at_start = FileLimit();
 
 struct Pipe {
   int read = -1, write = -1;
@@ -37,23 +47,52 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   return pointers;
 }
 
-// In the child: async-signal-safe calls only. Says through `failed` why there is no program.
-[[noreturn]] void RunChild(const Program& program, char* const* argv, char* const* envp,
-                           const Pipe& out, const Pipe& err, int failed, pid_t parent) {
-  setpgid(0, 0);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+// In the child: async-signal-safe calls only, up to RunChild. What this process has set for itself
+// is none of the program's business.
+
+void DefaultSignals() {
+  struct sigaction usual {};
+  usual.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) sigaction(number, &usual, nullptr);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  signal(SIGPIPE, SIG_DFL);
+}
+
+// A program may walk through all descriptors up to the limit, or use select(2).
+void DefaultFileLimit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = std::min(file_limit_at_start, files.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
+// Also those that this process was started with.
+void CloseFrom(int first) {
+  if (close_range(static_cast<unsigned>(first), ~0U, 0) == 0) return;
+  rlimit files{};  // Linux before 5.9
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  for (int fd = first; fd < static_cast<int>(files.rlim_cur); ++fd) close(fd);
+}
+
+// Says through `failed` why there is no program.
+[[noreturn]] void RunChild(const Program& program, char* const* argv, char* const* envp,
+                           const Pipe& out, const Pipe& err, int failed, pid_t parent) {
+  constexpr int kFailed = STDERR_FILENO + 1;
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  DefaultSignals();
   const int null = open("/dev/null", O_RDONLY);
   if (null >= 0) dup2(null, STDIN_FILENO);
   dup2(out.write, STDOUT_FILENO);
   dup2(err.write, STDERR_FILENO);
+  if (failed != kFailed) dup3(failed, kFailed, O_CLOEXEC);
+  CloseFrom(kFailed + 1);
+  DefaultFileLimit();
   const bool there = program.working_dir.empty() || chdir(program.working_dir.c_str()) == 0;
   if (there && getppid() == parent) execve(argv[0], argv, envp);
   const int error = errno;
-  (void)!write(failed, &error, sizeof error);
+  (void)!write(kFailed, &error, sizeof error);
   _exit(127);
 }
 
@@ -75,19 +114,25 @@ Result<Process> Process::Start(const Program& program) {
   if (pid == 0) RunChild(program, argv.data(), envp.data(), out, err, failed.write, parent);
   const int fork_error = errno;
   for (const auto& each : {out, err, failed}) close(each.write);
+  Process process(pid, out.read, err.read);
+  if (pid < 0) {
+    close(failed.read);
+    return Error{ErrorCode::kUnavailable, "fork: " + ErrnoText(fork_error)};
+  }
+  process.end_ = pidfd_open(pid, 0);
+  const int pidfd_error = errno;
   int error = 0;
-  if (pid > 0 && read(failed.read, &error, sizeof error) != sizeof error) error = 0;
+  if (read(failed.read, &error, sizeof error) != sizeof error) error = 0;
   close(failed.read);
-  if (pid > 0 && error == 0) {
+  if (process.end_ < 0) {
+    return Error{ErrorCode::kUnavailable, "pidfd_open: " + ErrnoText(pidfd_error)};
+  }
+  if (error == 0) {
     setpgid(pid, pid);  // whoever comes first
     SetNonBlocking(out.read);
     SetNonBlocking(err.read);
-    return Process(pid, out.read, err.read);
+    return process;
   }
-  close(out.read);
-  close(err.read);
-  if (pid < 0) return Error{ErrorCode::kUnavailable, "fork: " + ErrnoText(fork_error)};
-  waitpid(pid, nullptr, 0);
   const bool lasting = error == ENOENT || error == EACCES || error == ENOEXEC || error == ENOTDIR;
   return Error{lasting ? ErrorCode::kPermanent : ErrorCode::kUnavailable,
                "cannot run " + program.command[0] + ": " + ErrnoText(error)};
@@ -95,6 +140,7 @@ Result<Process> Process::Start(const Program& program) {
 
 Process::Process(Process&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
+      end_(std::exchange(other.end_, -1)),
       out_(std::exchange(other.out_, -1)),
       err_(std::exchange(other.err_, -1)),
       status_(other.status_) {}
@@ -103,6 +149,7 @@ Process::~Process() {
   if (pid_ > 0) Stop(std::chrono::milliseconds(0));
   CloseOut();
   CloseErr();
+  if (end_ >= 0) close(end_);
 }
 
 void Process::CloseOut() noexcept {
@@ -125,11 +172,17 @@ std::optional<int> Process::Ended() noexcept {
 }
 
 void Process::Stop(std::chrono::milliseconds grace) noexcept {
-  constexpr int kLook = 10;  // ms
+  using std::chrono::steady_clock;
   if (pid_ <= 0) return;
   if (!Ended()) kill(-pid_, SIGTERM);
-  const auto deadline = std::chrono::steady_clock::now() + grace;
-  while (!Ended() && std::chrono::steady_clock::now() < deadline) poll(nullptr, 0, kLook);
+  const auto deadline = steady_clock::now() + grace;
+  while (!Ended()) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
+    if (left <= 0 || end_ < 0) break;
+    pollfd end{end_, POLLIN, 0};
+    poll(&end, 1, static_cast<int>(left));
+  }
   kill(-pid_, SIGKILL);  // also what it has left behind in its group
   waitpid(pid_, nullptr, 0);
   pid_ = -1;

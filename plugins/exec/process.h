@@ -22,7 +22,9 @@ struct Program {
 // Used by the thread that started it; the kernel ends the process when that thread ends.
 class Process {
  public:
-  // kPermanent when there is nothing at that path that can be run.
+  // The program has the signals' default dispositions, the limit of open files that this process
+  // was started with, and no descriptors but 0, 1 and 2. kPermanent when there is nothing at that
+  // path that can be run.
   static Result<Process> Start(const Program& program);
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
@@ -30,6 +32,7 @@ class Process {
 
   int out() const noexcept { return out_; }  // its standard output, non-blocking
   int err() const noexcept { return err_; }  // its standard error, the same
+  int end() const noexcept { return end_; }  // readable once the process has ended
   void CloseOut() noexcept;
   void CloseErr() noexcept;
 
@@ -41,6 +44,7 @@ class Process {
  private:
   Process(pid_t pid, int out, int err) : pid_(pid), out_(out), err_(err) {}
   pid_t pid_;
+  int end_ = -1;  // a pidfd
   int out_, err_;
   std::optional<int> status_;
 };

@@ -29,7 +29,6 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kLongestLogLine = 4096;
-constexpr milliseconds kLook{20};         // at a process that has closed its output
 constexpr milliseconds kLeftBehind{200};  // for output that others of the group still hold open
 
 // An eventfd.
@@ -70,26 +69,21 @@ class Session {
   // Until the program ends (how, as waitpid says), or nothing when stop was requested first.
   Result<std::optional<int>> Run(const std::stop_token& stop) {
     const StopSignal signal(stop);
-    std::optional<Clock::time_point> give_up;
-    while (process_.out() >= 0 || process_.err() >= 0) {
-      std::array<pollfd, 3> ready{
-          {{process_.out(), POLLIN, 0}, {process_.err(), POLLIN, 0}, {signal.fd(), POLLIN, 0}}};
-      poll(ready.data(), ready.size(), static_cast<int>(kLeftBehind.count()));
+    while (!process_.Ended() || MoreToRead()) {
+      std::array<pollfd, 4> ready{{{process_.out(), POLLIN, 0},
+                                   {process_.err(), POLLIN, 0},
+                                   {signal.fd(), POLLIN, 0},
+                                   {left_behind_ ? -1 : process_.end(), POLLIN, 0}}};
+      const int found = poll(ready.data(), ready.size(), left_behind_ ? left_behind_->Left() : -1);
       if (stop.stop_requested()) return std::optional<int>();
+      if (found == 0) break;
       if (ready[1].revents != 0) ReadErr();
       if (ready[0].revents != 0) {
         if (auto read = ReadOut(); !read) return read.error();
       }
-      // A child of the program may hold its output open for ever.
-      if (!process_.Ended()) continue;
-      if (!give_up) give_up = Clock::now() + kLeftBehind;
-      if (Clock::now() >= *give_up) break;
-    }
-    while (!process_.Ended()) {
-      if (!WatcherContext::Sleep(kLook, stop)) return std::optional<int>();
     }
     if (!out_.rest().empty()) {
-      tower_.rejected.Add();
+      tower_.notes.Reject("the last line has no end");
       tower_.log.Warn("the last line has no end and is not taken", {{"bytes", out_.rest().size()}});
     }
     return process_.Ended();
@@ -98,9 +92,34 @@ class Session {
   const std::string& last_words() const noexcept { return last_words_; }
 
  private:
+  // What may come of a program that has ended: what it has printed itself, at most a pipe full, and
+  // for a moment what others print that have its output, too.
+  struct LeftBehind {
+    Clock::time_point give_up;
+    std::size_t own;  // bytes
+    int Left() const {
+      const auto left = std::chrono::ceil<milliseconds>(give_up - Clock::now());
+      return static_cast<int>(std::max(left, milliseconds(0)).count());
+    }
+  };
+
+  // Of a program that has ended.
+  bool MoreToRead() {
+    if (process_.out() < 0 && process_.err() < 0) return false;
+    if (!left_behind_) {
+      const int pipe = fcntl(process_.out(), F_GETPIPE_SZ);
+      left_behind_ =
+          LeftBehind{Clock::now() + kLeftBehind, static_cast<std::size_t>(std::max(pipe, 0))};
+    }
+    return left_behind_->own > 0 || left_behind_->Left() > 0;
+  }
+
   // Bytes that are there now; sets `ended` at the end of the stream.
   std::string_view Read(int fd, bool& ended) {
     const auto got = read(fd, buffer_.data(), buffer_.size());
+    if (left_behind_ && got > 0 && fd == process_.out()) {
+      left_behind_->own -= std::min(left_behind_->own, static_cast<std::size_t>(got));
+    }
     ended = got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
     return {buffer_.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
   }
@@ -139,7 +158,7 @@ class Session {
   }
 
   void Reject(const Line& line, const std::string& why) {
-    tower_.rejected.Add();
+    tower_.notes.Reject("line " + std::to_string(line.number) + ": " + why);
     tower_.log.Warn("a line is no trigger", {{"line", line.number}, {"fault", why}});
   }
 
@@ -158,7 +177,7 @@ class Session {
       }
       return Ok();
     }
-    tower_.rejected.Add();
+    tower_.notes.Reject(put.error().message);
     tower_.log.Warn("a trigger was refused", {{"error", put.error()}});
     return Ok();
   }
@@ -168,6 +187,7 @@ class Session {
   Process process_;
   Lines out_, err_;
   std::string last_words_;
+  std::optional<LeftBehind> left_behind_;  // once the program has ended
   std::array<char, 65536> buffer_{};
 };
 
@@ -238,6 +258,12 @@ class ExecWatcher final : public Watcher {
     for (const auto& variable : environment_) {
       if (variable.empty() || variable[0] == '=') {
         return Error{ErrorCode::kInvalid, "environment must be NAME=VALUE or NAME"};
+      }
+      if (variable.find('=') == std::string::npos && IsOurVariable(variable)) {
+        return Error{ErrorCode::kInvalid,
+                     "environment must not hand on " + variable +
+                         ", an option of control-tower, which may hold a "
+                         "secret; give the program one of its own: NAME=VALUE"};
       }
     }
     return Ok();

@@ -1,10 +1,16 @@
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 
 #include "test/support/watcher_harness.h"
@@ -17,6 +23,15 @@ using Strings = std::vector<std::string>;
 
 std::string Line(const std::string& protocol, const std::string& more = {}) {
   return R"({"apiVersion":"T/v1","protocol":")" + protocol + R"(","spec":{})" + more + "}";
+}
+
+// What stands in the README behind this fence.
+std::string FromReadme(const std::string& fence) {
+  std::ostringstream readme;
+  readme << std::ifstream(std::string(TOWER_SOURCE_DIR) + "/plugins/exec/README.md").rdbuf();
+  const auto text = readme.str();
+  const auto begin = text.find(fence) + fence.size();
+  return text.substr(begin, text.find("```", begin) - begin);
 }
 
 // A watcher that runs a shell script.
@@ -100,17 +115,11 @@ TEST_CASE("a map that can't be loaded stops the watcher, and is found by check",
 }
 
 TEST_CASE("the map in the README does what it says", "[exec]") {
-  std::ostringstream readme;
-  readme << std::ifstream(std::string(TOWER_SOURCE_DIR) + "/plugins/exec/README.md").rdbuf();
-  const auto text = readme.str();
-  const std::string fence = "```lua\n";
-  const auto begin = text.find(fence) + fence.size();
   Fixture f;
   f.Start(
       "echo '{\"scale\":\"left\",\"grams\":0.25}'; echo '{\"scale\":\"left\",\"grams\":1.25}'\n"
       "exec sleep 1000",
-      {{"map-file",
-        {f.folder.Write("weigh.lua", text.substr(begin, text.find("```", begin) - begin))}}});
+      {{"map-file", {f.folder.Write("weigh.lua", FromReadme("```lua\n"))}}});
   const auto taken = f.queue.Take(1);
   REQUIRE(taken.size() == 1);
   CHECK_THAT(taken[0].body, ContainsSubstring(R"("spec":{"mg":1250.0,"scale":"left"})"));
@@ -206,6 +215,41 @@ TEST_CASE("a program sees the environment that is listed, and no more", "[exec]"
                                     f.folder / ""));
 }
 
+TEST_CASE("a program starts as if control-tower had set nothing for itself", "[exec]") {
+  Fixture f;
+  const std::array signals = {SIGPIPE, SIGXFSZ, SIGHUP, SIGUSR1};
+  std::array<sighandler_t, signals.size()> before{};
+  for (std::size_t i = 0; i < signals.size(); ++i) before[i] = signal(signals[i], SIG_IGN);
+  rlimit files{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &files) == 0);
+  const rlimit changed{files.rlim_cur / 2, files.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &changed) == 0);
+  const int given = open(f.folder.Write("given", "").c_str(), O_RDONLY);  // without O_CLOEXEC
+  REQUIRE(given > STDERR_FILENO);
+
+  // No script in a file: the shell would have that open.
+  f.watcher = std::make_unique<WatcherHarness>(
+      f.queue, "exec",
+      WatcherHarness::Options{{"command",
+                               {"/bin/sh", "-c",
+                                "/bin/grep -E 'Sig(Ign|Blk)' /proc/self/status > \"$0/signals\"\n"
+                                "ulimit -Sn > \"$0/limit\"\n"
+                                "/bin/ls -l /proc/$$/fd > \"$0/files\"\n"
+                                "echo > \"$0/up\"; exec /bin/sleep 1000",
+                                f.folder / ""}}});
+  f.watcher->Start();
+  CHECK(Eventually([&] { return f.Has("up"); }));
+  close(given);
+  setrlimit(RLIMIT_NOFILE, &files);
+  for (std::size_t i = 0; i < signals.size(); ++i) signal(signals[i], before[i]);
+
+  CHECK(f.Content("signals") == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+  CHECK(f.Content("limit") == std::to_string(files.rlim_cur) + "\n");
+  const auto open_files = f.Content("files");
+  CHECK_THAT(open_files, ContainsSubstring(" 0 -> /dev/null") && ContainsSubstring(" 2 -> pipe:"));
+  CHECK(std::count(open_files.begin(), open_files.end(), '\n') == 4);  // "total 0", 0, 1, 2
+}
+
 TEST_CASE("a command that can't be is refused with what it should be", "[exec]") {
   TestQueue queue;
   const auto fault = [&](const WatcherHarness::Options& options) -> std::string {
@@ -221,6 +265,11 @@ TEST_CASE("a command that can't be is refused with what it should be", "[exec]")
   CHECK_THAT(fault({{"command", {"a", "b"}}, {"shell", {"true"}}}), ContainsSubstring("one text"));
   CHECK_THAT(fault({{"command", {"/bin/sh"}}, {"environment", {"=x"}}}),
              ContainsSubstring("NAME=VALUE"));
+  for (const auto* ours : {"CONTROL_TOWER_AMQP_URL", "PLUGIN_LIMS_API_KEY_FILE"}) {
+    CHECK_THAT(fault({{"command", {"/bin/sh"}}, {"environment", {ours}}}),
+               ContainsSubstring(ours) && ContainsSubstring("may hold a secret"));
+  }
+  CHECK(fault({{"command", {"/bin/sh"}}, {"environment", {"PLUGIN_X=1", "PLUGINS"}}}).empty());
   CHECK_THAT(fault({{"command", {"/nowhere/x"}}}), ContainsSubstring("no such file"));
   CHECK_THAT(fault({{"command", {"/bin/sh"}}, {"working-dir", {"/nowhere"}}}),
              ContainsSubstring("no folder"));
@@ -243,32 +292,98 @@ TEST_CASE("a shell runs the command where it is asked for", "[exec]") {
   CHECK(queue.TakeProtocols(1) == Strings{"A"});
 }
 
-TEST_CASE("the program in the README does what it says", "[exec]") {
-  std::ostringstream readme;
-  readme << std::ifstream(std::string(TOWER_SOURCE_DIR) + "/plugins/exec/README.md").rdbuf();
-  const auto text = readme.str();
-  const std::string fence = "```python\n";
-  const auto begin = text.find(fence) + fence.size();
+// The program in the README, and the log that it reads.
+struct Scanner {
   TempDir folder;
-  const auto program =
-      folder.Write("barcodes.py", text.substr(begin, text.find("```", begin) - begin));
-  const auto log = folder.Write("scanner.log", "P-1\nP-");
+  const std::string log = folder.Write("scanner.log", "");
   TestQueue queue;
-  WatcherHarness watcher(queue, "exec", {{"command", {"/usr/bin/python3", program, log}}});
-  watcher.Start();
-  const auto first = queue.Take(1);
-  REQUIRE(first.size() == 1);
-  CHECK_THAT(first[0].body, ContainsSubstring(R"("spec": {"plate": "P-1"})"));
-  std::ofstream(log, std::ios::app) << "2\n";
-  const auto second = queue.Take(1);
-  REQUIRE(second.size() == 1);
-  CHECK_THAT(second[0].body, ContainsSubstring(R"({"plate": "P-2"})"));
-  CHECK(watcher.Stop());
-  watcher.Start();  // which tells all of it again
-  std::ofstream(log, std::ios::app) << "P-3\n";
-  const auto third = queue.Take(1);
-  REQUIRE(third.size() == 1);
-  CHECK_THAT(third[0].body, ContainsSubstring("P-3"));
+  WatcherHarness watcher;
+
+  Scanner()
+      : watcher(queue, "exec",
+                {{"command",
+                  {"/usr/bin/python3", folder.Write("barcodes.py", FromReadme("```python\n")), log,
+                   folder / "memory"}}}) {
+    watcher.Start();
+  }
+  void Append(const std::string& text, const std::string& suffix = "") const {
+    std::ofstream(log + suffix, std::ios::app) << text;
+  }
+  void Truncate() const { std::filesystem::resize_file(log, 0); }
+  // The plates of the next triggers.
+  Strings Take(std::size_t count) {
+    Strings plates;
+    for (const auto& taken : queue.Take(count)) {
+      const std::string before = R"("plate": ")";
+      const auto begin = taken.body.find(before) + before.size();
+      plates.push_back(taken.body.substr(begin, taken.body.find('"', begin) - begin));
+    }
+    return plates;
+  }
+  // Stops the program, and starts it again once `meanwhile` is done.
+  void Restart(const std::function<void()>& meanwhile) {
+    CHECK(watcher.Stop());
+    meanwhile();
+    watcher.Start();
+  }
+};
+
+TEST_CASE("the program in the README takes each line of a log once", "[exec][readme]") {
+  Scanner scanner;
+  scanner.Append("P-1\nP-");
+  CHECK(scanner.Take(1) == Strings{"P-1"});
+  scanner.Append("2\nP-1\n");  // scanned again
+  CHECK(scanner.Take(2) == Strings{"P-2", "P-1"});
+  scanner.Restart([&] { scanner.Append("P-3\n"); });  // tells all of it again
+  CHECK(scanner.Take(1) == Strings{"P-3"});
+  CHECK(scanner.queue.Empty());
+}
+
+TEST_CASE("the program in the README loses nothing and doubles nothing when its log is renamed",
+          "[exec][readme]") {
+  Scanner scanner;
+  scanner.Append("P-1\n");
+  CHECK(scanner.Take(1) == Strings{"P-1"});
+  std::ofstream old(scanner.log, std::ios::app);  // has the log open
+  std::filesystem::rename(scanner.log, scanner.log + ".1");
+  scanner.Append("P-1\n");  // the same line at the same place
+  CHECK(scanner.Take(1) == Strings{"P-1"});
+  old << "P-2\n" << std::flush;
+  CHECK(scanner.Take(1) == Strings{"P-2"});
+  scanner.Restart([&] {
+    scanner.Append("P-3\n");
+    std::filesystem::rename(scanner.log + ".1", scanner.log + ".2");
+    std::filesystem::rename(scanner.log, scanner.log + ".1");
+    scanner.Append("P-1\nP-4\n");
+  });
+  CHECK(scanner.Take(3) == Strings{"P-3", "P-1", "P-4"});
+  CHECK(scanner.queue.Empty());
+}
+
+TEST_CASE("the program in the README loses nothing and doubles nothing when its log is truncated",
+          "[exec][readme]") {
+  Scanner scanner;
+  const auto copy_and_truncate = [&](const std::string& suffix) {
+    std::filesystem::copy_file(scanner.log, scanner.log + suffix);
+    scanner.Truncate();
+  };
+  scanner.Append("P-1\nP-2\n");
+  CHECK(scanner.Take(2) == Strings{"P-1", "P-2"});
+  copy_and_truncate(".1");
+  scanner.Append("P-1\n");  // the same line at the same place
+  CHECK(scanner.Take(1) == Strings{"P-1"});
+  scanner.Append("P-3\n", ".1");  // as if it had come just before the copy was made
+  CHECK(scanner.Take(1) == Strings{"P-3"});
+  scanner.Restart([&] {
+    scanner.Append("P-4\n");
+    copy_and_truncate(".2");
+    scanner.Append("P-5\n");
+  });
+  CHECK(scanner.Take(2) == Strings{"P-4", "P-5"});
+  scanner.Truncate();  // without a copy
+  scanner.Append("P-6\n");
+  CHECK(scanner.Take(1) == Strings{"P-6"});
+  CHECK(scanner.queue.Empty());
 }
 
 }  // namespace
