@@ -166,6 +166,9 @@ int RunPlugins(const CommandLine& line, WatcherKinds kinds, std::ostream& out, s
 // Of a configuration that is right.
 int RunCheck(bool connect, const Setup& setup, const CheckHooks& hooks, std::ostream& out,
              std::ostream& err) {
+  for (const auto& warning : setup.Warnings()) {
+    err << "control-tower: warning: " << warning.message << "\n";
+  }
   out << "the configuration is valid\n";
   if (!connect) return kExitStopped;
   if (const auto connected = hooks.connect(setup.settings); !connected) {

@@ -42,6 +42,7 @@ void Reloader::Reload(const std::function<Configured()>& configure) {
     next.complaints.push_back({"", std::string("exception: ") + exception.what(), ""});
   }
   if (!next.complaints.empty()) return Refuse(next.complaints);
+  for (const auto& warning : next.setup->Warnings()) log_.Warn(kUnwise, {{"error", warning}});
   TakeCore(*next.setup);
   TakeWatchers(*next.setup, std::move(identities));
   taken_.Add();

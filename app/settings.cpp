@@ -109,6 +109,9 @@ void DeclareAmqp(OptionSet& options, Settings& settings) {
   options
       .Add("amqp.window", &settings.publisher.window, "Most messages that are not yet confirmed.")
       .Range(1, 65'535);
+  options.Warn({"broker", "amqp.url"}, [&settings]() -> Status {
+    return settings.broker == "amqp" ? CheckAmqpSecrecy(settings.amqp) : Ok();
+  });
   options.Check({"amqp.cert", "amqp.key"}, [&settings]() -> Status {
     if (settings.amqp.cert.empty() == settings.amqp.key.empty()) return Ok();
     return Error{ErrorCode::kInvalid, "amqp.cert and amqp.key need each other: set both or none"};
@@ -207,6 +210,16 @@ void Declare(OptionSet& options, Settings& settings) {
       .Range(0, 3'600'000);
   options.Add("supervisor.exit-on-failure", &settings.supervisor.exit_on_failure,
               "End the process when a watcher fails for good, instead of going on without it.");
+}
+
+std::vector<Error> Setup::Warnings() const {
+  auto out = core.Warnings();
+  for (const auto& watcher : watchers) {
+    for (const auto& warning : watcher.options->Warnings()) {
+      out.push_back(Annotate(watcher.options->prefix(), warning));
+    }
+  }
+  return out;
 }
 
 std::vector<Option*> Setup::AllOptions() {

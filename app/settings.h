@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/sources.h"
@@ -90,7 +91,12 @@ struct Setup {
 
   Setup() { Declare(core, settings); }
   std::vector<Option*> AllOptions();
+  // What is unwise but no fault, each naming its option. Of a setup without faults.
+  std::vector<Error> Warnings() const;
 };
+
+// Logged with each of the warnings of a setup that comes into force.
+inline constexpr std::string_view kUnwise = "an option is unwise";
 
 // A configuration, or all that is wrong with it.
 struct Configured {

@@ -1,7 +1,6 @@
 #include "app/tower.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +12,7 @@
 #include "core/build_info.h"
 #include "core/http_tokens.h"
 #include "core/ops_api.h"
+#include "core/resolver.h"
 #include "core/stdout_broker.h"
 #include "core/trigger_api.h"
 
@@ -34,12 +34,11 @@ milliseconds Until(steady_clock::time_point deadline) {
 
 // The rule of HttpServer::Start, as far as it can be known without resolving a name.
 Status CheckHost(const HttpServerOptions& http) {
-  in6_addr address{};
-  const bool ipv4 = inet_pton(AF_INET, http.host.c_str(), &address) == 1;
-  const bool ipv6 = inet_pton(AF_INET6, http.host.c_str(), &address) == 1;
-  const bool loopback =
-      (ipv4 && http.host.starts_with("127.")) || (ipv6 && IN6_IS_ADDR_LOOPBACK(&address));
-  if ((!ipv4 && !ipv6) || loopback || !http.tokens_file.empty() || http.allow_anonymous) {
+  in6_addr ignored{};
+  const bool is_address = inet_pton(AF_INET, http.host.c_str(), &ignored) == 1 ||
+                          inet_pton(AF_INET6, http.host.c_str(), &ignored) == 1;
+  if (!is_address || IsLoopbackHost(http.host) || !http.tokens_file.empty() ||
+      http.allow_anonymous) {
     return Ok();
   }
   return Error{ErrorCode::kInvalid,
@@ -96,6 +95,7 @@ Tower::~Tower() { Stop(); }
 Status Tower::Start() {
   const auto& settings = setup_.settings;
   const auto began = steady_clock::now();
+  for (const auto& warning : setup_.Warnings()) log_.Warn(kUnwise, {{"error", warning}});
   auto queue = TriggerQueue::Open(settings.queue, log_, metrics_);
   if (!queue) return queue.error();
   queue_ = std::move(*queue);

@@ -37,6 +37,18 @@ Status CheckAmqpCertificate(const AmqpServers& servers) {
   return Error{ErrorCode::kInvalid, prefix + "cert and " + prefix + "key belong together"};
 }
 
+Status CheckAmqpSecrecy(const AmqpServers& servers) {
+  std::string hosts;
+  for (const std::string& text : servers.urls) {
+    const auto url = ParseAmqpUrl(text);
+    if (!url || url->tls || !url->has_user || IsLoopbackHost(url->host)) continue;
+    hosts += (hosts.empty() ? "" : ", ") + url->host;
+  }
+  if (hosts.empty()) return Ok();
+  return Error{ErrorCode::kInvalid, servers.prefix + "url: the password goes unencrypted to " +
+                                        hosts + "; use amqps:// where others can read along"};
+}
+
 Status CheckAmqpTlsFiles(const AmqpServers& servers) {
   for (const std::string& text : servers.urls) {
     const auto url = ParseAmqpUrl(text);

@@ -30,6 +30,8 @@ struct AmqpServers {
 Status CheckAmqpUrls(const AmqpServers& servers);
 Status CheckAmqpCertificate(const AmqpServers& servers);
 Status CheckAmqpServers(const AmqpServers& servers);
+// kInvalid, as a warning, names the hosts to which a password would go unencrypted over a network.
+Status CheckAmqpSecrecy(const AmqpServers& servers);
 // Where TLS is asked for: whether its files can be read. kInvalid names the file.
 Status CheckAmqpTlsFiles(const AmqpServers& servers);
 

@@ -15,6 +15,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/resolver.h"
+
 namespace tower {
 namespace {
 
@@ -29,16 +31,6 @@ constexpr auto kPauseBeforeReopening = 1s;  // the listening socket broke
 constexpr rlim_t kOtherFiles = 128;         // descriptors that are no connections
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
-
-bool IsLoopback(const sockaddr& address) {
-  if (address.sa_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-    return ntohl(v4.sin_addr.s_addr) >> 24U == 127;
-  }
-  if (address.sa_family != AF_INET6) return false;
-  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
-  return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
-}
 
 std::string TextOf(const sockaddr_storage& address) {
   char text[INET6_ADDRSTRLEN] = "";

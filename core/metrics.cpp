@@ -221,4 +221,16 @@ std::string Metrics::Render() const {
   return out;
 }
 
+Counter& AcceptedCounter(Metrics& metrics, std::string_view source) {
+  return metrics.GetCounter("triggers_accepted_total",
+                            "Triggers that are on disk, by where they came from.",
+                            {{"source", std::string(source)}});
+}
+
+Counter& RejectedCounter(Metrics& metrics, std::string_view source, std::string_view reason) {
+  return metrics.GetCounter("triggers_rejected_total",
+                            "Events and requests that did not become triggers.",
+                            {{"source", std::string(source)}, {"reason", std::string(reason)}});
+}
+
 }  // namespace tower

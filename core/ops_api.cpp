@@ -1,10 +1,12 @@
 #include "core/ops_api.h"
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "core/build_info.h"
+#include "core/process_metrics.h"
 #include "core/time_text.h"
 
 namespace tower {
@@ -96,6 +98,32 @@ HttpResponse Index(const HttpServer& server) {
   return Text(text + "\nREADME.md says what each of them takes and answers.\n");
 }
 
+// `,"name":"…"` of a time that is known.
+void AppendTime(std::string& body, std::string_view name, const std::optional<WallTime>& time) {
+  if (time) body.append(",\"").append(name).append("\":\"").append(TimeText(*time)) += '"';
+}
+
+void AppendNotes(std::string& body, const WatcherNotes::Snapshot& notes) {
+  body += ",\"taken\":" + std::to_string(notes.taken) +
+          ",\"rejected\":" + std::to_string(notes.rejected);
+  AppendTime(body, "lastEvent", notes.last_event);
+  if (const auto& last = notes.last_rejection) {
+    body += ",\"lastRejection\":{\"reason\":" + JsonString(last->why);
+    AppendTime(body, "at", last->at);
+    body += '}';
+  }
+  AppendTime(body, "nextFire", notes.next_fire);
+  if (notes.retries.empty()) return;
+  body += ",\"retrying\":[";
+  for (const auto& [what, error, at] : notes.retries) {
+    if (body.back() != '[') body += ',';
+    body += "{\"what\":" + JsonString(what) + ",\"error\":" + JsonString(error);
+    AppendTime(body, "at", at);
+    body += '}';
+  }
+  body += ']';
+}
+
 HttpResponse Watchers(const std::vector<WatcherStatus>& watchers, const PublisherState& publisher) {
   HttpResponse response;
   auto& body = response.body;
@@ -106,6 +134,8 @@ HttpResponse Watchers(const std::vector<WatcherStatus>& watchers, const Publishe
             ",\"state\":" + JsonString(ToString(watcher.state)) +
             ",\"restarts\":" + std::to_string(watcher.restarts);
     if (!watcher.last_error.empty()) body += ",\"lastError\":" + JsonString(watcher.last_error);
+    AppendTime(body, "retryAt", watcher.retry_at);
+    AppendNotes(body, watcher.notes);
     body += '}';
   }
   body += "],\"refusedRoutingKeys\":[";
@@ -155,7 +185,8 @@ void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics) {
   server.Route(
       "GET", "/version", [](const HttpRequest& request) { return Version(request.trusted); }, open);
   server.Route("GET", "/metrics", [&metrics](const HttpRequest&) {
-    return Text(metrics.Render(), "text/plain; version=0.0.4; charset=utf-8");
+    return Text(metrics.Render() + RenderProcessMetrics(),
+                "text/plain; version=0.0.4; charset=utf-8");
   });
   server.Route("GET", "/watchers", [shared](const HttpRequest&) {
     return Watchers(shared->watchers(), shared->publisher());

@@ -265,25 +265,33 @@ std::string Option::Fingerprint() const {
   return Sha256Hex(all);
 }
 
+bool IsOurVariable(std::string_view name) noexcept {
+  return name.starts_with(kVariablePrefix) || name.starts_with("PLUGIN_");
+}
+
 std::string OptionSet::FullName(std::string_view name) const {
   return prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name);
 }
 
 void OptionSet::Check(const std::vector<std::string_view>& reads, std::function<Status()> rule) {
-  AddRule(reads, std::move(rule), false);
+  AddRule(reads, std::move(rule));
 }
 
 void OptionSet::CheckWorld(const std::vector<std::string_view>& reads,
                            std::function<Status()> rule) {
-  AddRule(reads, std::move(rule), true);
+  AddRule(reads, std::move(rule)).world = true;
 }
 
-void OptionSet::AddRule(const std::vector<std::string_view>& reads, std::function<Status()> rule,
-                        bool world) {
+void OptionSet::Warn(const std::vector<std::string_view>& reads, std::function<Status()> rule) {
+  AddRule(reads, std::move(rule)).warning = true;
+}
+
+OptionRule& OptionSet::AddRule(const std::vector<std::string_view>& reads,
+                               std::function<Status()> rule) {
   auto& added = rules_.emplace_back();
   for (const auto name : reads) added.reads.push_back(FullName(name));
   added.holds = std::move(rule);
-  added.world = world;
+  return added;
 }
 
 std::vector<Error> OptionSet::Faults(std::set<std::string> refused, bool world) const {
@@ -293,7 +301,7 @@ std::vector<Error> OptionSet::Faults(std::set<std::string> refused, bool world) 
     for (const auto& rule : rules_) {
       const bool blind = std::any_of(rule.reads.begin(), rule.reads.end(),
                                      [&](const auto& name) { return refused.contains(name); });
-      if (rule.world != of_world || blind) continue;
+      if (rule.world != of_world || rule.warning || blind) continue;
       auto holds = rule.holds();
       if (holds) continue;
       faults.push_back(holds.error());
@@ -304,6 +312,15 @@ std::vector<Error> OptionSet::Faults(std::set<std::string> refused, bool world) 
   ask(false);
   if (world) ask(true);
   return faults;
+}
+
+std::vector<Error> OptionSet::Warnings() const {
+  std::vector<Error> warnings;
+  for (const auto& rule : rules_) {
+    if (!rule.warning) continue;
+    if (auto holds = rule.holds(); !holds) warnings.push_back(holds.error());
+  }
+  return warnings;
 }
 
 std::string OptionSet::Fingerprint() const {

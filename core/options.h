@@ -122,11 +122,15 @@ class Option {
   Status CheckText(std::string_view value) const;    // against OneOf and NotEmpty
 };
 
+// Whether an environment variable of this name sets an option: it may hold a secret.
+bool IsOurVariable(std::string_view name) noexcept;
+
 // See OptionSet::Check.
 struct OptionRule {
   std::vector<std::string> reads;  // "plugin.inbox.path"
   std::function<Status()> holds;
   bool world = false;
+  bool warning = false;
 };
 
 // The options of one group: the core's ("") or one watcher's ("plugin.inbox"). Bound variables must
@@ -149,6 +153,9 @@ class OptionSet {
   // The same for what the world has to have (does the folder exist?): for `control-tower check` and
   // a reload, and only where the rules over these options hold. Changes nothing.
   void CheckWorld(const std::vector<std::string_view>& reads, std::function<Status()> rule);
+  // A rule that may be broken: its error is a warning, which `control-tower check` tells, and the
+  // log when these options come into force.
+  void Warn(const std::vector<std::string_view>& reads, std::function<Status()> rule);
 
   const std::string& prefix() const noexcept { return prefix_; }
   std::deque<Option>& all() noexcept { return options_; }
@@ -157,6 +164,8 @@ class OptionSet {
   // What all rules say, with `world` those over the world too; without those that read an option
   // whose name is in `refused`: it lacks the value that it was given.
   std::vector<Error> Faults(std::set<std::string> refused, bool world) const;
+  // What the rules of Warn say, of options that have no fault.
+  std::vector<Error> Warnings() const;
   // Of all its options together.
   std::string Fingerprint() const;
 
@@ -164,8 +173,7 @@ class OptionSet {
   std::string prefix_;
   std::deque<Option> options_;  // a deque: references stay valid
   std::string FullName(std::string_view name) const;
-  void AddRule(const std::vector<std::string_view>& reads, std::function<Status()> rule,
-               bool world);
+  OptionRule& AddRule(const std::vector<std::string_view>& reads, std::function<Status()> rule);
   std::vector<OptionRule> rules_;
 };
 

@@ -69,6 +69,10 @@ TriggerQueue::Impl::Impl(const QueueOptions& options, std::unique_ptr<QueueStore
                     [this] { return static_cast<double>(Stats().deferred); });
   metrics_.SetGauge("queue_bytes", "Bytes held for triggers that are not history.",
                     [this] { return static_cast<double>(Stats().bytes); });
+  metrics_.SetGauge("queue_max_bytes", "What queue_bytes may grow to before triggers are refused.",
+                    [this] { return static_cast<double>(options_.max_bytes); });
+  metrics_.SetGauge("queue_undeliverable", "Triggers that are listed as undeliverable.",
+                    [this] { return static_cast<double>(Stats().undeliverable); });
   metrics_.SetGauge("queue_oldest_seconds", "Age of the oldest trigger not yet settled.",
                     [this] { return std::chrono::duration<double>(Stats().oldest).count(); });
   writer_ = std::jthread([this] {
@@ -350,8 +354,8 @@ void TriggerQueue::Impl::Close() {
     ready_.notify_all();
   }
   writer_.join();
-  for (const auto* name :
-       {"queue_depth", "queue_deferred", "queue_bytes", "queue_oldest_seconds"}) {
+  for (const auto* name : {"queue_depth", "queue_deferred", "queue_bytes", "queue_max_bytes",
+                           "queue_undeliverable", "queue_oldest_seconds"}) {
     metrics_.SetGauge(name, "", nullptr);
   }
 }

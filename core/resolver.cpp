@@ -1,8 +1,10 @@
 #include "core/resolver.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <array>
@@ -33,6 +35,30 @@ Ready WaitFor(int fd, short events, int interrupt_fd, Deadline deadline) {
     if (fds[0].revents != 0 || n < 0) return Ready::kYes;
     if (steady_clock::now() >= deadline) return Ready::kTimeout;
   }
+}
+
+bool IsLoopback(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    return ntohl(v4.sin_addr.s_addr) >> 24U == 127;
+  }
+  if (address.sa_family != AF_INET6) return false;
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+}
+
+bool IsLoopbackHost(const std::string& host) {
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {
+    return IsLoopback(reinterpret_cast<const sockaddr&>(v4));
+  }
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  if (inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1) {
+    return IsLoopback(reinterpret_cast<const sockaddr&>(v6));
+  }
+  return strcasecmp(host.c_str(), "localhost") == 0;
 }
 
 struct Resolver::Lookup {

@@ -31,6 +31,11 @@ struct SocketAddress {
   int family() const { return storage.ss_family; }
 };
 
+// Whether only this host can be behind it: 127.0.0.0/8, ::1, the same as a mapped address.
+bool IsLoopback(const sockaddr& address);
+// The same for an address that is written out, and for localhost. Asks nobody.
+bool IsLoopbackHost(const std::string& host);
+
 // Used by one thread.
 //
 // getaddrinfo(3) can neither be bounded nor interrupted, so it runs on a thread of its own that is

@@ -33,12 +33,7 @@ struct Supervised {
              const SupervisorOptions& options, Logger logger, Metrics& metrics, Hooks& hooks)
       : watcher(std::move(watcher_to_run)),
         log(std::move(logger)),
-        accepted(metrics.GetCounter("triggers_accepted_total",
-                                    "Triggers that are on disk, by where they came from.",
-                                    {{"source", name}})),
-        rejected(metrics.GetCounter("triggers_rejected_total",
-                                    "Events and requests that did not become triggers.",
-                                    {{"source", name}, {"reason", "invalid"}})),
+        notes(AcceptedCounter(metrics, name), RejectedCounter(metrics, name, "invalid")),
         restarts(metrics.GetCounter("watcher_restarts_total",
                                     "Times a watcher was started again after a fault.",
                                     {{"watcher", name}, {"plugin", plugin}})),
@@ -57,8 +52,7 @@ struct Supervised {
   const std::unique_ptr<Watcher> watcher;
   const Logger log;
   std::optional<Hooks::Expectation> hook;
-  Counter& accepted;
-  Counter& rejected;
+  WatcherNotes notes;
   Counter& restarts;
   Gauge& up;
   Gauge& last_success;
@@ -101,7 +95,10 @@ class Supervisor::Impl {
     const std::lock_guard lock(mutex_);
     std::vector<WatcherStatus> states;
     states.reserve(watchers_.size());
-    for (const auto& watcher : watchers_) states.push_back(watcher->status);
+    for (const auto& watcher : watchers_) {
+      states.push_back(watcher->status);
+      states.back().notes = watcher->notes.Read();
+    }
     return states;
   }
 
@@ -122,7 +119,8 @@ class Supervisor::Impl {
   Error Run(Supervised& self, const std::stop_token& stop);
   std::chrono::milliseconds NextDelay(Supervised& self, Clock::duration ran);
   bool FailedForGood(Supervised& self, const Error& error);
-  void SetState(Supervised& self, WatcherState state, const Error* error = nullptr);
+  void SetState(Supervised& self, WatcherState state, const Error* error = nullptr,
+                std::optional<WallTime> retry_at = std::nullopt);
 
   // Constant after construction.
   TriggerQueue& queue_;
@@ -186,6 +184,7 @@ void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
     SetState(self, self.watcher->Connects() ? WatcherState::kStarting : WatcherState::kRunning);
     const auto began = Clock::now();
     const Error error = Run(self, stop);
+    self.notes.EndRun();
     if (stop.stop_requested()) {
       if (error.code != ErrorCode::kStopped) self.log.Warn("watcher ended badly", {{"why", error}});
       break;
@@ -193,7 +192,7 @@ void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
     if (FailedForGood(self, error)) return;
     const auto delay = NextDelay(self, Clock::now() - began);
     self.log.Warn("watcher backs off", {{"why", error}, {"delay_ms", delay.count()}});
-    SetState(self, WatcherState::kBackingOff, &error);
+    SetState(self, WatcherState::kBackingOff, &error, WallNow() + delay);
     if (!WatcherContext::Sleep(delay, stop)) break;
     self.restarts.Add();
     const std::lock_guard lock(mutex_);
@@ -213,7 +212,7 @@ std::chrono::milliseconds Supervisor::Impl::NextDelay(Supervised& self, Clock::d
 Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
   WatcherContext context{
       .name = self.status.name,
-      .queue = WatcherQueue(queue_, self.status.name, stop, self.accepted,
+      .queue = WatcherQueue(queue_, self.status.name, stop, self.notes,
                             [this, &self] {
                               self.last_success.Set(UnixSeconds());
                               const std::lock_guard lock(mutex_);
@@ -224,7 +223,7 @@ Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
                               self.up.Set(1);
                             }),
       .log = self.log,
-      .rejected = self.rejected,
+      .notes = self.notes,
       .hooks = hooks_,
   };
   try {
@@ -254,10 +253,12 @@ bool Supervisor::Impl::FailedForGood(Supervised& self, const Error& error) {
   return true;
 }
 
-void Supervisor::Impl::SetState(Supervised& self, WatcherState state, const Error* error) {
+void Supervisor::Impl::SetState(Supervised& self, WatcherState state, const Error* error,
+                                std::optional<WallTime> retry_at) {
   self.up.Set(state == WatcherState::kRunning ? 1 : 0);
   const std::lock_guard lock(mutex_);
   self.status.state = state;
+  self.status.retry_at = retry_at;
   if (error != nullptr) self.status.last_error = error->message;
 }
 

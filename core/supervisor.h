@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +32,10 @@ struct WatcherStatus {
   std::string name;
   std::string plugin;
   WatcherState state = WatcherState::kStarting;
-  std::string last_error;  // of the last Run that ended with one; empty after a success
+  std::string last_error;            // of the last Run that ended with one; empty after a success
+  std::optional<WallTime> retry_at;  // while it backs off: when Run is called again
   std::int64_t restarts = 0;
+  WatcherNotes::Snapshot notes;
 };
 
 // What Change makes of one name.

@@ -9,6 +9,13 @@
 
 namespace tower {
 
+// A time of the clock on the wall.
+using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
+
+inline WallTime WallNow() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
 // What a text says of a time: a date, a time of day, and how far it is from UTC, where it says so.
 struct ParsedTime {
   std::chrono::local_time<std::chrono::milliseconds> local;
@@ -20,7 +27,7 @@ struct ParsedTime {
 std::optional<ParsedTime> ParseTimeText(std::string_view text);
 
 // "2024-05-01T09:30:00.000Z", for years from 0 to 9999.
-std::string TimeText(std::chrono::sys_time<std::chrono::milliseconds> time);
+std::string TimeText(WallTime time);
 
 }  // namespace tower
 

@@ -143,12 +143,11 @@ class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
  public:
   TriggerApi(TriggerQueue& queue, Metrics& metrics)
       : queue_(queue),
-        accepted_(metrics.GetCounter("triggers_accepted_total", "Triggers accepted for publishing.",
-                                     {{"source", std::string(kSource)}})),
-        invalid_(Rejected(metrics, "invalid")),
-        conflict_(Rejected(metrics, "conflict")),
-        full_(Rejected(metrics, "full")),
-        unavailable_(Rejected(metrics, "unavailable")),
+        accepted_(AcceptedCounter(metrics, kSource)),
+        invalid_(RejectedCounter(metrics, kSource, "invalid")),
+        conflict_(RejectedCounter(metrics, kSource, "conflict")),
+        full_(RejectedCounter(metrics, kSource, "full")),
+        unavailable_(RejectedCounter(metrics, kSource, "unavailable")),
         redelivered_(
             metrics.GetCounter("triggers_redelivered_total", "Triggers queued again on request.")),
         discarded_(metrics.GetCounter("triggers_discarded_total",
@@ -164,11 +163,6 @@ class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
   HttpResponse ChangeAll(const HttpRequest& request, Change change);
 
  private:
-  static Counter& Rejected(Metrics& metrics, std::string_view reason) {
-    return metrics.GetCounter("triggers_rejected_total",
-                              "Triggers, or texts that were to be triggers, refused.",
-                              {{"source", std::string(kSource)}, {"reason", std::string(reason)}});
-  }
   HttpResponse PostBatch(const HttpRequest& request);
   HttpResponse Put(const HttpRequest& request, std::span<Trigger> triggers, bool batch);
   HttpResponse Invalid(const Faults& faults);

@@ -37,11 +37,11 @@ bool IsPluginName(std::string_view name) {
 }  // namespace
 
 WatcherQueue::WatcherQueue(TriggerQueue& queue, std::string source, std::stop_token stop,
-                           Counter& accepted, std::function<void()> on_success)
+                           WatcherNotes& notes, std::function<void()> on_success)
     : queue_(queue),
       source_(std::move(source)),
       stop_(std::move(stop)),
-      accepted_(accepted),
+      notes_(notes),
       on_success_(std::move(on_success)) {}
 
 WatcherQueue::~WatcherQueue() {
@@ -60,7 +60,7 @@ Status WatcherQueue::Put(std::span<const Trigger> triggers, const Event& event) 
   }
   auto receipt = queue_.Put(triggers, options, stop);
   if (!receipt) return receipt.error();
-  if (!receipt->repeated) accepted_.Add(triggers.size());
+  if (!triggers.empty()) notes_.Take(receipt->repeated ? 0 : triggers.size());
   on_success_();
   return Ok();
 }
@@ -76,7 +76,7 @@ void WatcherQueue::Submit(std::span<const Trigger> triggers, const Event& event,
     queue_.Submit(triggers, options,
                   [this, count = triggers.size(), done = std::move(done)](Result<Receipt> receipt) {
                     if (receipt) {
-                      if (!receipt->repeated) accepted_.Add(count);
+                      if (count > 0) notes_.Take(receipt->repeated ? 0 : count);
                       on_success_();
                       done(std::move(receipt->uuids));
                     } else {

@@ -23,11 +23,11 @@
 #include <vector>
 
 #include "core/log.h"
-#include "core/metrics.h"
 #include "core/options.h"
 #include "core/result.h"
 #include "core/trigger.h"
 #include "core/uuid.h"
+#include "core/watcher_notes.h"
 
 namespace tower {
 
@@ -60,7 +60,7 @@ class WatcherQueue {
  public:
   // `on_success` is called after each put and by ReportSuccess: by the watcher's thread, and, for
   // Submit, by the queue's writer, where it must be quick and must not call the queue.
-  WatcherQueue(TriggerQueue& queue, std::string source, std::stop_token stop, Counter& accepted,
+  WatcherQueue(TriggerQueue& queue, std::string source, std::stop_token stop, WatcherNotes& notes,
                std::function<void()> on_success);
   // Waits until what was submitted is on disk or refused, and `done` has returned.
   ~WatcherQueue();
@@ -95,7 +95,7 @@ class WatcherQueue {
   TriggerQueue& queue_;
   const std::string source_;
   const std::stop_token stop_;
-  Counter& accepted_;
+  WatcherNotes& notes_;
   const std::function<void()> on_success_;
   // Guarded by mutex_.
   std::mutex mutex_;
@@ -103,14 +103,14 @@ class WatcherQueue {
   std::size_t submitted_ = 0;  // and not yet done
 };
 
-// What the tower gives to a running watcher. Used by the watcher's thread; queue.Submit, log,
-// rejected and hooks by others too, which must not outlast Run but for `done` of Submit.
+// What the tower gives to a running watcher. Used by the watcher's thread; queue.Submit, log, notes
+// and hooks by others too, which must not outlast Run but for `done` of Submit.
 struct WatcherContext {
   std::string name;  // of this watcher, such as "inbox"
   WatcherQueue queue;
-  Logger log;         // has the watcher's name in it
-  Counter& rejected;  // events that could not become triggers; count them here
-  Hooks& hooks;       // core/hooks.h
+  Logger log;           // has the watcher's name in it
+  WatcherNotes& notes;  // tell them what was rejected, what is retried, what comes next
+  Hooks& hooks;         // core/hooks.h
 
   // Tells the supervisor that the source was read without a fault: the backoff starts afresh. Put
   // does so too.

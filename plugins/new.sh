@@ -74,7 +74,7 @@ class @CLASS@ final : public Watcher {
     const auto trigger = Trigger::Parse(
         R"({"apiVersion": "Example/v1", "protocol": "Count", "spec": {"number": )" + id + "}}");
     if (!trigger) {
-      tower.rejected.Add();
+      tower.notes.Reject("event " + id + ": " + Describe(trigger.error()));
       tower.log.Warn("an event is no trigger",
                      {{"event", id}, {"fault", Describe(trigger.error())}});
       return Ok();

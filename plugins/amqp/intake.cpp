@@ -114,7 +114,7 @@ void Intake::Take(AmqpDelivery& delivery) {
 void Intake::Refuse(Message& message, std::string_view why) {
   message.state = State::kRefused;
   message.triggers.clear();
-  tower_.rejected.Add();
+  tower_.notes.Reject(message.name + ": " + std::string(why));
   tower_.log.Warn("a message was refused", {{"message", message.name},
                                             {"routing_key", message.routing_key},
                                             {"fault", why},

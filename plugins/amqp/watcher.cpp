@@ -62,6 +62,7 @@ class AmqpWatcher final : public Watcher {
       return out;
     };
     options.Check({"url"}, [named] { return CheckAmqpUrls(named()); });
+    options.Warn({"url"}, [named] { return CheckAmqpSecrecy(named()); });
     options.Check({"cert", "key"}, [named] { return CheckAmqpCertificate(named()); });
     options.Check({"queue", "exchange", "bind"},
                   [named] { return CheckAmqpConsumerOptions(named()); });

@@ -211,6 +211,54 @@ Status Delete(int folder, const std::string& name, const Version& version) {
   return Ok();
 }
 
+namespace {
+
+// What WriteNote begins with.
+constexpr std::string_view kNoteBegin = "control-tower refused ";
+
+std::string NoteOf(const std::string& name) { return name + std::string(kNoteSuffix); }
+
+bool IsNote(int fd) {
+  std::array<char, kNoteBegin.size()> begin{};
+  const auto got = pread(fd, begin.data(), begin.size(), 0);
+  return got == 0 || (got == static_cast<ssize_t>(begin.size()) &&
+                      std::string_view(begin.data(), begin.size()) == kNoteBegin);
+}
+
+}  // namespace
+
+Status WriteNote(int folder, const std::string& name, std::string_view why) {
+  const auto note = NoteOf(name);
+  const Fd fd(openat(folder, note.c_str(),
+                     O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644));
+  if (!fd) return FileError("write " + note, errno);
+  struct stat status {};
+  if (fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || !IsNote(fd.get())) {
+    return Error{ErrorCode::kConflict, "write " + note + ": there is another file of that name"};
+  }
+  std::string text(kNoteBegin);
+  text.append(name).append(":\n").append(why).append("\n");
+  if (ftruncate(fd.get(), 0) != 0 ||
+      pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    return FileError("write " + note, errno);
+  }
+  return Ok();
+}
+
+Status MoveNote(int from, const std::string& name, int to, const std::string& new_name) {
+  const auto note = NoteOf(name);
+  const Fd fd(openat(from, note.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd || !IsNote(fd.get())) return Ok();
+  if (renameat(from, note.c_str(), to, NoteOf(new_name).c_str()) == 0) return Ok();
+  return FileError("move " + note, errno);
+}
+
+void DeleteNote(int folder, const std::string& name) {
+  const auto note = NoteOf(name);
+  const Fd fd(openat(folder, note.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (fd && IsNote(fd.get())) unlinkat(folder, note.c_str(), 0);
+}
+
 bool NeedsPolling(std::uint64_t file_system_type) noexcept {
   constexpr std::array<std::uint64_t, 17> kWithoutEvents = {
       0x6969,      // NFS

@@ -81,6 +81,17 @@ int RenameNewByPlaceholder(int from, const std::string& name, int to, const std:
 // Deletes `name`, unless it changed after `version` (kConflict).
 Status Delete(int folder, const std::string& name, const Version& version);
 
+// What is written beside a file that was refused ends so, and is never taken for a file itself.
+inline constexpr std::string_view kNoteSuffix = ".error";
+
+// Writes why `name` was refused to `name`.error in the open folder, over an earlier one of its
+// kind. kConflict: there is another file of that name, which is left alone.
+Status WriteNote(int folder, const std::string& name, std::string_view why);
+// Moves it along when the file is moved: to `new_name`.error of the folder `to`, if it is there.
+Status MoveNote(int from, const std::string& name, int to, const std::string& new_name);
+// Deletes it, if it is there.
+void DeleteNote(int folder, const std::string& name);
+
 // Whether a file system, by the f_type of statfs(2), may change without inotify events: network
 // file systems, those in user space, and the shared folders of virtual machines.
 bool NeedsPolling(std::uint64_t file_system_type) noexcept;

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "core/digest.h"
@@ -27,15 +29,42 @@ Result<Fd> OpenDestination(int folder, const std::string& name) {
   return opened;
 }
 
+// ", line 3"
+std::string ReasonPart(const LogField& field) {
+  std::string text = ", " + field.key + " ";
+  if (const auto* number = std::get_if<std::int64_t>(&field.value)) {
+    text += std::to_string(*number);
+  } else if (const auto* word = std::get_if<std::string>(&field.value)) {
+    text += word->empty() ? "\"\"" : *word;
+  }
+  return text;
+}
+
 }  // namespace
 
 void Complaints::Complain(const std::string& path, const Error& error) {
   constexpr std::size_t kMost = 10'000;
   if (said_.size() >= kMost) said_.clear();
   auto& said = said_[path];
-  if (said == error.message) return;
-  said = error.message;
+  said.when = Clock::now();
+  if (said.what == error.message) return;
+  said.what = error.message;
   log_.Warn("left alone", {{"path", path}, {"why", error}});
+}
+
+void Complaints::ForgetBefore(const std::string& folder, Clock::time_point time) {
+  std::erase_if(said_, [&](const auto& each) {
+    return each.second.when < time && each.first.starts_with(JoinPath(folder, ""));
+  });
+}
+
+std::vector<WatcherNotes::Retry> Complaints::Retries(WallTime at) const {
+  std::vector<WatcherNotes::Retry> retries;
+  for (const auto& [path, said] : said_) {
+    if (retries.size() == WatcherNotes::kMostRetries) break;
+    retries.push_back({path, said.what, at});
+  }
+  return retries;
 }
 
 Result<Intake::Verdict> Intake::Take(const Place& place, const std::optional<Version>& expected,
@@ -46,6 +75,7 @@ Result<Intake::Verdict> Intake::Take(const Place& place, const std::optional<Ver
   if (!info) {
     if (info.error().code == ErrorCode::kNotFound) {
       ledger_.Forget(place.path);
+      complaints_.Retract(place.path);
     } else {
       complaints_.Complain(place.path, info.error());
     }
@@ -110,6 +140,7 @@ Result<Intake::Verdict> Intake::TakeContent(const Place& place, Handled handled,
     if (error.code != ErrorCode::kConflict && error.code != ErrorCode::kInvalid) return error;
     return Refuse(place, std::move(handled), error.message);
   }
+  ForgetRefusal(place);
   ledger_.Stored(place.path, handled);
   if (triggers->empty()) {
     tower_.log.Info("file means nothing", {{"path", place.path}});
@@ -146,29 +177,61 @@ Result<Intake::Verdict> Intake::Refuse(const Place& place, Handled handled,
 
 Result<Intake::Verdict> Intake::Refuse(const Place& place, Handled handled, std::string_view why,
                                        std::initializer_list<LogField> where) {
-  const Logger log = tower_.log.With({{"path", place.path}}).With(where);
-  log.Warn("file refused", {{"why", why}});
-  tower_.rejected.Add();
+  std::string reason(why);
+  for (const auto& field : where) reason += ReasonPart(field);
+  NoteRefusal(place, reason);
   handled.refused = true;
   ledger_.Update(place.path, handled);
-  return Dispose(place, handled);
+  std::string now_at = place.path;
+  const auto verdict = Dispose(place, handled, &now_at);
+  const auto log = tower_.log.With({{"path", place.path}}).With(where);
+  if (now_at == place.path) {
+    log.Warn("file refused", {{"why", why}});
+    tower_.notes.Reject(place.path + ": " + reason);
+  } else {
+    log.Warn("file refused", {{"why", why}, {"moved_to", now_at}});
+    tower_.notes.Reject(place.path + ", now " + now_at + ": " + reason);
+  }
+  return verdict;
 }
 
-Intake::Verdict Intake::Dispose(const Place& place, const Handled& handled) {
+// Before the file is moved: a death in between leaves both, and the next start moves both.
+void Intake::NoteRefusal(const Place& place, std::string_view why) {
+  const auto [parent, name] = SplitPath(place.relative);
+  auto folder = OpenBelow(place.root, parent, O_DIRECTORY);
+  const auto written = folder ? WriteNote(folder->get(), name, why) : Status(folder.error());
+  if (!written) {
+    tower_.log.Warn("no note beside a file that was refused",
+                    {{"path", place.path}, {"error", written.error()}});
+  }
+}
+
+// The file was mended, or replaced, and taken.
+void Intake::ForgetRefusal(const Place& place) {
+  const auto [parent, name] = SplitPath(place.relative);
+  if (auto folder = OpenBelow(place.root, parent, O_DIRECTORY)) DeleteNote(folder->get(), name);
+}
+
+Intake::Verdict Intake::Dispose(const Place& place, const Handled& handled, std::string* now_at) {
   if (!IsInTheWay(handled)) return Verdict::kDone;
   auto folder = OpenBelow(place.root, SplitPath(place.relative).first, O_DIRECTORY);
-  const auto done = folder ? DisposeIn(folder->get(), place, handled) : Status(folder.error());
+  std::string moved_to;
+  const auto done =
+      folder ? DisposeIn(folder->get(), place, handled, moved_to) : Status(folder.error());
   if (!done && done.error().code == ErrorCode::kConflict) return Verdict::kUnstable;
   if (!done) {
     complaints_.Complain(place.path, done.error());
     return Verdict::kDone;
   }
+  complaints_.Retract(place.path);
+  if (now_at != nullptr) *now_at = moved_to;
   ledger_.Forget(place.path);
   unsynced_.emplace(SplitPath(place.path).first, std::move(*folder));
   return Verdict::kDone;
 }
 
-Status Intake::DisposeIn(int folder, const Place& place, const Handled& handled) {
+Status Intake::DisposeIn(int folder, const Place& place, const Handled& handled,
+                         std::string& now_at) {
   const auto [parent, name] = SplitPath(place.path);
   if (!handled.refused && settings_.after == "delete") {
     return Delete(folder, name, handled.version);
@@ -178,7 +241,15 @@ Status Intake::DisposeIn(int folder, const Place& place, const Handled& handled)
   if (!destination) return destination.error();
   auto moved = MoveInto(folder, name, destination->get(), name, handled.version);
   if (!moved) return Annotate("to " + where, moved.error());
-  unsynced_.emplace(where[0] == '/' ? where : JoinPath(parent, where), std::move(*destination));
+  const auto to = where[0] == '/' ? where : JoinPath(parent, where);
+  now_at = JoinPath(to, *moved);
+  if (handled.refused) {
+    if (auto note = MoveNote(folder, name, destination->get(), *moved); !note) {
+      tower_.log.Warn("the note beside a refused file stays",
+                      {{"path", place.path}, {"error", note.error()}});
+    }
+  }
+  unsynced_.emplace(to, std::move(*destination));
   return Ok();
 }
 

@@ -2,12 +2,14 @@
 #ifndef PLUGINS_FILE_INTAKE_H_
 #define PLUGINS_FILE_INTAKE_H_
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "core/result.h"
 #include "core/watcher.h"
@@ -18,16 +20,27 @@
 
 namespace tower::file {
 
-// Logs what is wrong with a path once, until something else is wrong with it or it got better.
+// What is wrong with paths that are tried again at each look. Logs it once, until something else is
+// wrong with the path or it got better.
 class Complaints {
  public:
+  using Clock = std::chrono::steady_clock;
+
   explicit Complaints(const Logger& log) : log_(log) {}
   void Complain(const std::string& path, const Error& error);
-  bool Retract(const std::string& path) { return said_.erase(path) > 0; }
+  void Retract(const std::string& path) { said_.erase(path); }
+  // Forgets what was said before that time of paths below `folder`: they were looked at since.
+  void ForgetBefore(const std::string& folder, Clock::time_point time);
+  // What is wrong now, as tried again at `at`; at most as many as are kept.
+  std::vector<WatcherNotes::Retry> Retries(WallTime at) const;
 
  private:
+  struct Said {
+    std::string what;
+    Clock::time_point when;  // the last time
+  };
   const Logger& log_;
-  std::unordered_map<std::string, std::string> said_;
+  std::unordered_map<std::string, Said> said_;
 };
 
 class Intake {
@@ -72,11 +85,15 @@ class Intake {
                               const std::stop_token& stop);
   Result<Interpreter::Triggers> Interpret(const Place& place, const std::string& content,
                                           const std::stop_token& stop);
+  // `where` in the file, for the log.
   Result<Verdict> Refuse(const Place& place, Handled handled, std::string_view why,
                          std::initializer_list<LogField> where = {});
   Result<Verdict> Refuse(const Place& place, Handled handled, const Refusal& refusal);
-  Verdict Dispose(const Place& place, const Handled& handled);
-  Status DisposeIn(int folder, const Place& place, const Handled& handled);
+  void NoteRefusal(const Place& place, std::string_view why);
+  void ForgetRefusal(const Place& place);
+  // Where the file is then goes to `now_at`.
+  Verdict Dispose(const Place& place, const Handled& handled, std::string* now_at = nullptr);
+  Status DisposeIn(int folder, const Place& place, const Handled& handled, std::string& now_at);
 
   WatcherContext& tower_;
   const Settings& settings_;

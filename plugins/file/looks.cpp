@@ -27,6 +27,8 @@ Status Session::BeginLooks() {
         continue;
       }
       watched.look = ++looks_;
+      complaints_.ForgetBefore(watched.source.root(), watched.look_began);
+      watched.look_began = Clock::now();
       watched.new_folders.clear();
       BeginScan(index, "");
       watched.next_look = Clock::time_point::max();  // set at its end
@@ -215,6 +217,23 @@ void Session::EndScan(std::size_t index) {
     return !info && info.error().code == ErrorCode::kNotFound;
   });
   tower_.ReportSuccess();
+}
+
+std::vector<WatcherNotes::Retry> Session::Retries() const {
+  const auto at = [](Clock::time_point time) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(time - Clock::now());
+    return WallNow() + std::max(left, std::chrono::milliseconds(0));
+  };
+  auto next_look = Clock::time_point::max();
+  for (const auto& watched : sources_) next_look = std::min(next_look, watched.next_look);
+  std::vector<WatcherNotes::Retry> retries;
+  for (const auto& watched : sources_) {
+    if (watched.fault.empty()) continue;
+    retries.push_back({watched.source.path(), watched.fault, at(watched.next_look)});
+  }
+  const auto files = complaints_.Retries(at(next_look));
+  retries.insert(retries.end(), files.begin(), files.end());
+  return retries;
 }
 
 // Opens the root again after it was closed for a wait. If it is not what it was, a look is due.

@@ -72,6 +72,7 @@ void Session::Wait(int stop_fd) {
   }
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
   const auto timeout = std::clamp(left, std::chrono::milliseconds(0), kCheckRoots);
+  tower_.notes.Retrying(Retries());
   poll(fds.data(), fds.size(), static_cast<int>(timeout.count()));
   CheckRoots();
 }

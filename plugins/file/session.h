@@ -49,9 +49,10 @@ class Session {
     std::string fault;            // why the root can't be opened
     std::optional<Inotify> inotify;
     bool polled = false;
-    std::unique_ptr<Scan> scan;                // a look that is not at its end
-    std::uint64_t look = 0;                    // its number
-    Clock::time_point next_look{};             // at everything
+    std::unique_ptr<Scan> scan;     // a look that is not at its end
+    std::uint64_t look = 0;         // its number
+    Clock::time_point next_look{};  // at everything
+    Clock::time_point look_began{};
     std::set<std::string> new_folders;         // to be looked at
     std::unordered_set<std::string> changing;  // files that somebody has open for writing
     bool marked = true;  // whether the files of the folder that is being read may be taken
@@ -83,6 +84,8 @@ class Session {
   void OnFound(std::size_t index, std::vector<Found> found);
   bool HaveRoot(Watched& watched);
   void CheckRoots();
+  // What can't be read, moved or watched at present, and when it is tried again.
+  std::vector<WatcherNotes::Retry> Retries() const;
 
   // Events.
   void ReadEvents();

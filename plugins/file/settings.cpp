@@ -41,7 +41,7 @@ void Settings::Declare(OptionSet& options, Mapping& mapping) {
       .Add("pattern", &pattern,
            "Names of the files that are taken from a folder; unless set, what the format suggests: "
            "`*.json,*.ndjson,*.jsonl`, `*.csv,*.CSV` or `*.txt,*.TXT`. Hidden files and those that "
-           "end in `~`, `.tmp`, `.part` or `.swp` are left alone.")
+           "end in `~`, `.tmp`, `.part`, `.swp` or `.error` are left alone.")
       .NotEmpty();
   options.Add("recursive", &recursive, "Whether folders are watched with all folders below them.");
   DeclareContent(options, mapping);
@@ -132,8 +132,8 @@ void Settings::DeclareEnd(OptionSet& options) {
   const auto& failure = options
                             .Add("on-failure", &on_failure,
                                  "What becomes of a file that was refused: `move` to `failed-dir`, "
-                                 "or `keep`. A folder "
-                                 "with a marker is kept.")
+                                 "or `keep`. A folder with a marker is kept. Beside it, NAME.error "
+                                 "says why.")
                             .OneOf({"move", "keep"});
   options.Add("failed-dir", &failed_dir, "Where refused files are moved to, like `done-dir`.");
   options.Check({"done-dir"}, [this] { return CheckFolder("done-dir", done_dir); });

@@ -53,7 +53,7 @@ class Source {
 };
 
 // Whether a file of that name in a watched folder is one to take: it matches a pattern, and is
-// neither hidden nor temporary.
+// neither hidden, temporary, nor a note of ours.
 bool WantsName(const Settings& settings, std::string_view name);
 
 struct Found {

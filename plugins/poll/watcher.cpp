@@ -36,7 +36,12 @@ class PollWatcher final : public Watcher {
     if (!client) return client.error();
     auto ledger = poll::Ledger::Load(tower.queue);
     if (!ledger) return ledger.error();
-    if (!WatcherContext::Sleep(Until(not_before_), stop)) return Ok();
+    if (not_before_ > steady_clock::now()) {
+      const auto wait = Until(not_before_);
+      tower.notes.Retrying({{"the service", "it asked to wait (Retry-After)", WallNow() + wait}});
+      if (!WatcherContext::Sleep(wait, stop)) return Ok();
+      tower.notes.Retrying({});
+    }
     do {
       poll::RetryAfter retry_after;
       poll::Look look(tower, settings_, mapping_, **client, *ledger, memory_);

@@ -162,7 +162,7 @@ Status Intake::Put(const std::string& experiment, std::span<const Trigger> trigg
 }
 
 void Intake::Reject(const std::string& experiment, const Run& run, std::string_view why) {
-  tower_.rejected.Add();
+  tower_.notes.Reject(PlaceOf(experiment, run) + ": " + std::string(why));
   tower_.log.Warn("a run is no trigger",
                   {{"experiment", experiment}, {"run", run.id}, {"name", run.name}, {"why", why}});
 }

@@ -19,7 +19,9 @@ Status Session::Run(const std::stop_token& stop) {
     if (auto looked = Look(stop); !looked) return looked;
     const auto now = Clock::now();
     next += settings_.poll_interval * ((now - next) / settings_.poll_interval + 1);
-    if (!WatcherContext::Sleep(std::chrono::ceil<milliseconds>(next - now), stop)) return Ok();
+    const auto pause = std::chrono::ceil<milliseconds>(next - now);
+    tower_.notes.Retrying(troubles_.Retries(WallNow() + pause, settings_.poll_interval));
+    if (!WatcherContext::Sleep(pause, stop)) return Ok();
   }
 }
 

@@ -42,4 +42,15 @@ void Troubles::Clear(const std::string& place, const Logger& log) {
   if (troubles_.erase(place) > 0) log.Info("trouble is over", {{"with", place}});
 }
 
+std::vector<WatcherNotes::Retry> Troubles::Retries(WallTime next,
+                                                   std::chrono::milliseconds interval) const {
+  std::vector<WatcherNotes::Retry> retries;
+  for (const auto& [place, trouble] : troubles_) {
+    if (trouble.next_look <= look_) continue;
+    const auto looks = static_cast<std::int64_t>(trouble.next_look - look_ - 1);
+    retries.push_back({place, trouble.why, next + interval * looks});
+  }
+  return retries;
+}
+
 }  // namespace tower::riffyn

@@ -2,11 +2,13 @@
 #ifndef PLUGINS_RIFFYN_TROUBLES_H_
 #define PLUGINS_RIFFYN_TROUBLES_H_
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
-#include "core/log.h"
+#include "core/watcher.h"
 
 namespace tower::riffyn {
 
@@ -23,6 +25,8 @@ class Troubles {
   // The same, for what is no reason to wait.
   void Remark(const std::string& place, const std::string& why, const Logger& log);
   void Clear(const std::string& place, const Logger& log);
+  // What is to be tried again, where the next look is at `next` and another each `interval`.
+  std::vector<WatcherNotes::Retry> Retries(WallTime next, std::chrono::milliseconds interval) const;
 
  private:
   struct Trouble {

@@ -96,7 +96,7 @@ Status Session::Fire(const Step& step, Instant now) {
 }
 
 Status Session::Reject(const Error& error, Instant time) {
-  tower_.rejected.Add();
+  tower_.notes.Reject(FormatTime(time, zone_) + ": " + error.message);
   tower_.log.Warn("a time did not fire", {{"time", FormatTime(time, zone_)}, {"error", error}});
   return Put({});
 }
@@ -115,6 +115,7 @@ std::string Session::EventOf(const Step& step, Instant now) const {
 }
 
 void Session::SayNext(const std::optional<Instant>& next) {
+  tower_.notes.NextFire(next);
   if (!std::exchange(said_next_, true)) {
     tower_.log.Info("schedule begins", {{"next", next ? FormatTime(*next, zone_) : "never"}});
   } else if (!next && !std::exchange(said_end_, true)) {

@@ -190,7 +190,7 @@ void Receiver::Map(const Waiting& waiting) {
   const auto triggers =
       mapping_.Apply(waiting.event, "delivery " + (waiting.id.empty() ? "without id" : waiting.id));
   if (!triggers) {
-    tower_.rejected.Add();
+    tower_.notes.Reject(triggers.error().message);
     tower_.log.Warn("a delivery was refused", {{"error", triggers.error()}});
     waiting.later.Send(
         Problem(422, "the delivery could not be made into a trigger; the log says why"));
@@ -208,7 +208,7 @@ void Receiver::Map(const Waiting& waiting) {
 void Receiver::Put(const HttpLater& later, const std::vector<Trigger>& triggers,
                    const std::string& id) {
   const auto fingerprint = id.empty() ? std::string() : Fingerprint(triggers);
-  auto done = [later, id, log = tower_.log, &rejected = tower_.rejected,
+  auto done = [later, id, log = tower_.log, &notes = tower_.notes,
                is_slack = is_slack_](const Result<std::vector<Uuid>>& put) {
     if (put) {
       later.Send(Taken(*put, is_slack));
@@ -216,7 +216,7 @@ void Receiver::Put(const HttpLater& later, const std::vector<Trigger>& triggers,
     }
     const auto code = put.error().code;
     if (code == ErrorCode::kConflict || code == ErrorCode::kInvalid) {
-      rejected.Add();
+      notes.Reject((id.empty() ? "" : "delivery " + id + ": ") + put.error().message);
       log.Warn("a delivery was refused", {{"id", id}, {"error", put.error()}});
     }
     later.Send(Refused(put.error()));
@@ -226,7 +226,7 @@ void Receiver::Put(const HttpLater& later, const std::vector<Trigger>& triggers,
 
 // Of a sender that is known.
 HttpResponse Receiver::Invalid(std::string_view what, const Faults& faults) {
-  tower_.rejected.Add();
+  tower_.notes.Reject(std::string(what) + (faults.empty() ? "" : ": " + Describe(faults)));
   tower_.log.Warn("a delivery was refused",
                   {{"why", what}, {"faults", faults.empty() ? "" : Describe(faults)}});
   return Problem(400, what, faults);
@@ -234,7 +234,7 @@ HttpResponse Receiver::Invalid(std::string_view what, const Faults& faults) {
 
 // Says not what was wrong, and lets nobody fill the log.
 HttpResponse Receiver::Unauthorized(const HttpRequest& request) {
-  tower_.rejected.Add();
+  tower_.notes.Reject("the sender at " + std::string(request.peer) + " could not be verified");
   const auto now = SteadyClock::now();
   auto next = next_warning_.load();
   if (now >= next && next_warning_.compare_exchange_strong(next, now + kBetweenWarnings)) {

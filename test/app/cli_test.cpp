@@ -386,6 +386,16 @@ TEST_CASE("check says whether the configuration is valid, and connects only when
   CHECK_THAT(ran.err, ContainsSubstring("connect: refused"));
   CHECK(Run({"check", "--connect"}).exit_code == 0);
 
+  ran = Run({"check", "--amqp.url", "amqp://u:hunter2@rabbit.lab,amqp://u:hunter2@[::1]"});
+  CHECK(ran.exit_code == 0);
+  CHECK(ran.err ==
+        "control-tower: warning: amqp.url: the password goes unencrypted to rabbit.lab; use "
+        "amqps:// where others can read along\n");
+  for (const auto* fine : {"amqps://u:p@rabbit.lab", "amqp://rabbit.lab", "amqp://u:p@localhost"}) {
+    CHECK(Run({"check", "--amqp.url", fine}).err.empty());
+  }
+  CHECK(Run({"check", "--amqp.url=amqp://u:p@rabbit.lab", "--broker=stdout"}).err.empty());
+
   CHECK_THAT(Refused({"check", "--server.port=x"}), ContainsSubstring("server.port"));
   CHECK_THAT(Refused({"check", "--plugin=probe", "--plugin.probe.path=/nowhere"}),
              ContainsSubstring("plugin.probe: open /nowhere: none"));

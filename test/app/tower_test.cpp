@@ -40,8 +40,12 @@ std::optional<HttpAnswer> Get(const Tower& tower, std::string_view target) {
 TEST_CASE("the tower takes triggers while there is no broker", "[tower]") {
   const CapturedLogs logs;
   Quiet setup;
+  setup.settings.amqp.urls = {"amqp://u:hunter2@nowhere.invalid:1"};
   Tower tower(setup, [] {});
   REQUIRE(tower.Start());
+  CHECK_THAT(logs.text(), ContainsSubstring("\"msg\":\"an option is unwise\"") &&
+                              ContainsSubstring("unencrypted to nowhere.invalid") &&
+                              !ContainsSubstring("hunter2"));
   const auto posted =
       RawHttpClient(tower.port())
           .PostJson("/triggers", R"({"apiVersion":"A/v1","protocol":"P","spec":{}})");

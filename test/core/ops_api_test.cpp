@@ -115,14 +115,41 @@ TEST_CASE("version, watchers and metrics", "[ops_api]") {
   CHECK_THAT(version, ContainsSubstring("{\"version\":\"" + std::string(GetBuildInfo().version)));
   CHECK_THAT(version, ContainsSubstring(R"({"name":"cpp-httplib","version":")"));
   CHECK(Ask(fixture, "GET", "/watchers").body ==
-        R"({"watchers":[{"name":"inbox","plugin":"file","state":"running","restarts":0},)"
+        R"({"watchers":[{"name":"inbox","plugin":"file","state":"running","restarts":0,)"
+        R"("taken":0,"rejected":0},)"
         R"({"name":"plates","plugin":"riffyn","state":"backing off","restarts":3,)"
-        R"("lastError":"say \"when\""}],"refusedRoutingKeys":[]})"
+        R"("lastError":"say \"when\"","taken":0,"rejected":0}],"refusedRoutingKeys":[]})"
         "\n");
   fixture.metrics.GetCounter("test_total", "A test.").Add(2);
   const auto metrics = Ask(fixture, "GET", "/metrics");
   CHECK(metrics.Header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8");
   CHECK_THAT(metrics.body, ContainsSubstring("\ncontrol_tower_test_total 2\n"));
+}
+
+TEST_CASE("watchers tell what they took, rejected, retry, and when they fire", "[ops_api]") {
+  OpsServer fixture;
+  const WallTime time(std::chrono::seconds(1'700'000'000));
+  auto& watcher = fixture.watchers[0];
+  watcher.state = WatcherState::kBackingOff;
+  watcher.last_error = "away";
+  watcher.retry_at = time + std::chrono::milliseconds(500);
+  watcher.notes = {.taken = 12,
+                   .rejected = 2,
+                   .last_event = time,
+                   .last_rejection = WatcherNotes::Rejection{time, "/in/\"a\": no JSON"},
+                   .next_fire = time + std::chrono::hours(24),
+                   .retries = {{"/in/b", "permission denied", time + std::chrono::minutes(1)},
+                               {"/in/c", "busy", time}}};
+  CHECK(Ask(fixture, "GET", "/watchers").body ==
+        R"({"watchers":[{"name":"inbox","plugin":"file","state":"backing off","restarts":0,)"
+        R"("lastError":"away","retryAt":"2023-11-14T22:13:20.500Z","taken":12,"rejected":2,)"
+        R"("lastEvent":"2023-11-14T22:13:20.000Z",)"
+        R"("lastRejection":{"reason":"/in/\"a\": no JSON","at":"2023-11-14T22:13:20.000Z"},)"
+        R"("nextFire":"2023-11-15T22:13:20.000Z","retrying":[)"
+        R"({"what":"/in/b","error":"permission denied","at":"2023-11-14T22:14:20.000Z"},)"
+        R"({"what":"/in/c","error":"busy","at":"2023-11-14T22:13:20.000Z"}]}],)"
+        R"("refusedRoutingKeys":[]})"
+        "\n");
 }
 
 TEST_CASE("health, version and index need no token and tell no details without, all else needs one",

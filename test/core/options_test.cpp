@@ -238,5 +238,29 @@ TEST_CASE("a rule is asked when what it reads is right, and the world when the r
   CHECK(faults({"plugin.x.one"}, true) == Texts{"world of two"});
 }
 
+TEST_CASE("a rule that warns is no fault", "[options]") {
+  std::string value;
+  OptionSet options("plugin.x");
+  options.Add("one", &value, "One.");
+  options.Warn({"one"}, [&value]() -> Status {
+    if (value.empty()) return Ok();
+    return Error{ErrorCode::kInvalid, "one is unwise"};
+  });
+  CHECK(options.Warnings().empty());
+  value = "x";
+  REQUIRE(options.Warnings().size() == 1);
+  CHECK(options.Warnings()[0].message == "one is unwise");
+  CHECK(options.Faults({}, true).empty());
+}
+
+TEST_CASE("variables that set options are known by their names", "[options]") {
+  for (const auto* ours : {"CONTROL_TOWER_AMQP_URL", "PLUGIN_LIMS_API_KEY", "PLUGIN_A_B_FILE"}) {
+    CHECK(IsOurVariable(ours));
+  }
+  for (const auto* other : {"PATH", "PLUGINS", "CONTROL_TOWER", "MY_PLUGIN_X"}) {
+    CHECK_FALSE(IsOurVariable(other));
+  }
+}
+
 }  // namespace
 }  // namespace tower

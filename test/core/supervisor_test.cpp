@@ -302,7 +302,7 @@ TEST_CASE("refused events are counted, and threads carry the watchers' names", "
   std::array<char, 16> name{};
   f.Add("a-name-that-is-long", [&](WatcherContext& tower, const std::stop_token& stop, int) {
     pthread_getname_np(pthread_self(), name.data(), name.size());
-    tower.rejected.Add();
+    tower.notes.Reject("no trigger");
     return UntilStopped(stop);
   });
   f.supervisor->Start();
@@ -311,6 +311,57 @@ TEST_CASE("refused events are counted, and threads carry the watchers' names", "
              ContainsSubstring(R"(reason="invalid",source="a-name-that-is-long")"));
   f.supervisor->Stop();
   CHECK(std::string(name.data()) == "a-name-that-is-");
+}
+
+TEST_CASE("a watcher's state tells what it took and rejected, and what comes next",
+          "[supervisor]") {
+  Fixture f;
+  f.options = {.backoff_min = 1h, .backoff_max = 1h};
+  const auto trigger = Trigger::Parse(R"({"apiVersion":"A/v1","protocol":"P","spec":{}})");
+  REQUIRE(trigger);
+  const auto began = WallNow();
+  std::atomic<bool> fails = false;
+  f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int) -> Status {
+    if (auto put = tower.queue.Put(*trigger, {.key = "1"}); !put) return put;
+    if (auto put = tower.queue.Put(*trigger, {.key = "1"}); !put) return put;  // a repeat
+    const Remember remember{"a", "b"};
+    if (auto put = tower.queue.Put({}, {.remember = {&remember, 1}}); !put) return put;
+    tower.notes.Reject("b.json: " + std::string(5000, 'x'));
+    tower.notes.NextFire(began + 1h);
+    tower.notes.Retrying(std::vector<WatcherNotes::Retry>(1000, {"c.json", "away", began + 2h}));
+    while (!fails && WatcherContext::Sleep(1ms, stop)) {
+    }
+    return Error{ErrorCode::kUnavailable, "the share is away"};
+  });
+  CHECK_FALSE(f.Of(0).notes.last_event);
+  CHECK_FALSE(f.Of(0).notes.last_rejection);
+  f.supervisor->Start();
+  REQUIRE(Eventually([&] { return !f.Of(0).notes.retries.empty(); }));
+  const auto running = f.Of(0);
+  CHECK(running.notes.taken == 1);
+  CHECK(running.notes.rejected == 1);
+  REQUIRE(running.notes.last_event);
+  CHECK((*running.notes.last_event >= began && *running.notes.last_event <= WallNow()));
+  REQUIRE(running.notes.last_rejection);
+  CHECK(running.notes.last_rejection->at == *running.notes.last_event);
+  CHECK(running.notes.last_rejection->why.starts_with("b.json: x"));
+  CHECK(running.notes.last_rejection->why.size() < 2100);
+  CHECK(running.notes.next_fire == began + 1h);
+  CHECK(running.notes.retries.size() == WatcherNotes::kMostRetries);
+  CHECK(running.notes.retries[0].what == "c.json");
+  CHECK_FALSE(running.retry_at);
+
+  fails = true;
+  REQUIRE(f.Reaches(0, WatcherState::kBackingOff));
+  const auto backing_off = f.Of(0);
+  REQUIRE(backing_off.retry_at);
+  CHECK((*backing_off.retry_at > began && *backing_off.retry_at < WallNow() + 2h));
+  CHECK(backing_off.notes.rejected == 1);
+  CHECK(backing_off.notes.last_rejection);
+  CHECK_FALSE(backing_off.notes.next_fire);
+  CHECK(backing_off.notes.retries.empty());
+  f.supervisor->Stop();
+  CHECK_FALSE(f.Of(0).retry_at);
 }
 
 TEST_CASE("while a watcher backs off, its hook is there but not served", "[supervisor][hooks]") {

@@ -22,11 +22,12 @@ std::unique_ptr<Watcher> NoWatcher(OptionSet&) { return nullptr; }
 
 struct Door {
   TestQueue queue;
-  Counter accepted;
+  Counter accepted, rejected;
+  WatcherNotes notes{accepted, rejected};
   std::atomic<int> successes = 0;
   std::stop_source stop;
   WatcherQueue Open(const std::string& source = "inbox") {
-    return WatcherQueue(*queue, source, stop.get_token(), accepted, [this] { ++successes; });
+    return WatcherQueue(*queue, source, stop.get_token(), notes, [this] { ++successes; });
   }
 };
 

@@ -116,9 +116,9 @@ class WatcherHarness {
     thread_ = std::jthread([this](std::stop_token stop) {
       WatcherContext context{
           .name = name_,
-          .queue = WatcherQueue(*queue_, name_, stop, accepted, [this] { OnSuccess(); }),
+          .queue = WatcherQueue(*queue_, name_, stop, notes, [this] { OnSuccess(); }),
           .log = Logger().With({{"watcher", name_}}),
-          .rejected = rejected,
+          .notes = notes,
           .hooks = hooks,
       };
       result_ = watcher_->Run(context, stop);
@@ -162,6 +162,7 @@ class WatcherHarness {
 
   Counter accepted;
   Counter rejected;
+  WatcherNotes notes{accepted, rejected};
   Hooks hooks;
 
  private:

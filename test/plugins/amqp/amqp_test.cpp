@@ -1,4 +1,5 @@
 // The plugin without a broker: a peer sends messages, and the queue is a real one.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -280,6 +281,27 @@ TEST_CASE("options that cannot be are refused with what they should be", "[amqp]
              ContainsSubstring("/no/ca.pem"));
   CHECK_THAT(fault({{"url", {"amqps://host"}}, {"queue", {"q"}}, {"cert", {"/no/c.pem"}}}),
              ContainsSubstring("cert and key belong together"));
+}
+
+TEST_CASE("a password that would go unencrypted over a network is warned of", "[amqp_plugin]") {
+  const auto warnings = [](const std::string& url) {
+    const auto kinds = WatcherKind::All();
+    const auto kind = std::find_if(kinds->begin(), kinds->end(),
+                                   [](const auto* each) { return each->name() == "amqp"; });
+    OptionSet options("plugin.lab");
+    const auto watcher = (*kind)->New(options);
+    for (auto& option : options.all()) {
+      if (option.name() == "plugin.lab.url") REQUIRE(option.Set({url}));
+    }
+    return options.Warnings();
+  };
+  const auto unwise = warnings("amqp://u:hunter2@rabbit.lab");
+  REQUIRE(unwise.size() == 1);
+  CHECK_THAT(unwise[0].message, ContainsSubstring("url: the password goes unencrypted to "
+                                                  "rabbit.lab") &&
+                                    !ContainsSubstring("hunter2"));
+  CHECK(warnings("amqps://u:hunter2@rabbit.lab").empty());
+  CHECK(warnings("amqp://u:hunter2@127.0.0.1").empty());
 }
 
 }  // namespace

@@ -177,6 +177,76 @@ TEST_CASE("a bad file is moved to the folder for failures, when asked for", "[fi
   CHECK(inbox.Has("sentinel1.json"));
 }
 
+TEST_CASE("a refused file says in log, notes and beside it where it went and why", "[file]") {
+  Inbox inbox;
+  const std::string failed_dir = GENERATE("bad", "/elsewhere");
+  const auto bad = failed_dir == "bad" ? inbox / "bad" : inbox.dir / "elsewhere";
+  auto& watcher = inbox.Watch({{"on-failure", {"move"}},
+                               {"failed-dir", {failed_dir == "bad" ? failed_dir : bad}},
+                               {"pattern", {"*"}}});
+  REQUIRE(watcher.WaitForSuccesses(1));
+  inbox.WriteText("a.json", "{1");
+  CHECK(inbox.Loses("a.json"));
+  CHECK(inbox.NothingMore());
+  CHECK_THAT(inbox.logs.text(), ContainsSubstring("\"moved_to\":\"" + bad + "/a.json\""));
+  CHECK_THAT(ReadFile(bad + "/a.json.error"),
+             ContainsSubstring("control-tower refused a.json:\n") && ContainsSubstring("line 1"));
+  CHECK_FALSE(inbox.Has("a.json.error"));
+  CHECK_THAT(watcher.notes.Read().last_rejection.value().why,
+             ContainsSubstring((inbox / "a.json") + ", now " + bad + "/a.json: "));
+  // The second of a name has another one, and its note goes with it.
+  inbox.WriteText("a.json", "{2");
+  CHECK(inbox.Loses("a.json"));
+  CHECK(inbox.NothingMore());
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(bad)) {
+    names.insert(entry.path().filename());
+  }
+  CHECK(names.size() == 4);
+  for (const auto& name : names) {
+    CHECK((name.ends_with(".error") || names.contains(name + ".error")));
+  }
+  CHECK(watcher.rejected.value() == 2);  // no note was taken for a file
+}
+
+TEST_CASE("a note beside a kept file is no event, and overwrites nobody's file", "[file]") {
+  Inbox inbox;
+  auto& watcher =
+      inbox.Watch({{"pattern", {"*"}}, {"mode", {"poll"}}, {"poll-interval", {"10ms"}}});
+  REQUIRE(watcher.WaitForSuccesses(1));
+  inbox.WriteText("theirs.error", "theirs");
+  inbox.WriteText("theirs", "{1");
+  inbox.WriteText("ours", "{1");
+  CHECK(Eventually([&] { return watcher.rejected.value() == 2; }));
+  CHECK(inbox.NothingMore());
+  CHECK(Eventually([&] { return inbox.Has("ours.error"); }));
+  CHECK(ReadFile(inbox / "theirs.error") == "theirs");
+  CHECK_THAT(inbox.logs.text(), ContainsSubstring("there is another file of that name"));
+  CHECK(watcher.WaitForSuccesses(watcher.successes() + 3));
+  CHECK(watcher.rejected.value() == 2);
+  inbox.Write("theirs", "Good");
+  CHECK(inbox.queue.TakeProtocols(1) == Strings{"Good"});
+  CHECK(inbox.NothingMore());
+  CHECK(ReadFile(inbox / "theirs.error") == "theirs");
+}
+
+TEST_CASE("what can't be moved is shown as retried, until it could be", "[file]") {
+  Inbox inbox;
+  inbox.WriteText("done", "in the way");
+  auto& watcher = inbox.Watch({{"after", {"move"}}, {"rescan-interval", {"50ms"}}});
+  inbox.Drop("a.json", "A");
+  CHECK(inbox.queue.TakeProtocols(1) == Strings{"A"});
+  const auto retries = [&] { return watcher.notes.Read().retries; };
+  REQUIRE(Eventually([&] { return !retries().empty(); }));
+  const auto retry = retries()[0];
+  CHECK(retry.what == inbox / "a.json");
+  CHECK_THAT(retry.error, ContainsSubstring("not a directory"));
+  CHECK(retry.at < WallNow() + std::chrono::minutes(1));
+  std::filesystem::remove(inbox / "done");
+  CHECK(inbox.Loses("a.json"));
+  CHECK(Eventually([&] { return retries().empty(); }));
+}
+
 TEST_CASE("a good file is moved and a bad one kept, when asked for", "[file]") {
   Inbox inbox;
   REQUIRE(inbox.Watch({{"after", {"move"}}, {"on-failure", {"keep"}}}).WaitForSuccesses(1));
@@ -212,6 +282,8 @@ TEST_CASE("a death between the put and the move repeats nothing, and the move is
   auto& again = inbox.Watch(options);
   CHECK(inbox.Loses("a.json"));
   CHECK(inbox.Has(kind == "good" ? "done/a.json" : "failed/a.json"));
+  CHECK(inbox.Has("failed/a.json.error") == (kind == "bad"));
+  CHECK_FALSE(inbox.Has("a.json.error"));
   CHECK(inbox.NothingMore());
   CHECK(again.rejected.value() == 0);
   CHECK(Eventually([&] { return CheckpointsOf(inbox) == 0; }));

@@ -80,6 +80,13 @@ TEST_CASE("a bad file is reported with path, line and pointer, and blocks nobody
   CHECK_THAT(log, ContainsSubstring(inbox / "bad.json"));
   CHECK_THAT(log, ContainsSubstring("/1/protocol"));
   CHECK(log.find("\"line\":4") != std::string::npos);
+  const auto note = ReadFile(inbox / "bad.json.error");
+  CHECK_THAT(note, ContainsSubstring("control-tower refused bad.json:\n") &&
+                       ContainsSubstring(", line 4, pointer /1/protocol"));
+  const auto told = watcher.notes.Read().last_rejection;
+  REQUIRE(told);
+  CHECK_THAT(told->why, ContainsSubstring((inbox / "bad.json") + ": ") &&
+                            ContainsSubstring(", line 4, pointer /1/protocol"));
 }
 
 TEST_CASE("the line of a fault is told in NDJSON, and nothing of the file is taken", "[file]") {
@@ -106,8 +113,10 @@ TEST_CASE("a bad file is reported once for each content", "[file]") {
   auto& again = inbox.Watch();
   CHECK(inbox.NothingMore());
   CHECK(again.rejected.value() == 0);
+  CHECK(inbox.Has("bad.json.error"));
   inbox.Write("bad.json", "Good");
   CHECK(inbox.queue.TakeProtocols(1) == Strings{"Good"});
+  CHECK(inbox.Loses("bad.json.error"));
 }
 
 TEST_CASE("a file with more triggers than a batch may have is refused whole", "[file]") {

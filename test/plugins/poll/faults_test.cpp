@@ -89,6 +89,10 @@ TEST_CASE("a watcher that was asked to wait for an hour stops at once", "[poll]"
   f.Start("/", {{"items", {"/items"}}});
   CHECK(f.End().code == ErrorCode::kUnavailable);
   f.watcher->Start();
+  REQUIRE(Eventually([&] { return !f.watcher->notes.Read().retries.empty(); }));
+  const auto retry = f.watcher->notes.Read().retries[0];
+  CHECK_THAT(retry.error, ContainsSubstring("Retry-After"));
+  CHECK((retry.at > WallNow() + seconds(3000) && retry.at < WallNow() + seconds(3700)));
   const auto began = steady_clock::now();
   CHECK(f.watcher->Stop());
   CHECK(steady_clock::now() - began < seconds(60));

@@ -301,6 +301,12 @@ TEST_CASE("trouble is told of once, and tried again after ever more looks", "[ri
     CHECK(troubles.Due("elsewhere"));
   }
   CHECK(tried == "xx.x...x.......x.......x.......x.......x");
+  const WallTime next(std::chrono::hours(1));
+  auto retries = troubles.Retries(next, std::chrono::minutes(1));
+  REQUIRE(retries.size() == 1);
+  CHECK(retries[0].what == "place");
+  CHECK(retries[0].error == "out of order");
+  CHECK(retries[0].at == next + std::chrono::minutes(7));  // 8 looks
   const auto count = [&](const std::string& text) {
     int times = 0;
     const auto all = logs.text();
@@ -313,6 +319,7 @@ TEST_CASE("trouble is told of once, and tried again after ever more looks", "[ri
   troubles.Clear("place", log);
   troubles.Clear("place", log);
   CHECK(count("trouble is over") == 1);
+  CHECK(troubles.Retries(next, std::chrono::minutes(1)).empty());
   troubles.BeginLook();
   CHECK(troubles.Due("place"));
   troubles.Remark("place", "odd", log);

@@ -68,9 +68,9 @@ class House {
     clock.end = TimeOf(to);
     WatcherContext context{
         .name = "lab",
-        .queue = WatcherQueue(*queue, "lab", {}, accepted, [this] { OnSuccess(); }),
+        .queue = WatcherQueue(*queue, "lab", {}, notes, [this] { OnSuccess(); }),
         .log = Logger().With({{"watcher", "lab"}}),
-        .rejected = rejected,
+        .notes = notes,
         .hooks = hooks,
     };
     return Session(context, settings, *std::move(zone), clock).Run({});
@@ -95,6 +95,7 @@ class House {
   TestQueue queue;
   FakeClock clock;
   Counter accepted, rejected;
+  WatcherNotes notes{accepted, rejected};
   Hooks hooks;
   std::function<void()> on_fire;  // once a trigger is on disk
 

@@ -188,6 +188,11 @@ TEST_CASE("a time whose event is no trigger is reported, and the next one fires"
   const House::Options options = {{"cron", "0 8 * * *"}, {"map", "event.scheduledAt"}};
   REQUIRE(house.Run(options, "2026-05-01T06:00Z", "2026-05-03T06:00Z"));
   CHECK(house.rejected.value() == 2);
+  const auto notes = house.notes.Read();
+  REQUIRE(notes.last_rejection);
+  CHECK_THAT(notes.last_rejection->why, ContainsSubstring("2026-05-02T08:00:00Z: "));
+  REQUIRE(notes.next_fire);
+  CHECK(FormatTime(*notes.next_fire) == "2026-05-03T08:00:00Z");
   CHECK_THAT(logs.text(),
              ContainsSubstring("a time did not fire") && ContainsSubstring("2026-05-01T08:00:00Z"));
   house.queue.Reopen();
