@@ -375,12 +375,28 @@ TEST_CASE("an answer that is not whole, compressed or no HTTP is an error", "[ht
   for (const std::string& text :
        {std::string("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345"),
         std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n"),
-        std::string("HTTP/1.1 200 OK\r\nContent-Le"), std::string("SSH-2.0-OpenSSH_9.2\r\n"),
-        std::string(""), std::string("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nxx"),
+        std::string("HTTP/1.1 200 OK\r\nContent-Le"),
+        std::string("SSH-2.0-OpenSSH_9.2\r\n"),
+        std::string(""),
+        std::string("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nxx"),
         "HTTP/1.1 200 " + std::string(9'000, 'x') + "\r\n\r\n",
         "HTTP/1.1 200 " + std::string(30'000, 'x') + "\r\n\r\n",
         "HTTP/1.1 200 " + std::string(1'000'000, 'x') + "\r\n\r\n",
-        "HTTP/1.1 200 OK\r\n" + std::string(100'000, 'X') + ": y\r\n\r\n"}) {
+        "HTTP/1.1 200 OK\r\n" + std::string(100'000, 'X') + ": y\r\n\r\n",
+        std::string("HTTP/2 200 OK\r\n\r\n"),
+        std::string("HTTP/1.1 20 OK\r\n\r\n"),
+        std::string("HTTP/1.1 2000 OK\r\n\r\n"),
+        std::string("HTTP/1.1 099 OK\r\n\r\n"),
+        std::string("HTTP/1.1 200 OK\r\nX y\r\n\r\n"),
+        std::string("HTTP/1.1 200 OK\r\nX : y\r\n\r\n"),
+        std::string("HTTP/1.1 200 OK\r\nX: a\x01\r\n\r\n"),
+        std::string("HTTP/1.1 200 OK\r\n folded\r\n\r\n"),
+        std::string("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n12"),
+        std::string("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n12"),
+        std::string("HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\n12"),
+        std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+        std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n"),
+        std::string("HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n")}) {
     INFO(text.substr(0, 80));
     RawService service([&](int fd) {
       RawService::ReadHead(fd);
@@ -388,6 +404,66 @@ TEST_CASE("an answer that is not whole, compressed or no HTTP is an error", "[ht
     });
     const auto reply = Get(service.Url("/"));
     CHECK_THAT(Fault(reply), ContainsSubstring("unavailable: GET http://127.0.0.1:"));
+  }
+}
+
+TEST_CASE("an answer is read as RFC 9112 has it, in pieces too", "[http_client]") {
+  struct Read {
+    std::string sent, body, header = {};  // of X
+  };
+  const std::string ok = "HTTP/1.1 200 OK\r\n";
+  for (const auto& [sent, body, header] : std::vector<Read>{
+           {ok + "Content-Length: 2\r\nX: a%0d%0ab%2F\r\n\r\nhi", "hi", "a%0d%0ab%2F"},
+           {ok + "Content-Length: 2, 2\r\nContent-Length: 2\r\nx:\t y\t \r\n\r\nhi", "hi", "y"},
+           {"HTTP/1.1 200\nContent-Length: 2\nX: a\r\n  b\n\nhi", "hi", "a b"},
+           {"HTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 \r\n\r\n" + ok +
+                "Content-Length: 2\r\n\r\nhi",
+            "hi"},
+           {"HTTP/1.0 200 OK\r\n\r\nto the end", "to the end"},
+           {ok + "Connection: close\r\n\r\n", ""},
+           {ok + "Transfer-Encoding: Chunked\r\n\r\n2;x=y\r\nhi\r\n01\r\n!\r\n0\r\nT: z\r\n\r\n",
+            "hi!"},
+           {ok + "Content-Encoding: identity\r\nContent-Length: 0\r\n\r\n", ""}}) {
+    for (const bool in_pieces : {false, true}) {
+      INFO(sent << (in_pieces ? " in pieces" : ""));
+      RawService service([&, &text = sent](int fd) {
+        RawService::ReadHead(fd);
+        for (std::size_t at = 0; at < text.size(); at += in_pieces ? 1 : text.size()) {
+          RawService::Send(fd, std::string_view(text).substr(at, in_pieces ? 1 : text.size()));
+        }
+      });
+      const auto reply = Get(service.Url("/"));
+      INFO(Fault(reply));
+      REQUIRE(reply);
+      CHECK(reply->status == 200);
+      CHECK(reply->body == body);
+      CHECK(reply->Header("X").value_or("") == header);
+    }
+  }
+}
+
+TEST_CASE("a connection is used again only where the last answer has its end", "[http_client]") {
+  const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n";
+  for (const auto& [answer, again] : std::vector<std::pair<std::string, bool>>{
+           {ok + "\r\n1", true},
+           {ok + "Connection: x, Close\r\n\r\n1", false},
+           {ok + "\r\n1HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", false},
+           {ok + "Transfer-Encoding: chunked\r\n\r\n1\r\n1\r\n0\r\n\r\n", false},
+           {"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n1", false},
+           {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\n1", true}}) {
+    INFO(answer);
+    RawService service([&text = answer](int fd) {
+      while (!RawService::ReadHead(fd).empty()) RawService::Send(fd, text);
+    });
+    auto client = HttpClient::Make(service.Url("/"), {});
+    REQUIRE(client);
+    for (int i = 0; i < 2; ++i) {
+      const auto reply = (*client)->Get(service.Url("/"), {}, {});
+      INFO(Fault(reply));
+      REQUIRE(reply);
+      CHECK(reply->body == "1");
+    }
+    CHECK(service.connections() == (again ? 1 : 2));
   }
 }
 
