@@ -72,7 +72,7 @@ const std::vector<Embedding>& Embeddings() {
       {0, std::vector<std::uint8_t>(12, 0), {12, 13, 14, 15}},               // IPv4-compatible
       {0, {0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0}, {12, 13, 14, 15}},     // RFC 2765
       {0, {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0}, {12, 13, 14, 15}},  // NAT64, RFC 6052
-      {0, local_nat64, {12, 13, 14, 15}},                                    // RFC 8215, of /96
+      {0, local_nat64, {12, 13, 14, 15}, 0, true},                           // RFC 8215, of /96
       {0, local_nat64, {9, 10, 11, 12}, 0, true},                            // of /64
       {0, local_nat64, {7, 9, 10, 11}, 0, true},                             // of /56
       {0, local_nat64, {6, 7, 9, 10}, 0, true},                              // of /48

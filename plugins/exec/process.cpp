@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,7 +119,8 @@ Result<Process> Process::Start(const Program& program) {
     close(failed.read);
     return Error{ErrorCode::kUnavailable, "fork: " + ErrnoText(fork_error)};
   }
-  process.end_ = pidfd_open(pid, 0);
+  // glibc's header declares it without C linkage.
+  process.end_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   const int pidfd_error = errno;
   int error = 0;
   if (read(failed.read, &error, sizeof error) != sizeof error) error = 0;

@@ -199,8 +199,9 @@ TEST_CASE("a full queue refuses what is submitted at once", "[watcher]") {
   auto queue =
       TriggerQueue::Open({.path = folder / "queue.db", .max_bytes = 1U << 20U}, {}, metrics);
   REQUIRE(queue);
-  Counter accepted;
-  WatcherQueue door(**queue, "inbox", {}, accepted, [] {});
+  Counter accepted, rejected;
+  WatcherNotes notes{accepted, rejected};
+  WatcherQueue door(**queue, "inbox", {}, notes, [] {});
   const auto trigger = *Trigger::Parse(R"({"apiVersion":"A/v1","protocol":"P","spec":{"text":")" +
                                        std::string(400'000, 'x') + "\"}}");
   Result<std::vector<Uuid>> last;

@@ -179,8 +179,8 @@ TEST_CASE("a bad file is moved to the folder for failures, when asked for", "[fi
 
 TEST_CASE("a refused file says in log, notes and beside it where it went and why", "[file]") {
   Inbox inbox;
-  const std::string failed_dir = GENERATE("bad", "/elsewhere");
-  const auto bad = failed_dir == "bad" ? inbox / "bad" : inbox.dir / "elsewhere";
+  const std::string failed_dir = GENERATE("bad", "/archive");
+  const auto bad = failed_dir == "bad" ? inbox / "bad" : inbox.dir / "archive";
   auto& watcher = inbox.Watch({{"on-failure", {"move"}},
                                {"failed-dir", {failed_dir == "bad" ? failed_dir : bad}},
                                {"pattern", {"*"}}});
