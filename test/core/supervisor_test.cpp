@@ -325,7 +325,8 @@ TEST_CASE("a watcher's state tells what it took and rejected, and what comes nex
     if (auto put = tower.queue.Put(*trigger, {.key = "1"}); !put) return put;
     if (auto put = tower.queue.Put(*trigger, {.key = "1"}); !put) return put;  // a repeat
     const Remember remember{"a", "b"};
-    if (auto put = tower.queue.Put(std::span<const Trigger>(), {.remember = {&remember, 1}}); !put) {
+    if (auto put = tower.queue.Put(std::span<const Trigger>(), {.remember = {&remember, 1}});
+        !put) {
       return put;
     }
     tower.notes.Reject("b.json: " + std::string(5000, 'x'));
