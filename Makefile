@@ -12,7 +12,7 @@ ifneq ($(shell command -v ccache),)
 endif
 export NINJA_STATUS := [%f/%t %es] 
 
-.PHONY: help deps build build-tests run test chaos dependencies dependencies-stop new-plugin lint fmt test-asan test-tsan bench clean test-fresh
+.PHONY: help deps build build-tests run test chaos conformance dependencies dependencies-stop new-plugin lint fmt test-asan test-tsan bench clean test-fresh
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -66,6 +66,14 @@ chaos:  ## minutes of kills and faults (CHAOS_ROUNDS=60; CHAOS_SEED=, which is p
 	@third_party/deps.sh build test chaos
 	@$(MAKE) --no-print-directory build-tests
 	@CHAOS_ROUNDS=$(CHAOS_ROUNDS) test/support/run_tests.sh $(BUILD) build/control-tower '[kill],[chaos]'
+
+TOML_TEST ?= ../shared/toml-test
+conformance: deps-test  ## the reader of TOML against the files of toml-test 1.0.0 (TOML_TEST=DIR)
+	@test -f '$(TOML_TEST)/files-toml-1.0.0' || { \
+	  echo "$(TOML_TEST) is no toml-test: TOML_TEST=DIR names the folder 'tests' of github.com/toml-lang/toml-test" >&2; exit 1; }
+	@cmake -S . -B $(BUILD) $(CMAKE_FLAGS)
+	@cmake --build $(BUILD) --target toml-conformance
+	@$(BUILD)/toml-conformance '$(TOML_TEST)'
 
 new-plugin:  ## begin a plugin: make new-plugin NAME=plate-reader writes a watcher, its README and a first test
 	@plugins/new.sh "$$NAME"

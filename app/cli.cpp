@@ -8,10 +8,11 @@
 #include "app/config_file.h"
 #include "app/map_command.h"
 #include "core/http_client.h"
-#include "core/queue.h"
 
 namespace tower {
 namespace {
+
+using Strings = std::vector<std::string>;
 
 const WatcherKind* FindKind(WatcherKinds kinds, std::string_view name) {
   const auto found = std::find_if(kinds.begin(), kinds.end(),
@@ -26,17 +27,35 @@ std::string UnknownPlugin(WatcherKinds kinds, const std::string& name) {
          " (linked in: " + (names.empty() ? "none" : internal::Join(names, ", ")) + ")";
 }
 
+// What --help can be about.
+Strings Topics(WatcherKinds kinds) {
+  Strings out = {"check", "plugins", "map"};
+  for (const auto* kind : kinds) out.emplace_back(kind->name());
+  return out;
+}
+
 bool IsWatcherName(std::string_view name) {
   return !name.empty() && name.size() <= 64 &&
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
+// The plugin of a watcher that `plugin` names without one: of that name, or what a weaker source
+// says, such as `plugins = ["gh=webhook"]` in the file where --plugin gh stands.
+std::string PluginOf(const std::string& name, const Strings& weaker, WatcherKinds kinds) {
+  if (FindKind(kinds, name) != nullptr) return name;
+  const auto found = std::find_if(weaker.begin(), weaker.end(), [&name](const auto& text) {
+    return text.starts_with(name + "=");
+  });
+  return found == weaker.end() ? name : found->substr(name.size() + 1);
+}
+
 // Makes the watchers that `plugin` names, with their options declared.
-void AddWatchers(Setup& setup, WatcherKinds kinds, Complaints& complaints) {
+void AddWatchers(Setup& setup, const Strings& weaker, WatcherKinds kinds, Complaints& complaints) {
   for (const auto& text : setup.settings.plugins) {
     const auto equals = text.find('=');
     const auto name = text.substr(0, equals);
-    const auto plugin = equals == std::string::npos ? name : text.substr(equals + 1);
+    const auto plugin =
+        equals == std::string::npos ? PluginOf(name, weaker, kinds) : text.substr(equals + 1);
     const auto same = std::find_if(setup.watchers.begin(), setup.watchers.end(),
                                    [&name](const auto& other) { return other.name == name; });
     std::string fault;
@@ -63,9 +82,9 @@ void AddWatchers(Setup& setup, WatcherKinds kinds, Complaints& complaints) {
 }
 
 // The values of the two options that decide which other options there are. What is wrong with them
-// is reported when all are read.
-void ApplyEarly(Setup& setup, const std::vector<std::string>& arguments,
-                const Environment& environment, Givens& file, Complaints& complaints) {
+// is reported when all are read. Returns all that the sources list as watchers.
+Strings ApplyEarly(Setup& setup, const std::vector<std::string>& arguments,
+                   const Environment& environment, Givens& file, Complaints& complaints) {
   std::vector<Option*> early;
   Option* plugin = nullptr;
   Option* config = nullptr;
@@ -84,19 +103,26 @@ void ApplyEarly(Setup& setup, const std::vector<std::string>& arguments,
   if (!setup.settings.config.empty()) file = ReadConfigFile(setup.settings.config, complaints);
   const auto keys = FromConfigFile({plugin}, file, later);
   Apply(*plugin, {&flags, &variables, &keys}, later);
+  Strings listed;
+  for (const auto* source : {&variables, &keys}) {
+    const auto found = source->find(plugin->name());
+    if (found == source->end()) continue;
+    listed.insert(listed.end(), found->second.texts.begin(), found->second.texts.end());
+  }
+  return listed;
 }
 
 CommandLine Read(Setup& setup, const std::vector<std::string>& arguments,
                  const Environment& environment, WatcherKinds kinds, Complaints& complaints) {
   Givens file;
-  ApplyEarly(setup, arguments, environment, file, complaints);
+  const auto listed = ApplyEarly(setup, arguments, environment, file, complaints);
   const bool unread = !complaints.empty() && complaints.back().of_source;
-  AddWatchers(setup, kinds, complaints);
+  AddWatchers(setup, listed, kinds, complaints);
   if (setup.watchers.empty() && !arguments.empty() && arguments.front() == "map") {
     // Its flags may say which watcher is meant, without --plugin.
     const auto named = WatchersOfFlags(arguments);
     setup.settings.plugins.assign(named.begin(), named.end());
-    AddWatchers(setup, kinds, complaints);
+    AddWatchers(setup, listed, kinds, complaints);
   }
 
   const auto options = setup.AllOptions();
@@ -114,31 +140,21 @@ CommandLine Read(Setup& setup, const std::vector<std::string>& arguments,
 }
 
 // Adds what the rules say that see the values that were given: a rule over an option that was
-// refused would see its default. Whether everything about these options is right.
-bool ApplyRules(const OptionSet& options, bool world, Complaints& complaints) {
+// refused would see its default.
+void ApplyRules(const OptionSet& options, bool world, Complaints& complaints) {
   std::set<std::string> refused;
   for (const auto& complaint : complaints) {
-    if (complaint.of_source) return false;  // any of them may be without its value
+    if (complaint.of_source) return;  // any of them may be without its value
     refused.insert(complaint.about);
   }
-  const bool sound =
-      std::none_of(options.all().begin(), options.all().end(),
-                   [&](const auto& option) { return refused.contains(option.name()); });
-  const auto faults = options.Faults(std::move(refused), world);
-  for (const auto& fault : faults) complaints.push_back({options.prefix(), fault.message, ""});
-  return sound && faults.empty();
+  for (const auto& fault : options.Faults(std::move(refused), world)) {
+    complaints.push_back({options.prefix(), fault.message, ""});
+  }
 }
 
-// What shows only once the options have their values. Whether the core's are right.
-bool ExamineCore(const Setup& setup, const CheckHooks& hooks, Complaints& complaints) {
-  if (!ApplyRules(setup.core, false, complaints)) return false;
-  const auto errors = hooks.validate(setup.settings);
-  for (const auto& error : errors) complaints.push_back({"", error.message, ""});
-  return errors.empty();
-}
-
-// With `world`, what the watchers need of it too.
-void ExamineWatchers(const Setup& setup, bool world, Complaints& complaints) {
+// What shows only once the options have their values; with `world`, what they need of it too.
+void Examine(const Setup& setup, bool world, Complaints& complaints) {
+  ApplyRules(setup.core, world, complaints);
   for (const auto& watcher : setup.watchers) ApplyRules(*watcher.options, world, complaints);
 }
 
@@ -164,14 +180,14 @@ int RunPlugins(const CommandLine& line, WatcherKinds kinds, std::ostream& out, s
 }
 
 // Of a configuration that is right.
-int RunCheck(bool connect, const Setup& setup, const CheckHooks& hooks, std::ostream& out,
+int RunCheck(bool connects, const Setup& setup, const ConnectHook& connect, std::ostream& out,
              std::ostream& err) {
   for (const auto& warning : setup.Warnings()) {
     err << "control-tower: warning: " << warning.message << "\n";
   }
   out << "the configuration is valid\n";
-  if (!connect) return kExitStopped;
-  if (const auto connected = hooks.connect(setup.settings); !connected) {
+  if (!connects) return kExitStopped;
+  if (const auto connected = connect(setup.settings); !connected) {
     err << "control-tower: " << connected.error().message << "\n";
     return kExitFailed;
   }
@@ -179,16 +195,45 @@ int RunCheck(bool connect, const Setup& setup, const CheckHooks& hooks, std::ost
   return kExitStopped;
 }
 
+// `--help`, of what else stands on the line: a command, a plugin, or watchers that it enables.
+int RunHelp(const CommandLine& line, const Setup& setup, const Complaints& complaints,
+            WatcherKinds kinds, std::ostream& out, std::ostream& err) {
+  Complaints serious;
+  for (const auto& complaint : complaints) {
+    const bool topic = line.topic && complaint.about == "\"" + *line.topic + "\"";
+    const bool unknown =
+        complaint.about.starts_with("plugin \"") && line.options.contains("plugin");
+    if (unknown || (!topic && complaint.about.starts_with("-"))) serious.push_back(complaint);
+  }
+  const auto* kind = line.topic ? FindKind(kinds, *line.topic) : nullptr;
+  if (line.topic && kind == nullptr) {
+    serious.push_back({"--help " + *line.topic,
+                       "there is neither a command nor a plugin of this name" +
+                           DidYouMean(*line.topic, Topics(kinds)),
+                       "control-tower --help is about all of it"});
+  }
+  if (!serious.empty()) return Refuse(serious, err);
+  if (line.markdown) {
+    out << OptionsMarkdown(setup.core);
+  } else if (kind != nullptr) {
+    out << PluginText(*kind);
+  } else if (line.command != CommandLine::Command::kRun) {
+    out << CommandText(line.command);
+  } else if (line.options.contains("plugin")) {
+    out << WatchersText(setup);
+  } else {
+    out << HelpText(setup, kinds);
+  }
+  return kExitStopped;
+}
+
 CliResult Dispatch(const std::vector<std::string>& arguments, const Environment& environment,
-                   WatcherKinds kinds, const CheckHooks& hooks, std::istream& in, std::ostream& out,
-                   std::ostream& err) {
+                   WatcherKinds kinds, const ConnectHook& connect, std::istream& in,
+                   std::ostream& out, std::ostream& err) {
   auto setup = std::make_unique<Setup>();
   Complaints complaints;
   const auto line = Read(*setup, arguments, environment, kinds, complaints);
-  if (line.help) {
-    out << (line.markdown ? OptionsMarkdown(setup->core) : HelpText(*setup, kinds));
-    return {};
-  }
+  if (line.help) return {RunHelp(line, *setup, complaints, kinds, out, err), nullptr};
   const bool lists = line.version || line.command == CommandLine::Command::kPlugins;
   if (lists && !line.strangers.empty()) return {Refuse(line.strangers, err), nullptr};
   if (line.version) {
@@ -203,34 +248,28 @@ CliResult Dispatch(const std::vector<std::string>& arguments, const Environment&
     return {RunMap(request, *setup, complaints, in, out, err), nullptr};
   }
   const bool check = line.command == CommandLine::Command::kCheck;
-  if (ExamineCore(*setup, hooks, complaints)) {
-    ConfigureHttpClients(setup->settings.http_policy);  // before a watcher is checked or run
-  }
-  if (check) {
-    const auto fits = CheckQueueFile(setup->settings.queue.path);
-    if (!fits) complaints.push_back({"", fits.error().message, ""});
-  }
-  ExamineWatchers(*setup, check, complaints);
+  const auto& policy = setup->settings.http_policy;
+  if (CheckHttpPolicy(policy)) ConfigureHttpClients(policy);  // before watchers are checked or run
+  Examine(*setup, check, complaints);
   if (!complaints.empty()) return {Refuse(complaints, err), nullptr};
-  if (check) return {RunCheck(line.connect, *setup, hooks, out, err), nullptr};
+  if (check) return {RunCheck(line.connect, *setup, connect, out, err), nullptr};
   return {kExitStopped, std::move(setup)};
 }
 
 }  // namespace
 
 Configured Configure(const std::vector<std::string>& arguments, const Environment& environment,
-                     WatcherKinds kinds, const CheckHooks& hooks) {
+                     WatcherKinds kinds) {
   Configured out{std::make_unique<Setup>(), {}};
   Read(*out.setup, arguments, environment, kinds, out.complaints);
-  ExamineCore(*out.setup, hooks, out.complaints);
-  ExamineWatchers(*out.setup, false, out.complaints);
+  Examine(*out.setup, false, out.complaints);
   return out;
 }
 
 CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
-                 WatcherKinds kinds, const CheckHooks& hooks, std::istream& in, std::ostream& out,
-                 std::ostream& err) {
-  auto result = Dispatch(arguments, environment, kinds, hooks, in, out, err);
+                 WatcherKinds kinds, const ConnectHook& connect, std::istream& in,
+                 std::ostream& out, std::ostream& err) {
+  auto result = Dispatch(arguments, environment, kinds, connect, in, out, err);
   if (!out.flush()) {
     err << "control-tower: standard output can't be written\n";
     return {kExitFailed, nullptr};

@@ -18,11 +18,8 @@ inline constexpr int kExitStopped = 0;  // stopped as asked
 inline constexpr int kExitFailed = 1;   // could not go on
 inline constexpr int kExitUsage = 2;    // bad usage or configuration
 
-// What the world says about a configuration that is right in itself.
-struct CheckHooks {
-  std::function<std::vector<Error>(const Settings&)> validate;  // connects to nothing
-  std::function<Status(const Settings&)> connect;               // tries the broker; for `check`
-};
+// Tries the broker of a configuration that is right in itself; for `check --connect`.
+using ConnectHook = std::function<Status(const Settings&)>;
 
 struct CliResult {
   int exit_code = kExitStopped;
@@ -31,13 +28,13 @@ struct CliResult {
 
 // What arguments, environment and the files that they name say at this moment, as a run takes it.
 Configured Configure(const std::vector<std::string>& arguments, const Environment& environment,
-                     WatcherKinds kinds, const CheckHooks& hooks);
+                     WatcherKinds kinds);
 
 // `arguments` without the program's name. Help and answers go to `out`, complaints to `err`; `in`
 // is read by `map` alone.
 CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
-                 WatcherKinds kinds, const CheckHooks& hooks, std::istream& in, std::ostream& out,
-                 std::ostream& err);
+                 WatcherKinds kinds, const ConnectHook& connect, std::istream& in,
+                 std::ostream& out, std::ostream& err);
 
 }  // namespace tower
 

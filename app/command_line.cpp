@@ -35,8 +35,11 @@ CLI::Option* AddOption(CLI::App& app, const Option& option) {
 // `--plugin.inbox.path=x` without the value, which could be a secret.
 std::string NameOf(const std::string& argument) { return argument.substr(0, argument.find('=')); }
 
-void ReportStrangers(const std::vector<std::string>& strangers, const std::vector<Option*>& options,
-                     Complaints& complaints) {
+// Returns the first that is no flag.
+std::optional<std::string> ReportStrangers(const std::vector<std::string>& strangers,
+                                           const std::vector<Option*>& options,
+                                           Complaints& complaints) {
+  std::optional<std::string> argument;
   std::vector<std::string> candidates = {"--help", "--version",  "--verbose", "--connect",
                                          "--json", "--markdown", "--lines"};
   for (const auto* option : options) candidates.push_back(option->Flag());
@@ -52,12 +55,14 @@ void ReportStrangers(const std::vector<std::string>& strangers, const std::vecto
                                   "enabled with --plugin WATCHER"
                                 : ""});
     } else if (!may_be_value) {
+      if (!argument) argument = stranger;
       complaints.push_back(
           {"\"" + stranger + "\"",
            "unexpected argument" + DidYouMean(stranger, {"check", "plugins", "map"}), ""});
     }
     may_be_value = is_flag && stranger.find('=') == std::string::npos;
   }
+  return argument;
 }
 
 }  // namespace
@@ -112,7 +117,8 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
   if (check->parsed()) out.command = CommandLine::Command::kCheck;
   if (map->parsed()) out.command = CommandLine::Command::kMap;
   if (plugins->parsed()) out.command = CommandLine::Command::kPlugins;
-  ReportStrangers(app.remaining(true), options, out.strangers);
+  out.topic = ReportStrangers(app.remaining(true), options, out.strangers);
+  if (out.help && !out.plugin.empty()) out.topic = out.plugin;
   complaints.insert(complaints.end(), out.strangers.begin(), out.strangers.end());
   return out;
 }

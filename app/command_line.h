@@ -3,6 +3,7 @@
 #ifndef APP_COMMAND_LINE_H_
 #define APP_COMMAND_LINE_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,11 +18,12 @@ struct CommandLine {
   bool help = false;
   bool version = false;
   bool verbose = false;
-  bool connect = false;   // of check
-  bool json = false;      // of plugins
-  bool markdown = false;  // of plugins and help
-  bool lines = false;     // of map
-  std::string plugin;     // of plugins: one of them; empty for all
+  bool connect = false;              // of check
+  bool json = false;                 // of plugins
+  bool markdown = false;             // of plugins and help
+  bool lines = false;                // of map
+  std::string plugin;                // of plugins: one of them; empty for all
+  std::optional<std::string> topic;  // of help: the first argument that is no command
   Givens options;
   Complaints strangers;  // unknown options and arguments
 };

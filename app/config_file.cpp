@@ -1,25 +1,14 @@
 #include "app/config_file.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <optional>
 #include <sstream>
+#include <variant>
+
+#include "app/toml.h"
 
 namespace tower {
 namespace {
-
-// What toml++ says of a fault, without the part of a value that it quotes: it may be a secret.
-std::string WithoutQuotedValue(std::string_view description) {
-  if (description.find("64 bits") != std::string_view::npos ||
-      description.find("interpret") != std::string_view::npos) {
-    return "Error while parsing a number: it can't be represented";
-  }
-  constexpr std::string_view kSaw = ", saw '";
-  const auto saw = description.rfind(kSaw);
-  const bool one = saw != std::string_view::npos && description.size() <= saw + kSaw.size() + 2;
-  return std::string(one ? description : description.substr(0, saw));
-}
 
 // A text, number or boolean as an option reads it; nothing for dates and what has parts.
 std::optional<std::string> TextOf(const toml::node& node) {
@@ -34,42 +23,55 @@ std::optional<std::string> TextOf(const toml::node& node) {
   return std::nullopt;
 }
 
+// The two words for the list of watchers and for their options, each good for either.
+bool IsPluginWord(std::string_view key) { return key == "plugin" || key == "plugins"; }
+
 class Flattener {
  public:
   Flattener(const std::string& path, Givens& out, Complaints& complaints)
       : path_(path), out_(out), faults_(complaints) {}
 
-  void Visit(const toml::table& table, const std::string& prefix) {
+  void Visit(const toml::table& table) { Visit(table, "", ""); }
+
+ private:
+  // `prefix` names options, `written` is what stands in the file.
+  void Visit(const toml::table& table, const std::string& prefix, const std::string& written) {
     for (const auto& [key, node] : table) {
-      const std::string name = prefix + std::string(key.str());
-      if (const auto* inner = node.as_table()) {
-        if (inner->empty()) out_[name + "."] = {{}, Origin(node)};
-        Visit(*inner, name + ".");
-      } else if (const auto* array = node.as_array()) {
-        VisitArray(name, *array);
+      const auto* inner = node.as_table();
+      const bool watchers = prefix.empty() && IsPluginWord(key.str());
+      const auto name = prefix + (!watchers          ? std::string(key.str())
+                                  : inner != nullptr ? "plugin"
+                                                     : "plugins");
+      const auto as_written = written + std::string(key.str());
+      if (inner == nullptr) {
+        Take(name, as_written, node);
+      } else if (inner->empty()) {
+        out_[name + "."] = {{}, Origin(node), false, as_written};
       } else {
-        Keep(name, node, false, node);
+        Visit(*inner, name + ".", as_written + ".");
       }
     }
   }
 
- private:
-  void VisitArray(const std::string& name, const toml::array& array) {
-    out_[name] = {{}, Origin(array), true};
-    for (const auto& item : array) Keep(name, item, true, array);
-  }
-
-  void Keep(const std::string& name, const toml::node& node, bool array, const toml::node& whole) {
-    auto text = TextOf(node);
-    if (!text) {
+  void Take(const std::string& name, const std::string& written, const toml::node& node) {
+    Given given{{}, Origin(node), node.is_array(), written};
+    const auto add = [&](const toml::node& item) {
+      auto text = TextOf(item);
+      if (text) return given.texts.push_back(*std::move(text));
       faults_.push_back({name, "must be a text, a number, true or false, or an array of these",
-                         "given by " + Origin(node)});
-      return;
+                         "given by " + Origin(item)});
+    };
+    if (const auto* array = node.as_array()) {
+      for (const auto& item : *array) add(item);
+      if (given.texts.size() < array->size()) return;
+    } else {
+      add(node);
+      if (given.texts.empty()) return;
     }
-    auto& given = out_[name];
-    given.origin = Origin(whole);
-    given.array = array;
-    given.texts.push_back(std::move(*text));
+    const auto [first, fresh] = out_.try_emplace(name, given);
+    if (fresh) return;
+    faults_.push_back({name, "is given twice, as " + first->second.written + " and as " + written,
+                       "given by " + first->second.origin + " and by " + given.origin});
   }
 
   std::string Origin(const toml::node& node) const {
@@ -81,46 +83,31 @@ class Flattener {
   Complaints& faults_;
 };
 
-// The first line with more dots than any key has, outside of texts and comments; 0 where there is
-// none. toml++ takes a key apart by recursion, without a limit of its own.
-int LineOfEndlessKey(std::string_view text) {
-  constexpr int kMostDots = 64;
-  int line = 1, dots = 0;
-  std::string_view quotes;  // that end the text we are in
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const auto rest = text.substr(at);
-    if (rest[0] == '\n') {
-      ++line;
-      dots = 0;
-      if (quotes.size() == 1) quotes = {};
-    } else if (!quotes.empty()) {
-      if (rest[0] == '\\' && quotes[0] == '"' && !rest.substr(1).starts_with('\n')) {
-        ++at;
-      } else if (rest.starts_with(quotes)) {
-        at += quotes.size() - 1;
-        quotes = {};
-      }
-    } else if (rest[0] == '"' || rest[0] == '\'') {
-      const bool lines = rest.starts_with("\"\"\"") || rest.starts_with("'''");
-      quotes = rest.substr(0, lines ? 3 : 1);
-      at += quotes.size() - 1;
-    } else if (rest[0] == '#') {
-      at = std::min(text.find('\n', at), text.size()) - 1;
-    } else if (rest[0] == '.' && ++dots > kMostDots) {
-      return line;
-    }
-  }
-  return 0;
-}
-
+// Of a key that no option has. `candidates` are the keys that there are.
 std::string HintFor(const std::string& key, const std::vector<std::string>& candidates) {
   constexpr std::string_view kGroup = "plugin.";
+  const auto last = key.substr(key.rfind('.') + 1);
+  if (IsPluginWord(last)) return "; the list of watchers stands above the first [table]";
   const auto name = key.substr(0, key.find('.', kGroup.size()));
   const bool enabled = std::any_of(candidates.begin(), candidates.end(),
                                    [&](const auto& each) { return each.starts_with(name + "."); });
   if (!key.starts_with(kGroup) || enabled) return DidYouMean(key, candidates);
   return "; no watcher " + name.substr(kGroup.size()) +
          " is enabled: plugins in the file lists them, and --plugin or PLUGINS replaces that list";
+}
+
+// TOML can't have a list and tables of one name; that either word is good for both, it can't say.
+std::string HintFor(const TomlFault& fault, std::string_view text) {
+  for (std::size_t line = 1; line < fault.line; ++line) text.remove_prefix(text.find('\n') + 1);
+  text = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(text.find_first_not_of(" \t["), text.size()));
+  const auto word = std::string(text.substr(0, text.find_first_of(". \t=]")));
+  const bool clash = fault.what.find("redefine existing") != std::string::npos;
+  if (!clash || !IsPluginWord(word)) return "";
+  const bool plural = word == "plugins";
+  return word + " is the list of watchers already: call the list " +
+         (plural ? "plugin" : "plugins") + ", or this table [" + (plural ? "plugin" : "plugins") +
+         ".NAME]";
 }
 
 }  // namespace
@@ -133,17 +120,13 @@ Givens ReadConfigFile(const std::string& path, Complaints& complaints) {
         {"config", text.error().message, "set by --config or CONTROL_TOWER_CONFIG", true});
     return out;
   }
-  if (const int line = LineOfEndlessKey(*text); line > 0) {
-    complaints.push_back({path + ":" + std::to_string(line), "a key of too many parts", "", true});
-    return out;
-  }
-  try {
-    const auto table = toml::parse(*text, path);
-    Flattener(path, out, complaints).Visit(table, "");
-  } catch (const toml::parse_error& error) {
-    const auto at = error.source().begin;
-    complaints.push_back({path + ":" + std::to_string(at.line) + ":" + std::to_string(at.column),
-                          WithoutQuotedValue(error.description()), "", true});
+  const auto read = ParseToml(*text);
+  if (const auto* fault = std::get_if<TomlFault>(&read)) {
+    complaints.push_back(
+        {path + ":" + std::to_string(fault->line) + ":" + std::to_string(fault->column),
+         fault->what, HintFor(*fault, *text), true});
+  } else {
+    Flattener(path, out, complaints).Visit(std::get<toml::table>(read));
   }
   return out;
 }
@@ -169,8 +152,10 @@ Givens FromConfigFile(const std::vector<Option*>& options, const Givens& keys,
                                                            return name.starts_with(key);
                                                          });
     if (group) continue;
-    complaints.push_back({key.substr(0, key.find_last_not_of('.') + 1),
-                          "unknown key" + HintFor(key, candidates), "given by " + given.origin});
+    complaints.push_back(
+        {given.written,
+         "unknown key" + HintFor(key.substr(0, key.find_last_not_of('.') + 1), candidates),
+         "given by " + given.origin});
   }
   return out;
 }

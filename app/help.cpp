@@ -100,7 +100,8 @@ usage: control-tower [OPTIONS]                       run
                                                      watcher that --plugin enables, or whose options
                                                      are given; what else it needs may be missing
        control-tower --version [--verbose]           this build, and the libraries in it
-       control-tower --help [--plugin NAME]          this text, with the options of that watcher
+       control-tower --help [COMMAND | PLUGIN | --plugin NAME]
+                                                     this text, or what there is to say of one
        control-tower --help --markdown               the core's options, as the table in README.md
 
 examples:
@@ -121,6 +122,50 @@ configuration that has a fault is refused, and the old one goes on. Of the core'
 alone is applied without a restart.
 )";
 
+constexpr std::string_view kCheckUsage =
+    R"(usage: control-tower check [--connect] [OPTIONS]
+
+Reads the configuration as a run would, and names every fault of it at once: values, what does not fit
+together, files and folders that are missing or may not be used. Changes nothing, and connects to
+nothing.
+
+  --connect    then connects to the broker as a run would, exchange and queue included
+
+OPTIONS are those of a run: control-tower --help lists them. Exit codes: 0 the configuration is valid,
+2 it is not, 1 the broker could not be reached.
+
+example:
+  control-tower check --config tower.toml
+)";
+
+constexpr std::string_view kPluginsUsage =
+    R"(usage: control-tower plugins [NAME] [--json | --markdown]
+
+Lists the plugins that are linked in, or the options of one of them.
+
+  --json        for programs: names, options, defaults, rules
+  --markdown    the options of one plugin, as the table in its README
+
+example:
+  control-tower plugins file
+)";
+
+constexpr std::string_view kMapUsage =
+    R"(usage: control-tower map [--lines] [OPTIONS]
+
+Maps the event on standard input to triggers, prints them, and sends nothing. The map is that of the
+one watcher that is enabled, that --plugin NAME names, or whose options are given; what else the
+configuration lacks does not matter.
+
+  --lines    each line of standard input is an event
+
+Exit codes: 0 every event was mapped, 1 one could not be, 2 the map is at fault.
+
+examples:
+  control-tower map --plugin.exec.map-file map.lua < event.json
+  control-tower map --config tower.toml --plugin orders < event.json
+)";
+
 }  // namespace
 
 std::string HelpText(const Setup& setup, WatcherKinds kinds) {
@@ -128,6 +173,30 @@ std::string HelpText(const Setup& setup, WatcherKinds kinds) {
   out += GroupsText(setup.core);
   for (const auto& watcher : setup.watchers) out += GroupsText(*watcher.options);
   out += "\nplugins (their options: control-tower plugins NAME)\n" + PluginsText(kinds);
+  return out;
+}
+
+std::string CommandText(CommandLine::Command command) {
+  switch (command) {
+    case CommandLine::Command::kCheck:
+      return std::string(kCheckUsage);
+    case CommandLine::Command::kPlugins:
+      return std::string(kPluginsUsage);
+    case CommandLine::Command::kMap:
+      return std::string(kMapUsage);
+    case CommandLine::Command::kRun:
+      break;
+  }
+  return std::string(kUsage);
+}
+
+std::string WatchersText(const Setup& setup) {
+  std::string out;
+  for (const auto& watcher : setup.watchers) {
+    out.append(watcher.name == watcher.kind->name() ? "" : watcher.name + ", of the plugin ");
+    out.append(watcher.kind->name()).append(": ").append(watcher.kind->summary()).append("\n");
+    out += GroupsText(*watcher.options) + "\n";
+  }
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "app/command_line.h"
 #include "app/settings.h"
 #include "app/sources.h"
 #include "core/watcher.h"
@@ -15,6 +16,10 @@ using WatcherKinds = std::span<const WatcherKind* const>;  // sorted by name
 
 // All options of the core and of the enabled watchers, and the plugins that are linked in.
 std::string HelpText(const Setup& setup, WatcherKinds kinds);
+// What a command does, and its own flags.
+std::string CommandText(CommandLine::Command command);
+// The options of the enabled watchers alone.
+std::string WatchersText(const Setup& setup);
 std::string VersionText(bool verbose);
 
 // The plugins that are linked in, as a table, or as JSON with their options.

@@ -3,7 +3,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <ctime>
 #include <iostream>
 #include <stdexcept>
 
@@ -22,6 +24,21 @@ void OccupyStandardStreams() {
   if (fd > STDERR_FILENO) close(fd);
 }
 
+// The next of `signals`. Until the tower is ready it is looked at now and then, so that the log
+// tells when.
+int NextSignal(const sigset_t& signals, Tower& tower) {
+  int wait_ms = 10;
+  while (!tower.NoteReadiness()) {
+    const timespec time{wait_ms / 1000, wait_ms % 1000 * 1'000'000L};
+    if (const int signal = sigtimedwait(&signals, nullptr, &time); signal > 0) return signal;
+    wait_ms = std::min(2 * wait_ms, 1000);
+  }
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {
+  }
+  return signal;
+}
+
 // From start to the first signal that ends it, and from there to the end. SIGHUP reloads.
 int Run(Setup& setup, const std::function<Configured()>& configure) {
   sigset_t signals;
@@ -37,8 +54,7 @@ int Run(Setup& setup, const std::function<Configured()>& configure) {
     Logger().Error("could not start", {{"error", started.error()}});
     return started.error().code == ErrorCode::kInvalid ? kExitUsage : kExitFailed;
   }
-  int signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) tower.Reload(configure);
+  while (NextSignal(signals, tower) == SIGHUP) tower.Reload(configure);
   const bool gave_up = failed.exchange(true);  // a watcher that fails from here on is no news
   ::signal(SIGHUP, SIG_IGN);
   // A second one ends it at once; by a handler, since process 1 of a container has no default.
@@ -64,10 +80,9 @@ int main(int argc, char** argv) try {
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   const auto environment = tower::ReadEnvironment();
   tower::ForgetOurVariables();
-  const tower::CheckHooks hooks{tower::ValidateSettings, tower::TryBroker};
-  const auto todo =
-      tower::RunCli(arguments, environment, *kinds, hooks, std::cin, std::cout, std::cerr);
-  const auto again = [&] { return tower::Configure(arguments, environment, *kinds, hooks); };
+  const auto todo = tower::RunCli(arguments, environment, *kinds, tower::TryBroker, std::cin,
+                                  std::cout, std::cerr);
+  const auto again = [&] { return tower::Configure(arguments, environment, *kinds); };
   return todo.run ? tower::Run(*todo.run, again) : todo.exit_code;
 } catch (const std::exception& error) {
   std::cerr << "control-tower: " << error.what() << "\n";

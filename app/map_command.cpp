@@ -41,13 +41,14 @@ std::string VariablePrefix(const std::string& watcher) {
 
 // Whether a fault is one of the mapping, or may hide one.
 bool Concerns(const Complaint& complaint, const Setup& setup, const std::string& watcher) {
-  const std::string_view about = complaint.about;
+  std::string about = complaint.about;
+  if (about.starts_with("plugins.")) about.erase(6, 1);  // as it stands in the file
   const auto prefix = "plugin." + watcher + ".";
   if (about == prefix + "map" || about == prefix + "map-file") return true;
   if (about == "plugin" || about == "config" || complaint.of_source) return true;
-  const auto names = [about](const OptionSet& options) {
+  const auto names = [&about](const OptionSet& options) {
     return std::any_of(options.all().begin(), options.all().end(),
-                       [about](const Option& option) { return option.name() == about; });
+                       [&about](const Option& option) { return option.name() == about; });
   };
   if (names(setup.core)) return false;
   for (const auto& other : setup.watchers)

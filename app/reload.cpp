@@ -75,7 +75,7 @@ void Reloader::CheckWatchers(Configured& next, const Identities& identities) con
 void Reloader::Refuse(const Complaints& complaints) {
   for (const auto& [about, message, hint, of_source] : complaints) {
     log_.Error("a fault in the new configuration",
-               {{"fault", about.empty() ? message : about + ": " + message}, {"hint", hint}});
+               {{"error", about.empty() ? message : about + ": " + message}, {"hint", hint}});
   }
   log_.Error("the new configuration is refused, the old one goes on",
              {{"faults", complaints.size()}});

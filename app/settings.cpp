@@ -1,14 +1,43 @@
 #include "app/settings.h"
 
+#include <arpa/inet.h>
+
+#include <filesystem>
 #include <limits>
 
 #include "core/amqp_url.h"
 #include "core/http_access.h"
+#include "core/http_tokens.h"
+#include "core/resolver.h"
 
 namespace tower {
 namespace {
 
 constexpr auto kNoLimit = std::numeric_limits<std::int64_t>::max();
+
+// The rule of HttpServer::Start, as far as it can be known without resolving a name.
+Status CheckHost(const HttpServerOptions& http) {
+  in6_addr ignored{};
+  const bool is_address = inet_pton(AF_INET, http.host.c_str(), &ignored) == 1 ||
+                          inet_pton(AF_INET6, http.host.c_str(), &ignored) == 1;
+  if (!is_address || IsLoopbackHost(http.host) || !http.tokens_file.empty() ||
+      http.allow_anonymous) {
+    return Ok();
+  }
+  return Error{ErrorCode::kInvalid,
+               "server.host: others could reach " + http.host +
+                   "; set server.tokens-file, or server.host to a loopback address, or "
+                   "server.allow-anonymous if everyone may send triggers"};
+}
+
+Status CheckQueueFolder(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  std::error_code ignored;
+  if (path == ":memory:" || folder.empty() || std::filesystem::is_directory(folder, ignored)) {
+    return Ok();
+  }
+  return Error{ErrorCode::kInvalid, "queue.path: there is no folder " + folder.string()};
+}
 
 void DeclareServer(OptionSet& options, Settings& settings) {
   options.Add("server.host", &settings.http.host, "Address on which HTTP listens.").NotEmpty();
@@ -68,6 +97,13 @@ void DeclareServer(OptionSet& options, Settings& settings) {
           "How long a connection may wait for its next request; longer than a proxy in front of it "
           "keeps one, so that the proxy ends it first.")
       .Range(100, 3'600'000);
+  options.Check({"server.host", "server.tokens-file", "server.allow-anonymous"},
+                [&settings] { return CheckHost(settings.http); });
+  options.Check({"server.tokens-file"}, [&settings]() -> Status {
+    if (settings.http.tokens_file.empty()) return Ok();
+    const auto tokens = HttpTokens::Load(settings.http.tokens_file);
+    return tokens ? Ok() : Status(tokens.error());
+  });
 }
 
 void DeclareHttpClients(OptionSet& options, Settings& settings) {
@@ -77,6 +113,8 @@ void DeclareHttpClients(OptionSet& options, Settings& settings) {
   options.Add("http.ca-file", &settings.http_policy.ca_file,
               "Certificates, in PEM, that a service's certificate is checked against; without it "
               "those of the system.");
+  options.Check({"http.deny", "http.ca-file"},
+                [&settings] { return CheckHttpPolicy(settings.http_policy); });
 }
 
 void DeclareAmqp(OptionSet& options, Settings& settings) {
@@ -116,6 +154,13 @@ void DeclareAmqp(OptionSet& options, Settings& settings) {
     if (settings.amqp.cert.empty() == settings.amqp.key.empty()) return Ok();
     return Error{ErrorCode::kInvalid, "amqp.cert and amqp.key need each other: set both or none"};
   });
+  options.Check({"broker", "amqp.url", "amqp.exchange", "amqp.queue", "amqp.ca-file", "amqp.cert",
+                 "amqp.key"},
+                [&settings]() -> Status {
+                  const bool half = settings.amqp.cert.empty() != settings.amqp.key.empty();
+                  if (settings.broker != "amqp" || half) return Ok();
+                  return CheckAmqpOptions(settings.amqp);
+                });
 }
 
 void DeclareQueue(OptionSet& options, Settings& settings) {
@@ -140,6 +185,8 @@ void DeclareQueue(OptionSet& options, Settings& settings) {
       .Add("queue.max-history", &queue.max_history,
            "Most published triggers that can be looked up.")
       .Range(0, kNoLimit);
+  options.Check({"queue.path"}, [&queue] { return CheckQueueFolder(queue.path); });
+  options.CheckWorld({"queue.path"}, [&queue] { return CheckQueueFile(queue.path); });
 }
 
 }  // namespace

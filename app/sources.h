@@ -26,8 +26,9 @@ using Complaints = std::vector<Complaint>;
 // What one source says about one option.
 struct Given {
   std::vector<std::string> texts;
-  std::string origin;  // "--server.port", "variable CONTROL_TOWER_BROKER", "tower.toml:3"
-  bool array = false;  // of the file: written as an array
+  std::string origin;   // "--server.port", "variable CONTROL_TOWER_BROKER", "tower.toml:3"
+  bool array = false;   // of the file: written as an array
+  std::string written;  // of the file: the key as it stands there
 };
 // By name of the option ("server.port").
 using Givens = std::map<std::string, Given>;

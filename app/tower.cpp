@@ -1,18 +1,12 @@
 #include "app/tower.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <stop_token>
 #include <utility>
 
 #include "core/amqp_broker.h"
 #include "core/build_info.h"
-#include "core/http_tokens.h"
-#include "core/ops_api.h"
-#include "core/resolver.h"
 #include "core/stdout_broker.h"
 #include "core/trigger_api.h"
 
@@ -32,47 +26,7 @@ milliseconds Until(steady_clock::time_point deadline) {
   return std::max(left, milliseconds(0));
 }
 
-// The rule of HttpServer::Start, as far as it can be known without resolving a name.
-Status CheckHost(const HttpServerOptions& http) {
-  in6_addr ignored{};
-  const bool is_address = inet_pton(AF_INET, http.host.c_str(), &ignored) == 1 ||
-                          inet_pton(AF_INET6, http.host.c_str(), &ignored) == 1;
-  if (!is_address || IsLoopbackHost(http.host) || !http.tokens_file.empty() ||
-      http.allow_anonymous) {
-    return Ok();
-  }
-  return Error{ErrorCode::kInvalid,
-               "server.host: others could reach " + http.host +
-                   "; set server.tokens-file, or server.host to a loopback address, or "
-                   "server.allow-anonymous if everyone may send triggers"};
-}
-
-Status CheckQueueFolder(const std::string& path) {
-  const auto folder = std::filesystem::path(path).parent_path();
-  std::error_code ignored;
-  if (path == ":memory:" || folder.empty() || std::filesystem::is_directory(folder, ignored)) {
-    return Ok();
-  }
-  return Error{ErrorCode::kInvalid, "queue.path: there is no folder " + folder.string()};
-}
-
 }  // namespace
-
-std::vector<Error> ValidateSettings(const Settings& settings) {
-  std::vector<Error> out;
-  const auto note = [&out](const Status& status) {
-    if (!status) out.push_back(status.error());
-  };
-  if (settings.broker == "amqp") note(CheckAmqpOptions(settings.amqp));
-  note(CheckQueueFolder(settings.queue.path));
-  note(CheckHost(settings.http));
-  note(CheckHttpPolicy(settings.http_policy));
-  if (!settings.http.tokens_file.empty()) {
-    const auto tokens = HttpTokens::Load(settings.http.tokens_file);
-    if (!tokens) out.push_back(tokens.error());
-  }
-  return out;
-}
 
 Status TryBroker(const Settings& settings) {
   const auto broker = MakeBroker(settings);
@@ -107,15 +61,33 @@ Status Tower::Start() {
   if (auto started = StartHttp(); !started) return started;
 
   const auto took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - began).count();
-  log_.Info("ready", {{"version", GetBuildInfo().version},
-                      {"host", settings.http.host},
-                      {"port", port()},
-                      {"broker", settings.broker},
-                      {"queue", settings.queue.path},
-                      {"queued", queue_->Stats().depth},
-                      {"watchers", setup_.watchers.size()},
-                      {"took_ms", took}});
+  log_.Info("listening", {{"version", GetBuildInfo().version},
+                          {"host", settings.http.host},
+                          {"port", port()},
+                          {"broker", settings.broker},
+                          {"queue", settings.queue.path},
+                          {"queued", queue_->Stats().depth},
+                          {"watchers", setup_.watchers.size()},
+                          {"took_ms", took}});
+  began_ = began;
   return Ok();
+}
+
+bool Tower::NoteReadiness() {
+  const auto checks = Readiness();
+  const bool ready = std::all_of(checks.begin(), checks.end(),
+                                 [](const auto& check) { return check.why.empty(); });
+  if (ready && !was_ready_) {
+    log_.Info("ready",
+              {{"after_ms",
+                std::chrono::duration_cast<milliseconds>(steady_clock::now() - began_).count()}});
+  }
+  was_ready_ = ready;
+  return ready;
+}
+
+std::vector<ReadinessCheck> Tower::Readiness() const {
+  return CheckReadiness(queue_->Stats(), publisher_->State(), supervisor_->States());
 }
 
 void Tower::StartWatchers() {
@@ -134,11 +106,7 @@ Status Tower::StartHttp() {
   AddTriggerApi(*http_, *queue_, metrics_);
   AddHookRoutes(*http_, hooks_);
   AddOpsApi(*http_,
-            {.readiness =
-                 [this] {
-                   return CheckReadiness(queue_->Stats(), publisher_->State(),
-                                         supervisor_->States());
-                 },
+            {.readiness = [this] { return Readiness(); },
              .watchers = [this] { return supervisor_->States(); },
              .publisher = [this] { return publisher_->State(); }},
             metrics_);

@@ -2,6 +2,7 @@
 #ifndef APP_TOWER_H_
 #define APP_TOWER_H_
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -13,15 +14,13 @@
 #include "core/http.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "core/ops_api.h"
 #include "core/publisher.h"
 #include "core/queue.h"
 #include "core/result.h"
 #include "core/supervisor.h"
 
 namespace tower {
-
-// What can be said of the core's settings without connecting, everything that is wrong at once.
-std::vector<Error> ValidateSettings(const Settings& settings);
 
 // Connects to the broker as a run would, exchange and queue included, and leaves again.
 Status TryBroker(const Settings& settings);
@@ -43,6 +42,9 @@ class Tower {
   // HTTP whatever else is wrong: one that was revoked is not to wait for that. Once started.
   void Reload(const std::function<Configured()>& configure);
 
+  // Whether /readyz says 200; logs when it has come to that.
+  bool NoteReadiness();
+
   // The reverse: readyz says 503 and HTTP finishes what is in flight, watchers stop, the publisher
   // drains until shutdown.grace is over, HTTP ends, the queue closes. Idempotent.
   void Stop();
@@ -50,12 +52,15 @@ class Tower {
   int port() const noexcept { return http_->port(); }  // of HTTP, once started
 
  private:
+  std::vector<ReadinessCheck> Readiness() const;
   Status StartHttp();
   void StartWatchers();
 
   Setup& setup_;
   const std::function<void()> on_failure_;
   const Logger log_;
+  std::chrono::steady_clock::time_point began_{};
+  bool was_ready_ = false;
   Metrics metrics_;  // outlives whatever counts
   Hooks hooks_;      // outlives watchers and HTTP
   std::unique_ptr<TriggerQueue> queue_;

@@ -54,6 +54,7 @@ Status AmqpSession::Open(const AmqpUrl& url, const AmqpTls* tls, const AmqpSetti
 }
 
 Status AmqpSession::Login(const AmqpUrl& url, Deadline deadline) {
+  no_vhost_ = url.vhost.empty();
   link_.out().append("AMQP\0\0\x09\x01", 8);
   Status s = Await(AMQP_CONNECTION_START_METHOD, deadline, [&](const void* start) {
     return SendStartOk(url, *static_cast<const amqp_connection_start_t*>(start));
@@ -244,7 +245,12 @@ Status AmqpSession::OnConnectionClose(const amqp_connection_close_t& close) {
   if (!logging_in_ || !refused) return Error{ErrorCode::kUnavailable, text};
   text += close_code_ == AMQP_ACCESS_REFUSED ? ", check user and password in "
                                              : ", check vhost and user in ";
-  return Error{ErrorCode::kPermanent, text + settings_.prefix + "url"};
+  text += settings_.prefix + "url";
+  if (no_vhost_ && close_code_ != AMQP_ACCESS_REFUSED) {
+    text +=
+        "; a URL that ends in / names the vhost without a name: leave the / out for the vhost /";
+  }
+  return Error{ErrorCode::kPermanent, text};
 }
 
 Status AmqpSession::OnChannelClose(const void* decoded) {

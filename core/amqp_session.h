@@ -109,6 +109,7 @@ class AmqpSession : private AmqpFrameHandler {
   bool blocked_ = false;
   std::uint32_t awaited_ = 0;  // the method that Await waits for
   OnReply on_reply_;
+  bool no_vhost_ = false;  // the URL names the one without a name
   int close_code_ = 0;
   std::string close_text_;
 };

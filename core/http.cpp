@@ -132,6 +132,7 @@ class HttpServer::Impl final : private httplib::Server, public HttpService {
   void Replace(HttpExchange& exchange, HttpResponse&& response) override;
   void Count(HttpExchange& exchange, HttpExchange::Clock::time_point now) noexcept override;
 
+  void LogRequest(const HttpExchange& exchange, HttpExchange::Clock::duration took) const noexcept;
   void SetHooks();
   void Process(HttpExchange& exchange);
   std::optional<HttpResponse> Respond(HttpExchange& exchange);
@@ -258,6 +259,24 @@ void HttpServer::Impl::Count(HttpExchange& exchange, HttpExchange::Clock::time_p
       exchange.began == HttpExchange::Clock::time_point{} ? now - now : now - exchange.began;
   exchange.pattern->Count(exchange.reader.refusal() ? "other" : exchange.reader.head().method,
                           exchange.status, std::chrono::duration<double>(took).count());
+  if (LogShows(LogLevel::kDebug)) LogRequest(exchange, took);
+}
+
+// Without the query, which may hold a secret.
+void HttpServer::Impl::LogRequest(const HttpExchange& exchange,
+                                  HttpExchange::Clock::duration took) const noexcept {
+  try {
+    const bool read = !exchange.reader.refusal();  // else there may be no telling what was asked
+    const auto& head = exchange.reader.head();
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+    log_.Debug("request", {{"method", read ? head.method : ""},
+                           {"path", read ? head.target.path : ""},
+                           {"status", exchange.status},
+                           {"ms", static_cast<double>(us) / 1000},
+                           {"peer", exchange.peer},
+                           {"client", read ? exchange.client : ""}});
+  } catch (const std::bad_alloc&) {  // the line is lost
+  }
 }
 
 // Nothing: the request may be handled, but its body is still to come.
@@ -280,7 +299,7 @@ std::optional<HttpResponse> HttpServer::Impl::Respond(HttpExchange& exchange) {
 HttpResponse HttpServer::Impl::Crowded(const HttpExchange& exchange, std::string_view limit) {
   if (const auto held_back = logged_crowds_.Pass(HttpExchange::Clock::now())) {
     log_.Warn("a request was refused, since there is too much at hand",
-              {{"why", limit}, {"peer", exchange.peer}, {"held_back", *held_back}});
+              {{"error", limit}, {"peer", exchange.peer}, {"held_back", *held_back}});
   }
   return Retryable(limit);
 }
@@ -295,6 +314,7 @@ std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange) {
   const auto& head = exchange.reader.head();
   auto& request = exchange.request;
   request = HttpRequest{};
+  exchange.client.clear();
   request.exchange_ = &exchange;
   request.path = DecodeHttpPath(head.target.path, exchange.path);
   request.peer = exchange.peer;
@@ -314,6 +334,8 @@ std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange) {
     auto refused = CheckToken(head, request);
     if (refused && (route == nullptr || !route->options.open)) return refused;
     exchange.known = !refused;
+    // The request's own view of it may not last until the answer is told.
+    if (LogShows(LogLevel::kDebug)) exchange.client = request.client;
   }
   if (pattern == nullptr) return Problem(404, "there is nothing at this path");
   if (route == nullptr) {
@@ -427,8 +449,7 @@ std::optional<HttpResponse> HttpServer::Impl::Guard(HttpExchange& exchange, Call
     return Retryable("out of memory");
   } catch (const std::exception& error) {
     exchange.deferred = false;
-    log_.Error("a request failed",
-               {{"route", exchange.pattern->text()}, {"exception", error.what()}});
+    log_.Error("a request failed", {{"route", exchange.pattern->text()}, {"error", error.what()}});
     return Problem(500, "something went wrong here; the log says what");
   }
 }

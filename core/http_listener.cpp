@@ -159,6 +159,12 @@ void HttpListener::AcceptLoop() {
   if (listen_fd_ >= 0) close(listen_fd_);
 }
 
+// What lacks is short for a while: ten tries a second would fill the log.
+void HttpListener::NoteRefusal(const std::string& error) {
+  if (!accept_log_.Pass(error, std::chrono::steady_clock::now())) return;
+  log_.Log(accept_log_.level(), "a connection could not be accepted", {{"error", error}});
+}
+
 // False: the listening socket is of no more use.
 bool HttpListener::AcceptOne() {
   sockaddr_storage address{};
@@ -181,7 +187,7 @@ bool HttpListener::AcceptOne() {
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-      log_.Warn("a connection could not be accepted", {{"error", ErrnoText(errno)}});
+      NoteRefusal(ErrnoText(errno));
       Pause(kPauseAfterError);
       return true;
     default:

@@ -15,6 +15,7 @@
 #include "core/http_limits.h"
 #include "core/http_loop.h"
 #include "core/log.h"
+#include "core/log_limit.h"
 #include "core/result.h"
 #include "core/wakeup.h"
 
@@ -55,6 +56,7 @@ class HttpListener {
   Status Open();
   void AcceptLoop();
   bool AcceptOne();
+  void NoteRefusal(const std::string& error);
   bool Reopen();
   bool Pause(std::chrono::milliseconds time);  // false: stop
   void Dispatch(int fd, const sockaddr_storage& address);
@@ -67,6 +69,7 @@ class HttpListener {
   // Used only by accept_thread_ once that runs.
   int listen_fd_ = -1;
   std::size_t next_loop_ = 0;
+  LogLimit accept_log_;
 
   Wakeup wakeup_;  // says stop to accept_thread_
   std::atomic<bool> draining_{false};

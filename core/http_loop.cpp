@@ -264,7 +264,7 @@ void HttpLoop::Drive(std::uint64_t id) {
   } catch (const std::bad_alloc&) {
     RefuseForMemory(connection);
   } catch (const std::exception& error) {
-    log_.Error("a connection was given up", {{"exception", error.what()}});
+    log_.Error("a connection was given up", {{"error", error.what()}});
     Close(connection);
   }
 }
@@ -281,7 +281,7 @@ void HttpLoop::RefuseForMemory(Connection& connection) {
       return;
     }
   } catch (const std::exception& error) {
-    log_.Error("a connection was given up", {{"exception", error.what()}});
+    log_.Error("a connection was given up", {{"error", error.what()}});
   }
   Close(connection);
 }

@@ -62,6 +62,7 @@ struct HttpExchange {
   std::string path;    // of the request, where that had to be decoded
   bool known = false;  // the client has shown who it is, or need not; also of the request before
   HttpMemory::Share share;
+  std::string client;  // of the request; kept for the log at level debug alone
   int status = 0;
 };
 

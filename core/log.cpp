@@ -205,14 +205,16 @@ class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::string* captured_ = nullptr;  // guarded by mutex_
 };
 
+spdlog::level::level_enum LevelOf(LogLevel level) {
+  constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
+                                                   spdlog::level::warn, spdlog::level::err};
+  return kLevels[static_cast<int>(level)];
+}
+
 struct Backend {
   explicit Backend(LogLevel level, LogFormat format) { Configure(level, format); }
 
-  void SetLevel(LogLevel level) {
-    constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
-                                                     spdlog::level::warn, spdlog::level::err};
-    logger.set_level(kLevels[static_cast<int>(level)]);
-  }
+  void SetLevel(LogLevel level) { logger.set_level(LevelOf(level)); }
 
   void Configure(LogLevel level, LogFormat format) {
     json = format == LogFormat::kJson || (format == LogFormat::kAuto && !isatty(STDERR_FILENO));
@@ -257,6 +259,7 @@ std::string g_captured;  // written by the sink under its lock
 
 void ConfigureLogs(LogLevel level, LogFormat format) { TheBackend().Configure(level, format); }
 void SetLogLevel(LogLevel level) { TheBackend().SetLevel(level); }
+bool LogShows(LogLevel level) noexcept { return TheBackend().logger.should_log(LevelOf(level)); }
 
 Logger Logger::With(std::initializer_list<LogField> fields) const {
   Logger out = *this;
@@ -275,6 +278,10 @@ void Logger::Warn(std::string_view message, std::initializer_list<LogField> fiel
 }
 void Logger::Error(std::string_view message, std::initializer_list<LogField> fields) const {
   Write(spdlog::level::err, fields_, message, fields);
+}
+void Logger::Log(LogLevel level, std::string_view message,
+                 std::initializer_list<LogField> fields) const {
+  Write(LevelOf(level), fields_, message, fields);
 }
 
 CapturedLogs::CapturedLogs() {

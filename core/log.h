@@ -44,6 +44,9 @@ enum class LogFormat {
 void ConfigureLogs(LogLevel level, LogFormat format);
 // The level alone, at any time. Thread-safe.
 void SetLogLevel(LogLevel level);
+// Whether events of a level are logged: to be asked first where the fields of one cost more than
+// this does, a look at an atomic. Thread-safe.
+bool LogShows(LogLevel level) noexcept;
 
 // A cheap, copyable face with fields of its own (such as watcher=inbox) that go with every event.
 // Thread-safe; a line is written with one write call. A log call never throws and never blocks on
@@ -58,6 +61,8 @@ class Logger {
   void Info(std::string_view message, std::initializer_list<LogField> fields = {}) const;
   void Warn(std::string_view message, std::initializer_list<LogField> fields = {}) const;
   void Error(std::string_view message, std::initializer_list<LogField> fields = {}) const;
+  void Log(LogLevel level, std::string_view message,
+           std::initializer_list<LogField> fields = {}) const;
 
  private:
   std::vector<LogField> fields_;

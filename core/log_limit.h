@@ -9,21 +9,27 @@
 #include <string>
 #include <utility>
 
+#include "core/log.h"
+
 namespace tower {
 
 // Lets a text pass when it differs from the one before, and else once a minute. Not thread-safe.
 class LogLimit {
  public:
   bool Pass(const std::string& text, std::chrono::steady_clock::time_point now) {
-    if (last_ == text && now - passed_at_ < std::chrono::minutes(1)) return false;
+    repeats_ = last_ == text;
+    if (repeats_ && now - passed_at_ < std::chrono::minutes(1)) return false;
     last_ = text;
     passed_at_ = now;
     return true;
   }
   void Reset() { last_.reset(); }
+  // Of a text that passed: nothing has changed since it did before.
+  LogLevel level() const { return repeats_ ? LogLevel::kInfo : LogLevel::kWarn; }
 
  private:
   std::optional<std::string> last_;
+  bool repeats_ = false;
   std::chrono::steady_clock::time_point passed_at_{};
 };
 

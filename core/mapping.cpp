@@ -17,6 +17,19 @@ Result<std::string> ReadScript(const std::string& path) {
   return std::move(file->text);
 }
 
+// Of a map that begins like a script: what it is taken for.
+Error WithHint(Error error, std::string_view map) {
+  map.remove_prefix(std::min(map.find_first_not_of(" \t\r\n"), map.size()));
+  const auto word = map.substr(0, map.find_first_not_of("abcdefghijklmnopqrstuvwxyz"));
+  for (const auto* statement : {"return", "local", "if", "for", "while", "do"}) {
+    if (word != statement) continue;
+    error.message += "; map is one expression, without ";
+    error.message.append(word).append("; a script with statements goes into a file for map-file");
+    break;
+  }
+  return error;
+}
+
 // Without what only an editor or a shell has to know; lines keep their numbers.
 std::string_view WithoutPreamble(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
@@ -56,7 +69,7 @@ Status Mapping::Load() {
     if (name.size() > kLongestName) name.replace(0, name.size() - kLongestName + 3, "...");
   }
   auto script = LuaScript::Compile(WithoutPreamble(text), name, print_);
-  if (!script) return script.error();
+  if (!script) return map_.empty() ? script.error() : WithHint(script.error(), map_);
   script_ = std::move(*script);
   return Ok();
 }

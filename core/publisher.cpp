@@ -118,7 +118,7 @@ void Publisher::Impl::Connect() {
     if (connecting_.stop_requested()) return;
     RetryLater(s.error());
     if (connect_log_.Pass(s.error().message, now_)) {
-      log_.Warn("broker not connected", {{"error", s.error()}});
+      log_.Log(connect_log_.level(), "broker not connected", {{"error", s.error()}});
     }
     return;
   }

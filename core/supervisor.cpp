@@ -119,6 +119,10 @@ class Supervisor::Impl {
   Error Run(Supervised& self, const std::stop_token& stop);
   std::chrono::milliseconds NextDelay(Supervised& self, Clock::duration ran);
   bool FailedForGood(Supervised& self, const Error& error);
+  std::string SaidLast(const Supervised& self) const {
+    const std::lock_guard lock(mutex_);
+    return self.status.last_error;
+  }
   void SetState(Supervised& self, WatcherState state, const Error* error = nullptr,
                 std::optional<WallTime> retry_at = std::nullopt);
 
@@ -186,12 +190,15 @@ void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
     const Error error = Run(self, stop);
     self.notes.EndRun();
     if (stop.stop_requested()) {
-      if (error.code != ErrorCode::kStopped) self.log.Warn("watcher ended badly", {{"why", error}});
+      if (error.code != ErrorCode::kStopped)
+        self.log.Warn("watcher ended badly", {{"error", error}});
       break;
     }
     if (FailedForGood(self, error)) return;
     const auto delay = NextDelay(self, Clock::now() - began);
-    self.log.Warn("watcher backs off", {{"why", error}, {"delay_ms", delay.count()}});
+    // A fault that lasts is news once; a success forgets it.
+    self.log.Log(SaidLast(self) == error.message ? LogLevel::kInfo : LogLevel::kWarn,
+                 "watcher backs off", {{"error", error}, {"delay_ms", delay.count()}});
     SetState(self, WatcherState::kBackingOff, &error, WallNow() + delay);
     if (!WatcherContext::Sleep(delay, stop)) break;
     self.restarts.Add();
@@ -240,7 +247,7 @@ Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
 
 bool Supervisor::Impl::FailedForGood(Supervised& self, const Error& error) {
   if (error.code != ErrorCode::kPermanent && error.code != ErrorCode::kInvalid) return false;
-  self.log.Error("watcher failed for good", {{"why", error}});
+  self.log.Error("watcher failed for good", {{"error", error}});
   SetState(self, WatcherState::kFailed, &error);
   if (options_.exit_on_failure && on_failure_) {
     WatcherStatus status;

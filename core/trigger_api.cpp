@@ -199,7 +199,7 @@ HttpResponse TriggerApi::Refused(const Error& error, std::size_t triggers) {
     case ErrorCode::kConflict:
       return refuse(422, conflict_);
     case ErrorCode::kInvalid:
-      return refuse(413, full_);
+      return refuse(413, invalid_);
     case ErrorCode::kFull:
       return refuse(503, full_);
     default:

@@ -102,6 +102,8 @@ void Intake::Take(AmqpDelivery& delivery) {
                                    : mapping_.Apply(delivery.body, message.name);
   if (!triggers) return Refuse(message, triggers.error().message);
   if (triggers->empty()) {
+    tower_.log.Debug("a message means nothing",
+                     {{"message", message.name}, {"routing_key", message.routing_key}});
     message.state = State::kDone;
     return;
   }
@@ -117,7 +119,7 @@ void Intake::Refuse(Message& message, std::string_view why) {
   tower_.notes.Reject(message.name + ": " + std::string(why));
   tower_.log.Warn("a message was refused", {{"message", message.name},
                                             {"routing_key", message.routing_key},
-                                            {"fault", why},
+                                            {"error", why},
                                             {"then", options_.drop ? "dropped" : "rejected"}});
 }
 

@@ -18,6 +18,7 @@
 #include "core/mapping.h"
 #include "plugins/exec/lines.h"
 #include "plugins/exec/process.h"
+#include "plugins/exec/script.h"
 
 namespace tower {
 namespace {
@@ -154,12 +155,13 @@ class Session {
   void Map(const Line& line, std::vector<Trigger>& batch) {
     auto triggers = mapping_.Apply(line.text, "line " + std::to_string(line.number));
     if (!triggers) return Reject(line, triggers.error().message);
+    if (triggers->empty()) tower_.log.Debug("a line means nothing", {{"line", line.number}});
     std::move(triggers->begin(), triggers->end(), std::back_inserter(batch));
   }
 
   void Reject(const Line& line, const std::string& why) {
     tower_.notes.Reject("line " + std::to_string(line.number) + ": " + why);
-    tower_.log.Warn("a line is no trigger", {{"line", line.number}, {"fault", why}});
+    tower_.log.Warn("a line is no trigger", {{"line", line.number}, {"error", why}});
   }
 
   // Lines that came together go to disk together; a conflict is one line's, and no other's.
@@ -217,6 +219,7 @@ class ExecWatcher final : public Watcher {
     options.Check({"command", "shell"}, [&self] { return self.CheckCommand(); });
     options.Check({"environment"}, [&self] { return self.CheckEnvironment(); });
     options.CheckWorld({"command", "shell"}, [&self] { return self.FindProgram(); });
+    options.CheckWorld({"command", "shell", "working-dir"}, [&self] { return self.FindScript(); });
     options.CheckWorld({"working-dir"}, [&self] { return self.FindFolder(); });
   }
 
@@ -228,7 +231,11 @@ class ExecWatcher final : public Watcher {
     while (!stop.stop_requested()) {
       const auto began = Clock::now();
       auto process = Process::Start(MakeProgram());
-      if (!process) return process.error();
+      if (!process) {
+        auto error = process.error();
+        error.message += HintOf(command_[0]);
+        return error;
+      }
       Session session(tower, mapping_, std::move(*process), max_line_.bytes);
       auto ended = session.Run(stop);
       session.Stop(grace_);
@@ -245,6 +252,21 @@ class ExecWatcher final : public Watcher {
   Mapping* mapping() override { return &mapping_; }
 
  private:
+  static bool IsFile(const std::string& path) {
+    struct stat info {};
+    return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+  }
+
+  // Where a whole command line stands as the name of the program.
+  std::string HintOf(const std::string& program) const {
+    const auto space = program.find(' ');
+    if (shell_ || space == std::string::npos || IsFile(program)) return "";
+    if (!IsFile(program.substr(0, space))) return "";
+    return "; the program and each of its arguments are values of their own: \"" +
+           program.substr(0, space) + "\", then \"" + program.substr(space + 1) +
+           "\"; or set shell";
+  }
+
   Status CheckCommand() const {
     const auto fault = [](std::string text) { return Error{ErrorCode::kInvalid, std::move(text)}; };
     if (shell_ && command_.size() != 1) return fault("with shell, command must be one text");
@@ -271,8 +293,29 @@ class ExecWatcher final : public Watcher {
 
   Status FindProgram() const {
     const std::string program = MakeProgram().command[0];
-    if (access(program.c_str(), X_OK) == 0) return Ok();
-    return Error{ErrorCode::kUnavailable, program + ": " + ErrnoText(errno)};
+    struct stat info {};
+    std::string why;
+    if (stat(program.c_str(), &info) != 0) {
+      why = ErrnoText(errno);
+    } else if (!S_ISREG(info.st_mode)) {
+      why = "this is no file";
+    } else if (access(program.c_str(), X_OK) != 0) {
+      why = ErrnoText(errno);
+    } else {
+      return Ok();
+    }
+    return Error{ErrorCode::kUnavailable, program + ": " + why + HintOf(program)};
+  }
+
+  // What an interpreter is to read, where that is plain to see.
+  Status FindScript() const {
+    if (shell_ || !exec::IsInterpreter(command_[0])) return Ok();
+    const auto script = exec::ScriptOf(command_);
+    if (script.empty()) return Ok();
+    const auto path =
+        script[0] == '/' || working_dir_.empty() ? script : working_dir_ + "/" + script;
+    if (access(path.c_str(), R_OK) == 0) return Ok();
+    return Error{ErrorCode::kUnavailable, "command: " + path + ": " + ErrnoText(errno)};
   }
 
   Status FindFolder() const {

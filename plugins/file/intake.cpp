@@ -49,7 +49,7 @@ void Complaints::Complain(const std::string& path, const Error& error) {
   said.when = Clock::now();
   if (said.what == error.message) return;
   said.what = error.message;
-  log_.Warn("left alone", {{"path", path}, {"why", error}});
+  log_.Warn("left alone", {{"path", path}, {"error", error}});
 }
 
 void Complaints::ForgetBefore(const std::string& folder, Clock::time_point time) {
@@ -186,10 +186,10 @@ Result<Intake::Verdict> Intake::Refuse(const Place& place, Handled handled, std:
   const auto verdict = Dispose(place, handled, &now_at);
   const auto log = tower_.log.With({{"path", place.path}}).With(where);
   if (now_at == place.path) {
-    log.Warn("file refused", {{"why", why}});
+    log.Warn("file refused", {{"error", why}});
     tower_.notes.Reject(place.path + ": " + reason);
   } else {
-    log.Warn("file refused", {{"why", why}, {"moved_to", now_at}});
+    log.Warn("file refused", {{"error", why}, {"moved_to", now_at}});
     tower_.notes.Reject(place.path + ", now " + now_at + ": " + reason);
   }
   return verdict;

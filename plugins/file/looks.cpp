@@ -53,7 +53,7 @@ Status Session::Open(std::size_t index) {
     if (watched.fault != info.error().message) {
       watched.fault = info.error().message;
       tower_.log.Warn("path can't be watched, trying again",
-                      {{"path", watched.source.path()}, {"why", info.error()}});
+                      {{"path", watched.source.path()}, {"error", info.error()}});
     }
     return info.error();
   }
@@ -103,6 +103,12 @@ void Session::Replaced(std::size_t index) {
   std::erase_if(due_, [&](const auto& each) { return of_index(each.second); });
 }
 
+void Session::NoteIgnored(const Watched& watched, const std::string& relative,
+                          std::string_view why) {
+  if (!LogShows(LogLevel::kDebug)) return;
+  tower_.log.Debug("ignored", {{"path", watched.source.PathOf(relative)}, {"because", why}});
+}
+
 void Session::BeginScan(std::size_t index, const std::string& start) {
   auto& watched = sources_[index];
   watched.scan = std::make_unique<Scan>(
@@ -116,6 +122,10 @@ void Session::BeginScan(std::size_t index, const std::string& start) {
           .on_fault =
               [this, &watched](const std::string& relative, const Error& error) {
                 complaints_.Complain(watched.source.PathOf(relative), error);
+              },
+          .on_ignored =
+              [this, &watched](const std::string& relative) {
+                NoteIgnored(watched, relative, kNotWanted);
               },
       });
 }
@@ -159,7 +169,7 @@ void Session::WatchFolder(Watched& watched, int fd, const std::string& relative)
 }
 
 void Session::PollInstead(Watched& watched, std::string_view why) {
-  tower_.log.Warn("polling", {{"path", watched.source.path()}, {"why", why}});
+  tower_.log.Warn("polling", {{"path", watched.source.path()}, {"error", why}});
   watched.polled = true;
   watched.inotify.reset();
   watched.changing.clear();
@@ -167,7 +177,12 @@ void Session::PollInstead(Watched& watched, std::string_view why) {
 
 bool Session::OnFile(Watched& watched, const std::string& relative, const Version& version) {
   const auto* known = ledger_.See(watched.source.PathOf(relative), watched.look);
-  if (known != nullptr && known->version == version) return intake_.IsInTheWay(*known);
+  if (known != nullptr && known->version == version) {
+    if (intake_.IsInTheWay(*known)) return true;
+    NoteIgnored(watched, relative, "it was handled before");
+    return false;
+  }
+  if (!watched.marked) NoteIgnored(watched, relative, "the marker is not there yet");
   return watched.marked;
 }
 
@@ -205,6 +220,7 @@ void Session::EndScan(std::size_t index) {
   auto& watched = sources_[index];
   const auto scan = std::move(watched.scan);
   if (!scan->whole()) return;
+  tower_.log.Debug("looked", {{"path", watched.source.path()}});
   watched.next_look =
       Clock::now() + (watched.polled ? settings_.poll_interval : settings_.rescan_interval);
   if (!scan->clean()) return;

@@ -121,6 +121,8 @@ void Session::OnEvent(std::size_t index, const FolderEvent& event) {
       } else if (event.kind == FolderEvent::Kind::kComplete &&
                  watched.source.IsMarker(event.folder, event.name)) {
         LookAtFolder(index, event.folder);
+      } else {
+        NoteIgnored(watched, relative, kNotWanted);
       }
   }
 }

@@ -74,6 +74,8 @@ class Session {
   Status BeginLooks();
   Status Open(std::size_t index);
   void Replaced(std::size_t index);
+  static constexpr std::string_view kNotWanted = "nothing of this name is taken";
+  void NoteIgnored(const Watched& watched, const std::string& relative, std::string_view why);
   void BeginScan(std::size_t index, const std::string& start);
   void ContinueScans(const std::stop_token& stop);
   void EndScan(std::size_t index);

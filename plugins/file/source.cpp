@@ -185,7 +185,10 @@ void Scan::Look(const char* name, unsigned char type, std::vector<Found>& found)
   const bool as_file = type != DT_DIR && source_.WantsFile(folder_, view);
   const bool as_folder =
       (type == DT_DIR || type == DT_UNKNOWN) && source_.WantsFolder(folder_, view);
-  if (!as_file && !as_folder) return;
+  if (!as_file && !as_folder) {
+    if (callbacks_.on_ignored) callbacks_.on_ignored(JoinPath(folder_, view));
+    return;
+  }
   const auto relative = JoinPath(folder_, view);
   if (type == DT_DIR) {
     waiting_.push_back(relative);

@@ -71,6 +71,8 @@ class Scan {
     // A plain file that the source wants; true: return it from Next.
     std::function<bool(const std::string& relative, const Version&)> on_file;
     std::function<void(const std::string& relative, const Error&)> on_fault;
+    // What the source does not want; may be empty.
+    std::function<void(const std::string& relative)> on_ignored;
   };
 
   Scan(const Source& source, std::string start, Callbacks callbacks);

@@ -1,7 +1,9 @@
 #include "core/watcher.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -19,6 +21,12 @@ class FileWatcher final : public Watcher {
     self.settings_.Declare(options, self.mapping_);
     options.CheckWorld({"path", "after", "on-failure", "marker", "marker-event"},
                        [&self] { return self.FindPaths(); });
+    options.CheckWorld({"path", "done-dir"}, [&self] {
+      return self.FindDestination("done-dir", self.settings_.done_dir);
+    });
+    options.CheckWorld({"path", "failed-dir"}, [&self] {
+      return self.FindDestination("failed-dir", self.settings_.failed_dir);
+    });
   }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
@@ -42,6 +50,34 @@ class FileWatcher final : public Watcher {
     }
     if (faults.empty()) return Ok();
     return Error{ErrorCode::kUnavailable, faults};
+  }
+
+  // Whether files can be moved to a folder that is named by its path. One that is not there is
+  // made, in a folder that is.
+  Status FindDestination(const std::string& option, const std::string& path) const {
+    if (path[0] != '/') return Ok();
+    const auto fault = [&](const std::string& why) {
+      return Error{ErrorCode::kUnavailable, option + " " + path + ": " + why};
+    };
+    struct stat info {};
+    auto folder = path.substr(0, path.find_last_not_of('/') + 1);
+    if (stat(folder.c_str(), &info) != 0) {
+      if (errno != ENOENT) return fault(ErrnoText(errno));
+      folder = folder.substr(0, std::max<std::size_t>(folder.rfind('/'), 1));
+      if (stat(folder.c_str(), &info) != 0)
+        return fault("folder " + folder + ": " + ErrnoText(errno));
+    }
+    if (!S_ISDIR(info.st_mode)) return fault(folder + " is no folder");
+    if (access(folder.c_str(), W_OK | X_OK) != 0) return fault("write: " + ErrnoText(errno));
+    for (const auto& watched : settings_.path) {
+      struct stat other {};
+      const auto root = file::Source(watched, settings_).root();
+      if (stat(root.c_str(), &other) == 0 && other.st_dev != info.st_dev) {
+        return fault("it is on another file system than " + watched +
+                     ", so nothing can be moved there");
+      }
+    }
+    return Ok();
   }
 
   // "" where there is none.

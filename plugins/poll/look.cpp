@@ -89,6 +89,7 @@ Status Look::Run(const std::stop_token& stop, RetryAfter& retry_after) {
     const auto reply = Ask(url, asked.size() == 1, stop, retry_after);
     if (!reply) return reply.error();
     if (reply->status == 304) {
+      NoteLook("nothing has changed");
       tower_.ReportSuccess();
       return Ok();
     }
@@ -110,9 +111,21 @@ Status Look::Run(const std::stop_token& stop, RetryAfter& retry_after) {
     const bool enough = !last && pages_ >= settings_.max_pages;
     auto changes = last || enough ? End(*reply, last) : std::vector<Remember>();
     if (auto stored = Store(std::move(changes)); !stored) return stored;
-    if (last || enough) return Ok();
+    if (last || enough) {
+      NoteLook("looked");
+      return Ok();
+    }
     url = std::move(**next);
   }
+}
+
+void Look::NoteLook(std::string_view what) const {
+  if (!LogShows(LogLevel::kDebug)) return;
+  const auto parsed = HttpUrl::Parse(first_url_);
+  tower_.log.Debug(what, {{"url", parsed ? parsed->WithoutQuery() : ""},
+                          {"pages", pages_},
+                          {"items", items_},
+                          {"ignored", ignored_}});
 }
 
 Result<HttpReply> Look::Ask(const std::string& url, bool conditional, const std::stop_token& stop,
@@ -228,11 +241,13 @@ void Look::TakeValue(std::string key, std::string name, const JsonValue& value) 
   Item item{.key = std::move(key), .name = std::move(name), .digest = Sha256Hex(value.text())};
   const Known* known = ledger_.Find(item.key);
   if (known != nullptr && known->seen == number_) return;  // twice in this look
+  ++items_;
   if (known != nullptr) item.before = *known;
   const bool changed = known == nullptr || known->digest != item.digest;
   const bool fires =
       changed && !skip_ &&
       (known == nullptr || settings_.fire_on == "changed" || item.key == Ledger::kDocument);
+  if (!fires) ++ignored_;
   if (fires) {
     const auto refused = memory_.refusals.find(item.key);
     if (refused != memory_.refusals.end() && refused->second.digest == item.digest) {
@@ -248,6 +263,7 @@ void Look::TakeValue(std::string key, std::string name, const JsonValue& value) 
       if (!item.changes.empty()) taken_.push_back(std::move(item));
       return;
     }
+    if (triggers->empty()) ++ignored_;
     item.triggers = std::move(*triggers);
   }
   memory_.refusals.erase(item.key);
@@ -258,7 +274,7 @@ void Look::TakeValue(std::string key, std::string name, const JsonValue& value) 
 void Look::Refuse(const std::string& key, const std::string& name, const std::string& digest,
                   const std::string& why) {
   tower_.notes.Reject(name + ": " + why);
-  tower_.log.Warn("an item is no trigger", {{"item", name}, {"why", why}});
+  tower_.log.Warn("an item is no trigger", {{"item", name}, {"error", why}});
   memory_.refusals[key] = {digest, number_};
 }
 

@@ -71,6 +71,7 @@ class Look {
   void Refuse(const std::string& key, const std::string& name, const std::string& digest,
               const std::string& why);
   Status NoteCursor(const JsonValue& root, const std::string& url);
+  void NoteLook(std::string_view what) const;
   std::vector<Remember> End(const HttpReply& reply, bool whole);
   Status Store(std::vector<Remember> changes);
   Status StoreOneByOne(std::vector<Remember> changes);
@@ -86,6 +87,7 @@ class Look {
   std::string first_url_;
   std::string fingerprint_;  // of all that decides what an answer means
   int pages_ = 0;
+  std::size_t items_ = 0, ignored_ = 0;
   bool list_ = false;  // the answer was a list, rather than a document as a whole
   std::optional<std::string> cursor_;
   std::vector<Item> taken_;  // not yet stored

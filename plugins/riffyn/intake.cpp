@@ -48,6 +48,10 @@ Status Intake::Take(const std::string& experiment, const std::vector<Run>& runs,
   for (const auto& start : plan.starts) {
     if (!start.NeedsTriggers()) silent.insert(silent.end(), start.runs.begin(), start.runs.end());
   }
+  tower_.log.Debug("looked", {{"experiment", experiment},
+                              {"runs", runs.size()},
+                              {"starts", plan.starts.size()},
+                              {"ignored", silent.size()}});
   if (auto put = Put(experiment, {}, silent); !put) return put;
   for (const auto& starts : ByActivity(plan.starts)) {
     if (gate_.Down()) break;
@@ -163,8 +167,9 @@ Status Intake::Put(const std::string& experiment, std::span<const Trigger> trigg
 
 void Intake::Reject(const std::string& experiment, const Run& run, std::string_view why) {
   tower_.notes.Reject(PlaceOf(experiment, run) + ": " + std::string(why));
-  tower_.log.Warn("a run is no trigger",
-                  {{"experiment", experiment}, {"run", run.id}, {"name", run.name}, {"why", why}});
+  tower_.log.Warn(
+      "a run is no trigger",
+      {{"experiment", experiment}, {"run", run.id}, {"name", run.name}, {"error", why}});
 }
 
 Status Intake::Note(const std::string& place, const Error& error) {

@@ -24,7 +24,7 @@ bool Troubles::Due(const std::string& place) const {
 Troubles::Trouble& Troubles::Report(const std::string& place, const std::string& why,
                                     const Logger& log) {
   auto& trouble = troubles_[place];
-  if (trouble.why != why) log.Warn("trouble", {{"with", place}, {"why", why}});
+  if (trouble.why != why) log.Warn("trouble", {{"with", place}, {"error", why}});
   trouble.why = why;
   return trouble;
 }

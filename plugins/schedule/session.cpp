@@ -89,6 +89,9 @@ Status Session::Fire(const Step& step, Instant now) {
   } else {
     triggers.push_back(settings_.trigger);
   }
+  if (triggers.empty()) {
+    tower_.log.Debug("a time means nothing", {{"time", FormatTime(time, zone_)}});
+  }
   auto put = triggers.empty() ? Put({}) : Put(triggers, FormatTime(time));
   const bool refused =
       !put && (put.error().code == ErrorCode::kConflict || put.error().code == ErrorCode::kInvalid);

@@ -195,6 +195,7 @@ void Receiver::Map(const Waiting& waiting) {
     waiting.later.Send(
         Problem(422, "the delivery could not be made into a trigger; the log says why"));
   } else if (triggers->empty()) {
+    tower_.log.Debug("a delivery means nothing", {{"id", waiting.id}});
     waiting.later.Send(Taken({}, is_slack_));
   } else {
     Put(waiting.later, *triggers, waiting.id);
@@ -228,7 +229,7 @@ void Receiver::Put(const HttpLater& later, const std::vector<Trigger>& triggers,
 HttpResponse Receiver::Invalid(std::string_view what, const Faults& faults) {
   tower_.notes.Reject(std::string(what) + (faults.empty() ? "" : ": " + Describe(faults)));
   tower_.log.Warn("a delivery was refused",
-                  {{"why", what}, {"faults", faults.empty() ? "" : Describe(faults)}});
+                  {{"error", what}, {"faults", faults.empty() ? "" : Describe(faults)}});
   return Problem(400, what, faults);
 }
 

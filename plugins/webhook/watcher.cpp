@@ -16,6 +16,9 @@ class WebhookWatcher final : public Watcher {
   }
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
+    mapping_.OnPrint([&tower](std::string_view line) {
+      tower.log.Info("map says", {{"text", line}});
+    });
     if (auto loaded = mapping_.Load(); !loaded) return loaded;
     webhook::Receiver receiver(tower, settings_, mapping_);
     const auto served = tower.hooks.Serve(

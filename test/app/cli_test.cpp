@@ -71,7 +71,6 @@ struct Ran {
 
 struct World {
   Environment environment = {};
-  std::vector<Error> faults = {};
   Status connected = Ok();
 };
 
@@ -80,9 +79,9 @@ Ran Run(const Strings& arguments, const World& world = {}) {
   std::istringstream in;
   std::ostringstream out;
   std::ostringstream err;
-  const CheckHooks hooks{[&](const Settings&) { return world.faults; },
-                         [&](const Settings&) { return world.connected; }};
-  auto result = RunCli(arguments, world.environment, kKinds, hooks, in, out, err);
+  auto result = RunCli(
+      arguments, world.environment, kKinds, [&](const Settings&) { return world.connected; }, in,
+      out, err);
   return {result.exit_code, std::move(result.run), out.str(), err.str()};
 }
 
@@ -161,9 +160,9 @@ TEST_CASE("watchers are enabled by flag, variable or file, under a name of their
 TEST_CASE("a variable is split at commas for a list, a flag only for urls", "[cli]") {
   CHECK(Run({"--plugin=probe"}, {{{"PLUGIN_PROBE_PATH", "a, b,c"}}}).probe().paths ==
         Strings{"a", "b", "c"});
-  const auto ran = Run({"--amqp.url", "amqp://a,amqps://u:p@b/v"});
+  const auto ran = Run({"--amqp.url", "amqp://a,amqp://u:p@b/v"});
   REQUIRE(ran.settings().amqp.urls.size() == 2);
-  CHECK(ran.settings().amqp.urls[1] == "amqps://u:p@b/v");
+  CHECK(ran.settings().amqp.urls[1] == "amqp://u:p@b/v");
 }
 
 TEST_CASE("a variable with _FILE reads a file, without its last newline", "[cli]") {
@@ -377,11 +376,11 @@ TEST_CASE("help names every option, variable and default, and the plugins", "[cl
 
 TEST_CASE("check says whether the configuration is valid, and connects only when asked", "[cli]") {
   const Error down{ErrorCode::kUnavailable, "connect: refused"};
-  auto ran = Run({"check"}, {{}, {}, down});
+  auto ran = Run({"check"}, {{}, down});
   CHECK(ran.exit_code == 0);
   CHECK(ran.setup == nullptr);
   CHECK(ran.out == "the configuration is valid\n");
-  ran = Run({"--server.port=1", "check", "--connect", "--log.level=warn"}, {{}, {}, down});
+  ran = Run({"--server.port=1", "check", "--connect", "--log.level=warn"}, {{}, down});
   CHECK(ran.exit_code == 1);
   CHECK_THAT(ran.err, ContainsSubstring("connect: refused"));
   CHECK(Run({"check", "--connect"}).exit_code == 0);
@@ -404,11 +403,12 @@ TEST_CASE("check says whether the configuration is valid, and connects only when
                       "--plugin.probe.path=/nowhere"}),
              ContainsSubstring("queue.path") && ContainsSubstring("plugin.probe"));
 
-  const World broken{{}, {{ErrorCode::kInvalid, "no tokens"}, {ErrorCode::kInvalid, "no key"}}};
-  for (const Strings& arguments : {Strings{"check"}, Strings{}}) {
-    ran = Run(arguments, broken);
-    CHECK(ran.exit_code == 2);
-    CHECK_THAT(ran.err, ContainsSubstring("  no tokens\n  no key\n"));
+  for (Strings arguments : {Strings{"check"}, Strings{}}) {
+    arguments.insert(arguments.end(), {"--server.host=0.0.0.0", "--queue.path=/no/such/q.db"});
+    CHECK_THAT(Refused(arguments),
+               StartsWith("control-tower: 2 faults") &&
+                   ContainsSubstring("  server.host: others could reach 0.0.0.0;") &&
+                   ContainsSubstring("  queue.path: there is no folder /no/such\n"));
   }
 }
 
@@ -451,12 +451,11 @@ TEST_CASE("check names the faults of options, rules and the world at once", "[cl
   const TempFile file(
       "plugins = ['a=probe', 'b=probe', 'c=probe']\n[plugin.a]\nevery = 'soon'\npath = 'x'\n"
       "[plugin.b]\npath = 'x'\napi-key = 'expired'\n[plugin.c]\npath = '/nowhere'\n");
-  const auto ran =
-      Run({"check", "--config", file.path()}, {{}, {{ErrorCode::kInvalid, "no tokens"}}});
+  const auto ran = Run({"check", "--config", file.path(), "--server.tokens-file", "/no/tokens"});
   CHECK(ran.exit_code == 2);
   CHECK_THAT(ran.err, StartsWith("control-tower: 4 faults") &&
                           ContainsSubstring("plugin.a.every: must be a duration") &&
-                          ContainsSubstring("  no tokens\n") &&
+                          ContainsSubstring("/no/tokens") &&
                           ContainsSubstring("plugin.b: the key has expired") &&
                           ContainsSubstring("plugin.c: open /nowhere: none"));
 }
@@ -512,6 +511,115 @@ TEST_CASE("what stands in the file for a watcher that is not enabled is told as 
                  !ContainsSubstring("did you mean"));
 }
 
+TEST_CASE("a slip in the file is a fault with line and column, whatever it is", "[cli]") {
+  const std::vector<std::pair<std::string, std::string>> slips = {
+      {"[.plugin]\n", ":1:2:"},
+      {"x = 1\n[\ny = 2\n", ":2:2:"},
+      {"[[\n", ":1:3:"},
+      {"[log]\nlevel='info'\n[*]", ":3:2:"},
+      {"\n  [ *a]\n", ":2:5:"}};
+  for (const auto& [text, place] : slips) {
+    const TempFile file(text);
+    for (const Strings& command : {Strings{"check"}, Strings{}}) {
+      auto arguments = command;
+      arguments.insert(arguments.end(), {"--config", file.path()});
+      CHECK_THAT(Refused(arguments), StartsWith("control-tower: a fault in the configuration\n  " +
+                                                file.path() + place + " this is not TOML"));
+    }
+  }
+}
+
+TEST_CASE("the file may say plugin or plugins, of the list and of the options", "[cli]") {
+  for (const std::string list : {"plugin", "plugins"}) {
+    for (const std::string table : {"plugin", "plugins"}) {
+      const TempFile file(list + " = ['in=probe']\n[" + table + ".in]\npath = 'x'\n");
+      if (list == table) {
+        const std::string other = list == "plugin" ? "plugins" : "plugin";
+        CHECK_THAT(Refused({"--config", file.path()}),
+                   ContainsSubstring(file.path() + ":2:") &&
+                       ContainsSubstring(list + " is the list of watchers already: call the list " +
+                                         other + ", or this table [" + other + ".NAME]"));
+        continue;
+      }
+      const auto ran = Run({"--config", file.path()});
+      INFO(ran.err);
+      REQUIRE(ran.setup);
+      CHECK(ran.probe().paths == Strings{"x"});
+    }
+  }
+}
+
+TEST_CASE("a clash in the file names lines and keys as they stand there", "[cli]") {
+  const TempFile twice("plugins = ['in=probe']\nplugin = 5\n[server]\nplugins = ['in=probe']\n");
+  CHECK_THAT(
+      Refused({"--config", twice.path()}),
+      ContainsSubstring("plugins: is given twice, as plugin and as plugins\n      given by " +
+                        twice.path() + ":2 and by " + twice.path() + ":1") &&
+          ContainsSubstring("server.plugins: unknown key; the list of watchers stands above "
+                            "the first [table]\n      given by " +
+                            twice.path() + ":4"));
+  const TempFile options("[plugin.in]\npath = 'x'\n[plugins.in]\npath = 'y'\nevrey = '1s'\n");
+  CHECK_THAT(Refused({"--config", options.path(), "--plugin", "in=probe"}),
+             StartsWith("control-tower: 2 faults") &&
+                 ContainsSubstring("plugin.in.path: is given twice, as plugin.in.path and as "
+                                   "plugins.in.path\n      given by " +
+                                   options.path() + ":2 and by " + options.path() + ":4") &&
+                 ContainsSubstring("plugins.in.evrey: unknown key; did you mean plugin.in.every?"));
+  const TempFile again("[server]\nport = 1\n[log]\nlevel = 'info'\n[server]\nhost = 'a'\n");
+  CHECK_THAT(Refused({"--config", again.path()}), ContainsSubstring(again.path() + ":5:"));
+}
+
+TEST_CASE("a watcher that a weaker source lists can be named alone", "[cli]") {
+  const TempFile file(
+      "plugins = ['gh=probe', 'b=other']\n[plugin.gh]\npath = 'x'\n[plugin.b]\nkey = 'k'\n");
+  CHECK_THAT(Refused({"--config", file.path(), "--plugin", "gh"}),
+             StartsWith("control-tower: a fault") &&
+                 ContainsSubstring("plugin.b.key: unknown key; no watcher b is enabled"));
+  const auto ran = Run({"--plugin", "gh"}, {{{"PLUGINS", "gh=probe,b"}, {"PLUGIN_GH_PATH", "y"}}});
+  REQUIRE(ran.setup);
+  REQUIRE(ran.setup->watchers.size() == 1);
+  CHECK(ran.setup->watchers[0].kind == &probe_kind);
+  CHECK_THAT(Refused({"--config", file.path(), "--plugin", "hg"}),
+             ContainsSubstring("there is no plugin \"hg\""));
+}
+
+TEST_CASE("a value that is wrong hides no fault of another option", "[cli]") {
+  CHECK_THAT(Refused({"check", "--log.level", "verbose", "--server.host", "0.0.0.0"}),
+             StartsWith("control-tower: 2 faults") && ContainsSubstring("log.level: must be") &&
+                 ContainsSubstring("server.host: others could reach"));
+  CHECK_THAT(Refused({"check", "--queue.path", "/no/such/queue.db"}),
+             StartsWith("control-tower: a fault") &&
+                 ContainsSubstring("queue.path: there is no folder /no/such"));
+  CHECK_THAT(Refused({"check", "--amqp.cert", "/no/such.pem"}),
+             StartsWith("control-tower: a fault"));
+}
+
+TEST_CASE("help is of what stands beside it", "[cli]") {
+  for (const Strings& asks : {Strings{"check", "--help"}, Strings{"--help", "check"}}) {
+    const auto ran = Run(asks);
+    CHECK(ran.exit_code == 0);
+    CHECK_THAT(ran.out, StartsWith("usage: control-tower check [--connect]") &&
+                            !ContainsSubstring("--server.port"));
+  }
+  CHECK_THAT(Run({"map", "-h"}).out, StartsWith("usage: control-tower map [--lines]"));
+  CHECK_THAT(Run({"plugins", "--help"}).out, StartsWith("usage: control-tower plugins [NAME]"));
+  for (const Strings& asks : {Strings{"--help", "probe"}, Strings{"plugins", "probe", "--help"}}) {
+    CHECK(Run(asks).out == Run({"plugins", "probe"}).out);
+  }
+  const auto watcher = Run({"--help", "--plugin", "in=probe"});
+  CHECK(watcher.exit_code == 0);
+  CHECK_THAT(watcher.out, StartsWith("in, of the plugin probe: Looks at things.\n") &&
+                              ContainsSubstring("--plugin.in.path") &&
+                              !ContainsSubstring("--server.port"));
+  CHECK_THAT(Refused({"--help", "--plugin", "nope"}),
+             ContainsSubstring("there is no plugin \"nope\" (linked in: other, probe)"));
+  CHECK_THAT(Refused({"--help", "prbe"}),
+             ContainsSubstring("--help prbe: there is neither a command nor a plugin of this name; "
+                               "did you mean probe?"));
+  CHECK_THAT(Refused({"--help", "--server.prot", "1"}), ContainsSubstring("--server.port?"));
+  CHECK(Run({"--help"}, {{{"CONTROL_TOWER_SERVER_PORT", "x"}}}).exit_code == 0);
+}
+
 TEST_CASE("an error of the file does not quote what could be a secret", "[cli]") {
   for (const std::string secret : {"tulips", "nightfall", "99999999999999999999", "1.5e99999"}) {
     const TempFile file("[plugin.probe]\npath = 'x'\napi-key = " + secret + "\n");
@@ -526,7 +634,7 @@ TEST_CASE("an error of the file does not quote what could be a secret", "[cli]")
   for (const auto& text : {endless + " = 1", "[" + endless + "]", "b = [{" + endless + " = 1}]"}) {
     const TempFile deep("# one.two\nlog.level = '''\n'''\n" + text + "\n");
     CHECK_THAT(Refused({"--config", deep.path()}),
-               ContainsSubstring(deep.path() + ":4: a key of too many parts"));
+               ContainsSubstring(deep.path() + ":4:1: a key of too many parts"));
   }
   const TempFile dots("[log]\nlevel = \"" + endless + "\" # " + endless + "\n");
   CHECK_THAT(Refused({"--config", dots.path()}), !ContainsSubstring("too many parts"));
@@ -538,8 +646,7 @@ TEST_CASE("a configuration is made anew from what is there at the moment", "[cli
   const auto file = folder.Write("tower.toml", "plugins = ['probe']\n[plugin.probe]\npath = 'x'\n");
   const auto key = folder.Write("key", "one");
   const auto again = [&] {
-    return Configure({"--config", file}, {{"PLUGIN_PROBE_API_KEY_FILE", key}}, kKinds,
-                     {[](const Settings&) { return std::vector<Error>(); }, {}});
+    return Configure({"--config", file}, {{"PLUGIN_PROBE_API_KEY_FILE", key}}, kKinds);
   };
   const auto key_of = [](const Configured& configured) {
     return dynamic_cast<const Probe&>(*configured.setup->watchers.at(0).watcher).key;

@@ -58,12 +58,9 @@ Ran Run(Strings arguments, const std::string& input, const Environment& environm
   static const WatcherKind* const kKinds[] = {&mapped_kind, &plain_kind};
   std::istringstream in(input);
   std::ostringstream out, err;
-  const CheckHooks hooks{[](const Settings&) {
-                           return std::vector{Error{ErrorCode::kInvalid, "settings were checked"}};
-                         },
-                         [](const Settings&) { return Ok(); }};
+  const auto connect = [](const Settings&) { return Ok(); };
   arguments.insert(arguments.begin(), "map");
-  const auto result = RunCli(arguments, environment, kKinds, hooks, in, out, err);
+  const auto result = RunCli(arguments, environment, kKinds, connect, in, out, err);
   CHECK(result.run == nullptr);
   return {result.exit_code, out.str(), err.str()};
 }
@@ -133,6 +130,10 @@ TEST_CASE("map refuses what has to do with the mapping, and nothing else", "[cli
   };
   CHECK_THAT(refused({"--plugin.mapped.map", "event +"}),
              ContainsSubstring("plugin.mapped: map:1: unexpected symbol"));
+  CHECK_THAT(refused({"--plugin.mapped.map", " return {apiVersion = 'T/v1'}"}),
+             ContainsSubstring("map is one expression, without return; a script with statements "
+                               "goes into a file for map-file"));
+  CHECK_THAT(refused({"--plugin.mapped.map", "event +"}), !ContainsSubstring("without"));
   CHECK_THAT(refused({"--plugin.mapped.map-file", "/nowhere.lua"}),
              ContainsSubstring("plugin.mapped: map-file /nowhere.lua: no such file"));
   CHECK_THAT(refused({"--plugin.mapped.map", kMap, "--plugin.mapped.map-file", "x"}),
@@ -158,6 +159,7 @@ TEST_CASE("map refuses what has to do with the mapping, and nothing else", "[cli
                                      "\"\nevery = 'soon'\n"
                                      "[plugin.two]\nmap = \"error('two')\"\nurl = 'x'\n");
   for (const auto& arguments : {Strings{"--config", file, "--plugin", "one=mapped"},
+                                Strings{"--config", file, "--plugin", "one"},
                                 Strings{"--config", file, "--plugin.one.map", kMap}}) {
     const auto ran = Run(arguments, "{\"name\":\"A\"}", {{"PLUGIN_THREE_MAP", "x"}});
     INFO(ran.err);

@@ -66,9 +66,34 @@ TEST_CASE("the tower takes triggers while there is no broker", "[tower]") {
   tower.Stop();
   CHECK_THROWS(RawHttpClient(port));
   const auto text = logs.text();
-  CHECK_THAT(text, ContainsSubstring("\"msg\":\"ready\"") &&
+  CHECK_THAT(text, ContainsSubstring("\"msg\":\"listening\"") &&
                        ContainsSubstring("\"port\":" + std::to_string(port)));
   CHECK_THAT(text, ContainsSubstring("\"msg\":\"stopped\",\"queued\":1"));
+}
+
+TEST_CASE("the log says listening at once, and ready when /readyz is 200", "[tower]") {
+  const CapturedLogs logs;
+  Quiet setup;
+  setup.settings.broker = "stdout";
+  Tower tower(setup, [] {});
+  REQUIRE(tower.Start());
+  CHECK_THAT(logs.text(),
+             ContainsSubstring("\"msg\":\"listening\"") && !ContainsSubstring("\"msg\":\"ready\""));
+  CHECK(Eventually([&] { return Get(tower, "/readyz")->status == 200 && tower.NoteReadiness(); }));
+  CHECK(tower.NoteReadiness());
+  const auto text = logs.text();
+  const auto at = text.find("\"msg\":\"ready\"");
+  CHECK(at != std::string::npos);
+  CHECK(text.find("\"msg\":\"ready\"", at + 1) == std::string::npos);
+}
+
+TEST_CASE("without its broker a tower is not called ready", "[tower]") {
+  const CapturedLogs logs;
+  Quiet setup;
+  Tower tower(setup, [] {});
+  REQUIRE(tower.Start());
+  CHECK_FALSE(tower.NoteReadiness());
+  CHECK_THAT(logs.text(), !ContainsSubstring("\"msg\":\"ready\""));
 }
 
 TEST_CASE("what is up is taken down when a later part can't start", "[tower]") {
@@ -116,30 +141,42 @@ TEST_CASE("a watcher that fails for good is told of when asked for", "[tower]") 
   }
 }
 
+// What the rules of the core say of these settings.
+std::vector<Error> FaultsOf(const std::function<void(Settings&)>& change, bool world = false) {
+  Setup setup;
+  change(setup.settings);
+  return setup.core.Faults({}, world);
+}
+
 TEST_CASE("settings are validated without connecting, and all that is wrong is named", "[tower]") {
-  CHECK(ValidateSettings(Settings()).empty());
-  Settings settings;
-  settings.queue.path = "/no/such/folder/queue.db";
-  settings.http.tokens_file = "/no/such/tokens";
-  settings.amqp.urls = {"amqps://broker"};
-  settings.amqp.ca_file = "/no/such/ca.pem";
-  const auto errors = ValidateSettings(settings);
+  CHECK(FaultsOf([](Settings&) {}).empty());
+  const auto break_all = [](Settings& settings) {
+    settings.queue.path = "/no/such/folder/queue.db";
+    settings.http.tokens_file = "/no/such/tokens";
+    settings.amqp.urls = {"amqps://broker"};
+    settings.amqp.ca_file = "/no/such/ca.pem";
+  };
+  const auto errors = FaultsOf(break_all, true);
   REQUIRE(errors.size() == 3);
-  CHECK_THAT(errors[0].message, ContainsSubstring("/no/such/ca.pem"));
-  CHECK_THAT(errors[1].message, ContainsSubstring("queue.path"));
-  CHECK_THAT(errors[2].message, ContainsSubstring("server.tokens-file"));
-  settings.broker = "stdout";
-  CHECK(ValidateSettings(settings).size() == 2);
+  CHECK_THAT(errors[0].message, ContainsSubstring("server.tokens-file"));
+  CHECK_THAT(errors[1].message, ContainsSubstring("/no/such/ca.pem"));
+  CHECK_THAT(errors[2].message, ContainsSubstring("queue.path"));
+  CHECK(FaultsOf([&](Settings& settings) {
+          break_all(settings);
+          settings.broker = "stdout";
+        }).size() == 2);
 }
 
 TEST_CASE("an address that others can reach needs tokens, or consent", "[tower]") {
   const auto refused = [](const std::string& host) {
-    Settings settings;
-    settings.http.host = host;
-    const bool without = !ValidateSettings(settings).empty();
-    settings.http.allow_anonymous = true;
-    CHECK(ValidateSettings(settings).empty());
-    return without;
+    const auto faults = [&host](bool anonymous) {
+      return FaultsOf([&](Settings& settings) {
+        settings.http.host = host;
+        settings.http.allow_anonymous = anonymous;
+      });
+    };
+    CHECK(faults(true).empty());
+    return !faults(false).empty();
   };
   for (const auto* host : {"0.0.0.0", "::", "192.0.2.1", "::ffff:192.0.2.1"}) CHECK(refused(host));
   for (const auto* host : {"127.0.0.1", "127.1.2.3", "::1", "localhost"})

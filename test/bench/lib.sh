@@ -53,7 +53,7 @@ await_tower() {  # PATH
 }
 
 # Its own count from the start until it is ready, in milliseconds.
-took_ms() { sed -n '/"ready"/s/.*"took_ms":"\{0,1\}\([0-9]*\).*/\1/p' "$dir/control-tower.log"; }
+took_ms() { sed -n '/"listening"/s/.*"took_ms":"\{0,1\}\([0-9]*\).*/\1/p' "$dir/control-tower.log"; }
 
 tower_failed() {  # HOW
   tail -n 20 "$dir/control-tower.log" >&2

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <thread>
 
+#include "core/log_limit.h"
+
 namespace tower {
 namespace {
 
@@ -90,6 +92,32 @@ TEST_CASE("events below the level are not written", "[log]") {
   Logger().Error("four");
   CHECK_THAT(logs.text(), !ContainsSubstring("one") && !ContainsSubstring("two"));
   CHECK_THAT(logs.text(), ContainsSubstring("three") && ContainsSubstring("four"));
+}
+
+TEST_CASE("it can be asked whether a level is logged", "[log]") {
+  for (const auto level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn, LogLevel::kError}) {
+    SetLogLevel(level);
+    for (const auto asked :
+         {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn, LogLevel::kError}) {
+      CHECK(LogShows(asked) == (asked >= level));
+    }
+  }
+  SetLogLevel(LogLevel::kInfo);
+}
+
+TEST_CASE("a text that comes again passes once a minute, and as no warning", "[log]") {
+  LogLimit limit;
+  const std::chrono::steady_clock::time_point start{};
+  CHECK(limit.Pass("down", start));
+  CHECK(limit.level() == LogLevel::kWarn);
+  CHECK_FALSE(limit.Pass("down", start + std::chrono::seconds(59)));
+  CHECK(limit.Pass("down", start + std::chrono::seconds(60)));
+  CHECK(limit.level() == LogLevel::kInfo);
+  CHECK(limit.Pass("worse", start + std::chrono::seconds(61)));
+  CHECK(limit.level() == LogLevel::kWarn);
+  limit.Reset();
+  CHECK(limit.Pass("worse", start + std::chrono::seconds(62)));
+  CHECK(limit.level() == LogLevel::kWarn);
 }
 
 TEST_CASE("lines of many threads don't mix", "[log]") {

@@ -9,6 +9,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <functional>
 #include <mutex>
+#include <sstream>
 #include <stdexcept>
 
 #include "test/support/watcher_harness.h"
@@ -153,6 +154,28 @@ TEST_CASE("a watcher that waits to run again says so, and stops at once", "[supe
   CHECK(f.Of(0).last_error == "the share is away");
   f.supervisor->Stop();
   CHECK(f.Of(0).state == WatcherState::kStopped);
+}
+
+TEST_CASE("a fault that lasts is a warning once, until something changes", "[supervisor]") {
+  Fixture f;
+  std::atomic<int> ran = 0;
+  f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int run) -> Status {
+    ran = run;
+    if (run == 6) tower.ReportSuccess();
+    if (run <= 8) return Error{ErrorCode::kUnavailable, run < 4 ? "no disk" : "no network"};
+    return UntilStopped(stop);
+  });
+  f.supervisor->Start();
+  REQUIRE(Eventually([&] { return ran == 9; }));
+  f.supervisor->Stop();
+  std::string levels;
+  std::istringstream lines(f.logs.text());
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("watcher backs off") == std::string::npos) continue;
+    CHECK_THAT(line, ContainsSubstring("\"error\":\"no "));
+    levels += line.find("\"level\":\"warn\"") != std::string::npos ? 'w' : 'i';
+  }
+  CHECK(levels == "wiiwiwii");
 }
 
 TEST_CASE("an exception is a failure like others", "[supervisor]") {

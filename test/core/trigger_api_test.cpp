@@ -259,6 +259,8 @@ TEST_CASE("a full queue and a closed one are 503 with Retry-After", "[trigger_ap
   const auto spec = std::string(8000, 'x');
   const auto larger = R"({"apiVersion":"a","protocol":"b","spec":{"x":")" + spec + "\"}}";
   CHECK(fixture.Post(larger).status == 413);
+  CHECK(fixture.Count(R"(triggers_rejected_total{reason="full",source="http"})") == 1);
+  CHECK(fixture.Count(R"(triggers_rejected_total{reason="invalid",source="http"})") == 1);
 
   fixture.queue->Close();
   const auto closed = fixture.Post(kTrigger);

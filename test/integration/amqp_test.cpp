@@ -289,6 +289,13 @@ TEST_CASE("wrong credentials and an unknown vhost are told apart, without the pa
   REQUIRE_FALSE(connected);
   CHECK(connected.error().code == ErrorCode::kPermanent);
   CHECK(connected.error().message.find("check vhost and user in amqp.url") != std::string::npos);
+  CHECK(connected.error().message.find("ends in /") == std::string::npos);
+
+  options.urls = {"amqp://guest:guest" + at + "/"};
+  connected = AmqpBroker(options).Connect({});
+  REQUIRE_FALSE(connected);
+  CHECK(connected.error().message.find("a URL that ends in / names the vhost without a name") !=
+        std::string::npos);
 }
 
 TEST_CASE("the URLs are tried in turn", "[amqp]") {

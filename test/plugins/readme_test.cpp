@@ -63,7 +63,6 @@ TEST_CASE("the TOML in the README of each plugin is a configuration", "[plugins]
   const auto kinds = WatcherKind::All();
   REQUIRE(kinds);
   const TempDir folder;
-  const CheckHooks hooks{[](const Settings&) { return std::vector<Error>(); }, {}};
   for (const auto* kind : *kinds) {
     const auto readme = ReadmeOf(*kind);
     constexpr std::string_view kBegin = "```toml\n";
@@ -72,7 +71,7 @@ TEST_CASE("the TOML in the README of each plugin is a configuration", "[plugins]
       const auto example = readme.substr(at, readme.find("\n```", at) + 1 - at);
       INFO("plugins/" << kind->name() << "/README.md:\n" << example);
       const auto file = folder.Write("example.toml", example);
-      for (const auto& complaint : Configure({"--config", file}, {}, *kinds, hooks).complaints) {
+      for (const auto& complaint : Configure({"--config", file}, {}, *kinds).complaints) {
         CAPTURE(complaint.about, complaint.message);
         CHECK(complaint.message.starts_with("is required"));  // a secret that is given elsewhere
       }

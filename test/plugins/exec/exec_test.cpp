@@ -273,6 +273,29 @@ TEST_CASE("a command that can't be is refused with what it should be", "[exec]")
   CHECK_THAT(fault({{"command", {"/bin/sh"}}, {"working-dir", {"/nowhere"}}}),
              ContainsSubstring("no folder"));
   CHECK(fault({{"command", {"/bin/sh"}}}).empty());
+  CHECK_THAT(fault({{"command", {"/bin"}}}), ContainsSubstring("/bin: this is no file"));
+
+  // A whole command line as the name of the program.
+  const std::string line = "/bin/sh foo.sh";
+  const auto hint = "each of its arguments are values of their own: \"/bin/sh\", then \"foo.sh\"";
+  CHECK_THAT(fault({{"command", {line}}}),
+             ContainsSubstring(line + ": no such file") && ContainsSubstring(hint));
+  WatcherHarness whole(queue, "exec", {{"command", {line}}});
+  whole.Start();
+  REQUIRE(Eventually([&] { return whole.ended(); }));
+  CHECK_THAT(whole.result().error().message, ContainsSubstring(hint));
+
+  // What an interpreter is to read.
+  const TempDir folder;
+  const auto script = folder.Write("there.py", "");
+  CHECK_THAT(fault({{"command", {"/bin/sh", "/nowhere/x.sh"}}}),
+             ContainsSubstring("command: /nowhere/x.sh: no such file"));
+  CHECK_THAT(fault({{"command", {"/bin/sh", "gone.sh"}}, {"working-dir", {folder / ""}}}),
+             ContainsSubstring("gone.sh: no such file"));
+  CHECK(fault({{"command", {"/bin/sh", "there.py"}}, {"working-dir", {folder / ""}}}).empty());
+  CHECK(fault({{"command", {"/bin/sh", script, "/nowhere/y"}}}).empty());
+  CHECK(fault({{"command", {"/bin/sh", "-c", "exit 0.5"}}}).empty());
+  CHECK(fault({{"command", {"/bin/echo", "/nowhere/x.sh"}}}).empty());
 
   WatcherHarness missing(queue, "exec", {{"command", {"/nowhere/x"}}});
   missing.Start();

@@ -277,6 +277,23 @@ TEST_CASE("where nothing can be watched the supervisor is told", "[file]") {
   CHECK(inbox.Make().Check());
 }
 
+TEST_CASE("check finds a folder that nothing can be moved to", "[file]") {
+  Inbox inbox;
+  const auto says = [&inbox](const std::string& option, const std::string& folder) {
+    const auto check = inbox.Make({{"after", {"move"}}, {option, {folder}}}).Check();
+    return check ? "" : check.error().message;
+  };
+  CHECK_THAT(says("done-dir", "/proc/x"),
+             ContainsSubstring("done-dir /proc/x: it is on another file system than"));
+  CHECK_THAT(says("failed-dir", "/proc"), ContainsSubstring("failed-dir /proc: it is on another"));
+  CHECK_THAT(says("done-dir", inbox.dir / "a/b"), ContainsSubstring("a: no such file"));
+  CHECK_THAT(says("done-dir", inbox.dir.Write("file", "")), ContainsSubstring("is no folder"));
+  CHECK(says("done-dir", inbox.dir / "made").empty());
+  CHECK(says("done-dir", inbox.dir / "").empty());
+  CHECK(says("done-dir", "done").empty());
+  CHECK_FALSE(std::filesystem::exists(inbox.dir / "made"));
+}
+
 TEST_CASE("two instances watch the same folder on their own", "[file]") {
   Inbox inbox;
   WatcherHarness other(inbox.queue, "file", {{"path", {inbox.path()}}, {"settle", {"1ms"}}},

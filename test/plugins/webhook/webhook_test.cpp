@@ -358,7 +358,7 @@ TEST_CASE("a script makes triggers of what was delivered", "[webhook]") {
         commit = event.body.after, lab = event.query.lab, path = event.path,
         secret = event.headers["x-hub-signature-256"] or event.headers.authorization
       }
-    } or event.body.fails and error("no") or nil)"}}}));
+    } or event.body.fails and error("no") or print("star", event.path))"}}}));
   const std::string push = R"({"after":"6113728f","size":12345678901234567890})";
   const auto headers = GithubHeaders(push, "X-GitHub-Event: push\r\nAuthorization: x\r\n");
   CHECK(hook.Post(push, headers, "?lab=3").status == 202);
@@ -373,6 +373,7 @@ TEST_CASE("a script makes triggers of what was delivered", "[webhook]") {
   CHECK(ignored.status == 200);
   CHECK(ignored.body == "{\"uuids\":[],\"status\":\"ignored\"}\n");
   CHECK(hook.Rejects(0));
+  CHECK_THAT(logs.text(), ContainsSubstring("map says") && ContainsSubstring("star\\t/hooks/ci"));
 
   const std::string fails = R"({"fails":true})";
   const auto failed = hook.Post(
