@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "test/support/eventually.h"
+#include "test/support/handoff.h"
 #include "test/support/http_fixture.h"
 #include "test/support/temp_dir.h"
 
@@ -154,15 +155,15 @@ TEST_CASE("a hook needs no token of the server, and all else does", "[hooks]") {
 
 TEST_CASE("hooks are not answered while the server drains", "[hooks]") {
   HookServer fixture;
-  std::promise<HttpLater> held;
+  Told<HttpLater> held;
   HookHandler handler = Echo();
-  handler.answer = [&held](const HttpRequest& request) {
-    held.set_value(request.Defer());
+  handler.answer = [tell = held.Teller()](const HttpRequest& request) {
+    tell(request.Defer());
     return HttpResponse{};
   };
   const auto served = fixture.hooks.Serve("inbox", handler);
   auto first = std::async(std::launch::async, [&] { return fixture.Post("inbox").status; });
-  const auto later = held.get_future().get();
+  const auto later = held.Get();
   std::thread drain([&] { fixture.server->Drain(60s); });
   CHECK(Eventually([&] { return fixture.server->draining(); }));
   const auto answer = fixture.Post("inbox");
@@ -176,22 +177,22 @@ TEST_CASE("hooks are not answered while the server drains", "[hooks]") {
 TEST_CASE("the end of a registration waits for calls that are under way", "[hooks]") {
   Hooks hooks;
   const Hooks::Expectation expected(hooks, "inbox");
-  std::promise<void> entered, release;
+  const Gate entered, release;
   HookHandler handler;
-  handler.answer = [&](const HttpRequest&) {
-    entered.set_value();
-    release.get_future().wait();
+  handler.answer = [enter = entered.Opener(), wait = release.Waiter()](const HttpRequest&) {
+    enter();
+    wait();
     return HttpResponse{};
   };
   auto served = std::make_optional(hooks.Serve("inbox", handler));
   HttpRequest request;
   request.param = "inbox";
   auto call = std::async(std::launch::async, [&] { return hooks.Answer(request).status; });
-  entered.get_future().wait();
+  entered.Wait();
   auto end = std::async(std::launch::async, [&] { served.reset(); });
   CHECK(Eventually([&] { return hooks.BeforeBody(request).has_value(); }));  // it has begun
   CHECK(end.wait_for(20ms) == std::future_status::timeout);
-  release.set_value();
+  release.Open();
   end.get();
   CHECK(call.get() == 200);
   CHECK(hooks.Answer(request).status == 503);

@@ -551,9 +551,9 @@ TEST_CASE("a client that has just come when draining begins is answered", "[http
 }
 
 TEST_CASE("an answer that was held back may be told at any time", "[http]") {
-  HttpFixture fixture;
   std::optional<HttpLater> held;
   std::atomic<int> waiting = 0;
+  HttpFixture fixture;
   fixture.server->Route("GET", "/at-once", [](const HttpRequest& request) {
     request.Defer().Send();  // before the answer is there
     return HttpResponse{.body = "planned"};

@@ -9,13 +9,13 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
 #include <fstream>
-#include <future>
 #include <map>
 #include <memory>
 #include <set>
 #include <thread>
 
 #include "test/support/eventually.h"
+#include "test/support/handoff.h"
 #include "test/support/temp_dir.h"
 
 namespace tower {
@@ -306,26 +306,31 @@ TEST_CASE("a queue that was full of repeats is full no more when they are done",
   f.Open();
   REQUIRE(f.Put(0, {.source = "t", .key = "k"}));
   f.Settle(f.Take());
-  std::promise<void> release;
+  const Gate release;
   const auto first = MakeTrigger(1);
-  f.queue->Submit(std::span(&first, 1), {.source = "t"}, [&](const auto&) {
-    release.get_future().wait();  // on the writer's thread
-  });
+  // On the writer's thread.
+  f.queue->Submit(std::span(&first, 1), {.source = "t"},
+                  [wait = release.Waiter()](const auto&) { wait(); });
   const auto again = MakeTrigger(0);
   int waiting = 0;
-  std::atomic<int> refused = 0;
-  while (refused == 0) {
+  // The queue has room once a put is on disk, and tells the put after that.
+  struct Counts {
+    std::atomic<int> taken = 0, refused = 0;
+  };
+  const auto told = std::make_shared<Counts>();
+  while (told->refused == 0) {
     f.queue->Submit(std::span(&again, 1), {.source = "t", .key = "k"},
-                    [&](const auto& put) { refused += put ? 0 : 1; });
+                    [told](const auto& put) { ++(put ? told->taken : told->refused); });
     ++waiting;
     REQUIRE(waiting < 1000);
   }
   CHECK(waiting > 5);
   CHECK(f.queue->Stats().health.error().code == ErrorCode::kFull);
-  release.set_value();
+  release.Open();
   CHECK(Eventually([&] { return f.queue->Stats().health.has_value(); }));
   CHECK(f.queue->Stats().depth == 1);
-  CHECK(refused == 1);
+  CHECK(Eventually([&] { return told->taken == waiting - 1; }));
+  CHECK(told->refused == 1);
 }
 
 TEST_CASE("history is trimmed by number and gives way to new triggers", "[queue]") {
@@ -399,7 +404,7 @@ TEST_CASE("a consumer that lags reads from the file without gap or repeat", "[qu
 TEST_CASE("what was submitted is told once it is on disk", "[queue]") {
   Fixture fixture;
   fixture.Open();
-  std::promise<Result<Receipt>> first;
+  Told<Result<Receipt>> first;
   std::vector<Uuid> uuids;
   {
     // Nothing of these is needed once the call has returned.
@@ -408,9 +413,9 @@ TEST_CASE("what was submitted is told once it is on disk", "[queue]") {
     const std::string key = "a key that is long enough to be on the heap as well";
     const std::vector<CheckpointChange> changes = {{"mark", "17"}};
     uuids = fixture.queue->Submit(triggers, {.source = source, .key = key, .checkpoints = changes},
-                                  [&](Result<Receipt> receipt) { first.set_value(receipt); });
+                                  first.Teller());
   }
-  const auto receipt = first.get_future().get();
+  const auto receipt = first.Get();
   REQUIRE(receipt);
   CHECK(receipt->uuids == uuids);
   CHECK_FALSE(receipt->repeated);
@@ -420,12 +425,12 @@ TEST_CASE("what was submitted is told once it is on disk", "[queue]") {
   CHECK(fixture.queue->Checkpoint(taken[0].source, "mark").value() == "17");
 
   const auto again = std::vector{MakeTrigger(1), MakeTrigger(2)};
-  std::promise<Result<Receipt>> second;
+  Told<Result<Receipt>> second;
   fixture.queue->Submit(
       again,
       {.source = taken[0].source, .key = "a key that is long enough to be on the heap as well"},
-      [&](Result<Receipt> repeated) { second.set_value(repeated); });
-  const auto repeated = second.get_future().get();
+      second.Teller());
+  const auto repeated = second.Get();
   REQUIRE(repeated);
   CHECK(repeated->repeated);
   CHECK(repeated->uuids == uuids);
@@ -437,11 +442,9 @@ TEST_CASE("a submission that can't be taken is refused at once", "[queue]") {
   fixture.Open();
   const auto submit = [&](std::size_t padding) {
     const auto trigger = MakeTrigger(1, {}, padding);
-    auto outcome = std::make_shared<std::promise<Result<Receipt>>>();
-    auto future = outcome->get_future();
-    fixture.queue->Submit(std::span(&trigger, 1), {.source = "test"},
-                          [outcome](Result<Receipt> receipt) { outcome->set_value(receipt); });
-    return future.get();
+    Told<Result<Receipt>> outcome;
+    fixture.queue->Submit(std::span(&trigger, 1), {.source = "test"}, outcome.Teller());
+    return outcome.Get();
   };
   CHECK(submit(2000));
   CHECK(submit(2000).error().code == ErrorCode::kFull);

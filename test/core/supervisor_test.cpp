@@ -93,8 +93,8 @@ TEST_CASE("a watcher goes from starting through running to stopped", "[superviso
 }
 
 TEST_CASE("a watcher that connects is starting until it reports a success", "[supervisor]") {
-  Fixture f;
   std::atomic<int> tries = 0, answers = 0;
+  Fixture f;
   f.Add(
       "lab",
       [&](WatcherContext& tower, const std::stop_token& stop, int run) -> Status {
@@ -127,8 +127,8 @@ TEST_CASE("a watcher that connects is starting until it reports a success", "[su
 }
 
 TEST_CASE("a watcher that fails runs again, on the same object", "[supervisor]") {
-  Fixture f;
   std::atomic<int> runs = 0;
+  Fixture f;
   f.Add("inbox", [&](WatcherContext&, const std::stop_token& stop, int run) -> Status {
     runs = run;
     if (run < 4) return Error{ErrorCode::kUnavailable, "the share is away"};
@@ -179,8 +179,8 @@ TEST_CASE("a fault that lasts is a warning once, until something changes", "[sup
 }
 
 TEST_CASE("an exception is a failure like others", "[supervisor]") {
-  Fixture f;
   std::atomic<int> runs = 0;
+  Fixture f;
   f.Add("inbox", [&](WatcherContext&, const std::stop_token& stop, int run) -> Status {
     runs = run;
     if (run == 1) throw std::runtime_error("bad luck");
@@ -194,8 +194,8 @@ TEST_CASE("an exception is a failure like others", "[supervisor]") {
 }
 
 TEST_CASE("a watcher that returns unasked runs again", "[supervisor]") {
-  Fixture f;
   std::atomic<int> runs = 0;
+  Fixture f;
   f.Add("inbox", [&](WatcherContext&, const std::stop_token& stop, int run) -> Status {
     runs = run;
     return run == 1 ? Ok() : UntilStopped(stop);
@@ -207,8 +207,8 @@ TEST_CASE("a watcher that returns unasked runs again", "[supervisor]") {
 
 TEST_CASE("a permanent error ends one watcher and leaves the others alone", "[supervisor]") {
   const auto code = GENERATE(ErrorCode::kPermanent, ErrorCode::kInvalid);
-  Fixture f;
   std::atomic<int> failures = 0;
+  Fixture f;
   f.on_failure = [&](const WatcherStatus&) { ++failures; };
   f.Add("broken", [&](WatcherContext&, const std::stop_token&, int) -> Status {
     return Error{code, "the password is wrong"};
@@ -227,10 +227,10 @@ TEST_CASE("a permanent error ends one watcher and leaves the others alone", "[su
 }
 
 TEST_CASE("a failure for good is handed on where it should end the process", "[supervisor]") {
-  Fixture f;
-  f.options.exit_on_failure = true;
   std::mutex mutex;
   std::vector<std::string> failed;
+  Fixture f;
+  f.options.exit_on_failure = true;
   f.on_failure = [&](const WatcherStatus& status) {
     const std::lock_guard lock(mutex);
     failed.push_back(status.name + ": " + status.last_error);
@@ -254,9 +254,9 @@ std::vector<int> Delays(const std::string& log) {
 }
 
 TEST_CASE("the backoff doubles up to its limit, with jitter", "[supervisor]") {
+  std::atomic<int> runs = 0;
   Fixture f;
   f.options = {.backoff_min = 10ms, .backoff_max = 40ms};
-  std::atomic<int> runs = 0;
   f.Add("inbox", [&](WatcherContext&, const std::stop_token&, int run) -> Status {
     runs = run;
     return Error{ErrorCode::kUnavailable, "away"};
@@ -276,9 +276,9 @@ TEST_CASE("the backoff doubles up to its limit, with jitter", "[supervisor]") {
 
 TEST_CASE("a success begins the backoff afresh and takes the error back", "[supervisor]") {
   const bool by_put = GENERATE(true, false);
+  std::atomic<int> runs = 0;
   Fixture f;
   f.options = {.backoff_min = 10ms, .backoff_max = 640ms};
-  std::atomic<int> runs = 0;
   f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int run) -> Status {
     runs = run;
     if (run == 5) return UntilStopped(stop);
@@ -304,8 +304,8 @@ TEST_CASE("a success begins the backoff afresh and takes the error back", "[supe
 }
 
 TEST_CASE("a success while running takes the last error back", "[supervisor]") {
-  Fixture f;
   std::atomic<bool> go = false;
+  Fixture f;
   f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int run) -> Status {
     if (run == 1) return Error{ErrorCode::kUnavailable, "away"};
     while (!go && WatcherContext::Sleep(1ms, stop)) {
@@ -321,8 +321,8 @@ TEST_CASE("a success while running takes the last error back", "[supervisor]") {
 }
 
 TEST_CASE("refused events are counted, and threads carry the watchers' names", "[supervisor]") {
-  Fixture f;
   std::array<char, 16> name{};
+  Fixture f;
   f.Add("a-name-that-is-long", [&](WatcherContext& tower, const std::stop_token& stop, int) {
     pthread_getname_np(pthread_self(), name.data(), name.size());
     tower.notes.Reject("no trigger");
@@ -391,9 +391,9 @@ TEST_CASE("a watcher's state tells what it took and rejected, and what comes nex
 }
 
 TEST_CASE("while a watcher backs off, its hook is there but not served", "[supervisor][hooks]") {
+  std::atomic<bool> fails = false;
   Fixture f;
   f.options = {.backoff_min = 1h, .backoff_max = 1h};
-  std::atomic<bool> fails = false;
   f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int) -> Status {
     HookHandler handler;
     handler.answer = [](const HttpRequest&) { return HttpResponse{}; };
@@ -415,8 +415,8 @@ TEST_CASE("while a watcher backs off, its hook is there but not served", "[super
 }
 
 TEST_CASE("a put that was submitted is a success, and its watcher starts afresh", "[supervisor]") {
-  Fixture f;
   std::atomic<bool> put = false;
+  Fixture f;
   f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int run) -> Status {
     if (run == 1) return Error{ErrorCode::kUnavailable, "the share is away"};
     const auto trigger = *Trigger::Parse(R"({"apiVersion":"A/v1","protocol":"P","spec":{}})");
@@ -442,9 +442,9 @@ std::vector<WatcherChange> Changes(WatcherChange a, WatcherChange b) {
 
 TEST_CASE("a change stops, replaces and starts watchers, and leaves the others alone",
           "[supervisor]") {
-  Fixture f;
   std::atomic<int> old_runs = 0, kept_runs = 0, new_runs = 0;
   std::atomic<bool> old_ended = false, overlapped = false;
+  Fixture f;
   const auto count = [](std::atomic<int>& runs) {
     return [&runs](WatcherContext&, const std::stop_token& stop, int) {
       ++runs;

@@ -2,11 +2,11 @@
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
-#include <future>
 #include <set>
 #include <sstream>
 #include <thread>
 
+#include "test/support/handoff.h"
 #include "test/support/watcher_harness.h"
 
 namespace tower {
@@ -136,30 +136,23 @@ TEST_CASE("sleep ends with the time, or at once with the stop", "[watcher]") {
   CHECK(std::chrono::steady_clock::now() - began < 30s);
 }
 
-// What became of a submitted put.
-struct Answer {
-  std::promise<Result<std::vector<Uuid>>> promise;
-  Submitted Done() {
-    return [this](Result<std::vector<Uuid>> result) { promise.set_value(std::move(result)); };
-  }
-  Result<std::vector<Uuid>> Get() { return promise.get_future().get(); }
-};
+using Answer = Told<Result<std::vector<Uuid>>>;  // what became of a submitted put
 
 TEST_CASE("a submitted put tells its uuids once it is on disk, and is counted once", "[watcher]") {
   Door door;
   auto queue = door.Open();
   const auto trigger = OneTrigger();
   Answer first, again, other;
-  queue.Submit(std::span(&trigger, 1), {.key = "delivery 1", .fingerprint = "a"}, first.Done());
+  queue.Submit(std::span(&trigger, 1), {.key = "delivery 1", .fingerprint = "a"}, first.Teller());
   const auto uuids = first.Get();
   REQUIRE(uuids);
   REQUIRE(uuids->size() == 1);
   CHECK(door.queue->Find(uuids->front()));
-  queue.Submit(std::span(&trigger, 1), {.key = "delivery 1", .fingerprint = "a"}, again.Done());
+  queue.Submit(std::span(&trigger, 1), {.key = "delivery 1", .fingerprint = "a"}, again.Teller());
   const auto known = again.Get();
   REQUIRE(known);
   CHECK(*known == *uuids);
-  queue.Submit(std::span(&trigger, 1), {.key = "delivery 1", .fingerprint = "b"}, other.Done());
+  queue.Submit(std::span(&trigger, 1), {.key = "delivery 1", .fingerprint = "b"}, other.Teller());
   const auto conflict = other.Get();
   REQUIRE_FALSE(conflict);
   CHECK(conflict.error().code == ErrorCode::kConflict);
@@ -208,7 +201,7 @@ TEST_CASE("a full queue refuses what is submitted at once", "[watcher]") {
   int taken = 0;
   for (; taken < 10; ++taken) {
     Answer answer;
-    door.Submit(std::span(&trigger, 1), {}, answer.Done());
+    door.Submit(std::span(&trigger, 1), {}, answer.Teller());
     last = answer.Get();
     if (!last) break;
   }

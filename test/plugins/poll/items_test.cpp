@@ -172,8 +172,8 @@ TEST_CASE("an item is new again once it was gone for long enough", "[poll]") {
 }
 
 TEST_CASE("what is known grows with the list and not with time", "[poll]") {
-  PollFixture f;
   std::atomic<int> number = 0;
+  PollFixture f;
   f.Answer([&](const ServedRequest&) {
     return ServedAnswer{.body = List({Item(std::to_string(++number), "P")})};
   });

@@ -219,8 +219,8 @@ TEST_CASE("a look begins where the last one ended, after a restart as well", "[p
 }
 
 TEST_CASE("the cursor is stored with the last page, and not before", "[poll]") {
-  PollFixture f;
   std::atomic<bool> fails = true;
+  PollFixture f;
   f.Answer([&](const ServedRequest& request) -> ServedAnswer {
     const bool again = request.query.contains("since");
     if (Page(request) == "1") {
