@@ -6,11 +6,9 @@ set -eu
 
 packages_for() {
   case $1 in
-    # dpkg-dev unpacks Debian's source packages where upstream can't be reached (fetch.sh).
     build)
-      echo g++ binutils cmake ninja-build git ca-certificates dpkg-dev debian-archive-keyring libssl-dev librabbitmq-dev \
-        libsqlite3-dev zlib1g-dev libzstd-dev rapidjson-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev \
-        libexpected-dev liblua5.4-dev
+      echo g++ binutils cmake ninja-build git ca-certificates libssl-dev librabbitmq-dev libsqlite3-dev zlib1g-dev \
+        libzstd-dev rapidjson-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libexpected-dev liblua5.4-dev
       ;;
     run) docker_engine || echo rabbitmq-server amqp-tools ;;
     test)

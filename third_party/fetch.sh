@@ -1,105 +1,136 @@
 #!/bin/sh
-# Decides where the sources of cpp-httplib and Catch2 come from, for third_party/CMakeLists.txt.
+# Puts the sources of libraries that no Debian package holds as an archive into DIR, for third_party/CMakeLists.txt.
 #
-#   fetch.sh DIR
+#   fetch.sh DIR NAME[=FROM]...    fills DIR/NAME; FROM is a folder or an archive with the sources
 #
-# Prints one word on standard output:
-#   upstream   the upstream repositories answer; FetchContent takes the pinned commits from there
-#   debian     DIR/cpp-httplib and DIR/catch2 hold the sources, taken from Debian's source packages
+# NAME.pin, beside this script, says what DIR/NAME is: `files` of `version`, and the SHA-256 of them all, which holds
+# whatever way they came:
 #
-# The Debian way uses an apt configuration of its own: lists, cache and sources.list live under DIR and are made from
-# the mirror that this machine's apt already uses. Nothing of the system's settings changes and root is not needed.
-# apt verifies the archive's signature against Debian's keyring, and through it every file's checksum.
-# Quick when DIR is filled. An interrupted run leaves nothing that looks complete: folders are renamed into place.
+#   cd DIR/NAME && find FILES -type f | LC_ALL=C sort | xargs sha256sum | sha256sum
+#
+# Without FROM the ways are tried in turn, until one gives just these files:
+#   pool      Debian's source archive, from the mirrors in apt's sources. It is found by its path and known by its
+#             SHA-256, so no suite, signature or date matters
+#   git, tag  upstream
+#   snapshot  the same archive where Debian keeps what mirrors drop
+#
+# Needs no root, and no setting of apt or git changes. Quick when DIR is filled. An interrupted run leaves nothing that
+# looks complete: folders are renamed into place.
 set -eu
 
-UPSTREAM_PROBES='https://github.com/yhirose/cpp-httplib.git https://github.com/catchorg/Catch2.git'
-SUITE=testing
-KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+CMAKE=${CMAKE:-cmake}
+APT_HELPER=/usr/lib/apt/apt-helper
 
-[ $# -eq 1 ] || { echo "usage: fetch.sh DIR" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '4s/^# *//p' "$0" >&2; exit 2; }
+here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
+shift
 
-say() { echo "third_party: $*" >&2; }
+exec 3>&2
+say() { echo "third_party: $*" >&3; }
 die() { say "$*"; exit 1; }
 
-complete() {  # NAME
-  [ -f "$dir/$1/.origin" ]
+digest() {  # FOLDER: of `files` in it
+  (cd "$1" && find $files -type f 2>/dev/null | LC_ALL=C sort | xargs -r -d '\n' sha256sum | sha256sum | cut -d ' ' -f 1)
 }
 
-upstream_answers() {
-  for url in $UPSTREAM_PROBES; do
-    GIT_TERMINAL_PROMPT=0 timeout 15 git ls-remote --quiet "$url" HEAD >/dev/null 2>&1 || return 1
-  done
+is_pinned() {  # FOLDER
+  [ -d "$1" ] && [ "$(digest "$1")" = "$sha256" ]
 }
 
-# The archive URIs in apt's sources, one a line, both formats. Security archives hold other packages.
-mirrors() {
-  {
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
-      sed -n 's/^[[:space:]]*deb[[:space:]]\{1,\}\(\[[^]]*\][[:space:]]*\)\{0,1\}\([^[:space:]]\{1,\}\)[[:space:]].*/\2/p'
-    cat /etc/apt/sources.list.d/*.sources 2>/dev/null | awk 'tolower($1) == "uris:" { for (i = 2; i <= NF; i++) print $i }'
-  } | sed 's:/*$::' | grep -v security | awk '!seen[$0]++'
+# Puts the files of a folder, or of the one folder in it, into DIR/NAME, unless they are there.
+install() {  # FOLDER
+  from=$1
+  is_pinned "$from" || from=$(find "$1" -mindepth 1 -maxdepth 1 -type d | head -n 1)
+  [ -n "$from" ] && is_pinned "$from" || { echo "other sources than those of $name $version" >&2; return 1; }
+  ! is_pinned "$dir/$name" || return 0
+  mkdir "$work/chosen"
+  (cd "$from" && for file in $files; do
+    mkdir -p "$work/chosen/$(dirname "$file")" && cp -pR "$file" "$work/chosen/$file" || exit 1
+  done) || return 1
+  is_pinned "$work/chosen" || { echo "the copy is not what was copied" >&2; return 1; }
+  rm -rf "${dir:?}/$name"
+  mv "$work/chosen" "$dir/$name"
+  say "took $name $version from $what"
 }
 
-private_apt() {  # COMMAND [ARGUMENTS]
-  command=$1
+unpack() {  # ARCHIVE
+  mkdir "$work/unpacked"
+  (cd "$work/unpacked" && "$CMAKE" -E tar xf "$1") && install "$work/unpacked"
+}
+
+verified() {  # FILE
+  echo "$archive_sha256  $1" | sha256sum --check --status || { echo "another SHA-256 than $archive_sha256" >&2; return 1; }
+}
+
+# The ways. Each says on standard error why it fails.
+
+from_pool() {  # MIRROR
+  "$APT_HELPER" -q -o APT::Sandbox::User="$(id -un)" -o Acquire::Retries=1 -o Acquire::http::Timeout=20 \
+    -o Acquire::https::Timeout=20 download-file "$1/$pool" "$work/archive" "SHA256:$archive_sha256" >&2 &&
+    verified "$work/archive" && unpack "$work/archive"
+}
+
+from_git() {
+  GIT_TERMINAL_PROMPT=0 timeout 300 git -c core.autocrlf=false -c advice.detachedHead=false -c http.lowSpeedLimit=1000 \
+    -c http.lowSpeedTime=20 clone --quiet --depth 1 --branch "$tag" "$git" "$work/clone" && install "$work/clone"
+}
+
+from_snapshot() {
+  echo "file(DOWNLOAD \"$snapshot\" \"$work/archive\" INACTIVITY_TIMEOUT 20 TIMEOUT 300 TLS_VERIFY ON STATUS status)
+    if(NOT status MATCHES \"^0;\")
+      message(FATAL_ERROR \"\${status}\")
+    endif()" >"$work/download.cmake"
+  "$CMAKE" -P "$work/download.cmake" && verified "$work/archive" && unpack "$work/archive"
+}
+
+from_given() {  # FOLDER_OR_ARCHIVE
+  if [ -d "$1" ]; then
+    install "$(cd "$1" && pwd)"
+  else
+    unpack "$(realpath "$1")"
+  fi
+}
+
+try() {  # WHAT  WAY [ARGUMENT]: true when it gave the files; why not goes to tried
+  what=$1
   shift
-  DEBIAN_FRONTEND=noninteractive "$command" -q \
-    -o Dir::Etc::SourceList="$dir/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
-    -o Dir::State::Lists="$dir/apt/lists" -o Dir::Cache="$dir/apt/cache" \
-    -o APT::Sandbox::User="$(id -un)" -o APT::Update::Error-Mode=any \
-    -o APT::Update::Post-Invoke::= -o Acquire::Languages=none "$@"
-}
-
-update_lists() {
-  mkdir -p "$dir/apt/lists/partial" "$dir/apt/cache/archives/partial"
-  for uri in $(mirrors); do
-    echo "deb-src [signed-by=$KEYRING] $uri $SUITE main" >"$dir/apt/sources.list"
-    if private_apt apt-get update >"$dir/apt/update.log" 2>&1; then
-      return 0
-    fi
-  done
-  [ ! -f "$dir/apt/update.log" ] || tail -n 5 "$dir/apt/update.log" >&2
-  die "neither the upstream repositories nor a Debian mirror with source packages answers; check the network or" \
-    "pass -DFETCHCONTENT_SOURCE_DIR_HTTPLIB=... and -DFETCHCONTENT_SOURCE_DIR_CATCH2=... to cmake"
-}
-
-unpack() {  # NAME  FILE_THAT_MUST_EXIST
-  work=$dir/apt/$1
   rm -rf "$work"
-  mkdir -p "$work"
-  (
-    cd "$work"
-    private_apt apt-get source --download-only "$1" >download.log 2>&1 || { tail -n 5 download.log >&2; exit 1; }
-    dpkg-source -x ./*.dsc tree >unpack.log 2>&1 || { tail -n 5 unpack.log >&2; exit 1; }
-  ) || die "cannot fetch Debian's source package $1"
-  [ -f "$work/tree/$2" ] || die "Debian's source package $1 has no $2"
-  version=$(sed -n 's/^Version: //p' "$work"/*.dsc | head -n 1)
-  echo "Debian source package $1 $version" >"$work/tree/.origin"
-  rm -rf "${dir:?}/$1"
-  mv "$work/tree" "$dir/$1"
-  say "took $1 $version from Debian's source package"
+  mkdir "$work"
+  if "$@" 2>"$dir/said"; then return 0; fi
+  tried="$tried
+  $what:
+$(sed '/^[[:space:]]*$/d; s/^ */    /' "$dir/said" | head -n 8)"
+  return 1
+}
+
+any_way() {
+  if [ -x "$APT_HELPER" ]; then
+    for mirror in $("$here/mirrors.sh"); do
+      if try "$mirror/$pool" from_pool "$mirror"; then return 0; fi
+    done
+  fi
+  if try "$git $tag" from_git; then return 0; fi
+  try "$snapshot" from_snapshot
 }
 
 exec 9>"$dir/.lock"
 flock 9
-
-if complete cpp-httplib && complete catch2; then
-  echo debian
-  exit 0
-fi
-if upstream_answers; then
-  echo upstream
-  exit 0
-fi
-say "upstream repositories do not answer, using Debian's source packages"
-for tool in apt-get dpkg-source; do
-  command -v "$tool" >/dev/null || die "$tool is missing (run 'make deps')"
+work=$dir/.work
+for wanted; do
+  name=${wanted%%=*}
+  [ -f "$here/$name.pin" ] || die "there is no $here/$name.pin"
+  . "$here/$name.pin"
+  given=${wanted#"$name"}
+  given=${given#=}
+  [ -z "$given" ] || [ "$(realpath -m "$given")" != "$dir/$name" ] || given=''
+  tried=''
+  if [ -n "$given" ]; then
+    try "$given" from_given "$given" || die "what was given for $name is not what $here/$name.pin names:$tried"
+  elif ! is_pinned "$dir/$name"; then
+    any_way || die "cannot get the sources of $name $version:$tried
+third_party: check the network, or give cmake a folder or an archive that has them (third_party/README.md)"
+  fi
 done
-update_lists
-complete cpp-httplib || unpack cpp-httplib httplib.h
-complete catch2 || unpack catch2 src/catch2/catch_all.hpp
-rm -rf "$dir/apt"
-echo debian
+rm -rf "$work" "$dir/said"

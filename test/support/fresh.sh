@@ -46,18 +46,11 @@ clean_up() {
   done
 }
 
-mirror_of() {  # FILTER (a grep option and pattern): the first archive in apt's sources, either format
-  {
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
-      sed -n 's/^[[:space:]]*deb[[:space:]]\{1,\}\(\[[^]]*\][[:space:]]*\)\{0,1\}\([^[:space:]]\{1,\}\)[[:space:]].*/\2/p'
-    cat /etc/apt/sources.list.d/*.sources 2>/dev/null | awk 'tolower($1) == "uris:" { for (i = 2; i <= NF; i++) print $i }'
-  } | sed 's:/*$::' | grep "$@" | head -n 1
-}
-
 make_root() {
   local main security
-  main=$(mirror_of -v security) || die "found no Debian mirror in apt's sources"
-  security=$(mirror_of security) || security=''
+  main=$("$repository/third_party/mirrors.sh" | grep -v security | head -n 1)
+  [ -n "$main" ] || die "found no Debian mirror in apt's sources"
+  security=$("$repository/third_party/mirrors.sh" | grep security | head -n 1) || security=''
   clean_up
   [ ! -e "$root" ] || rm -rf --one-file-system "$root"
   mkdir -p "$root"
@@ -71,8 +64,8 @@ make_root() {
     [ -z "$security" ] || echo "deb $security $suite-security main"
   } >"$root/etc/apt/sources.list"
   rm -f "$root"/etc/apt/sources.list.d/*
-  # What this machine needs to reach its mirror: proxies, dates.
-  apt-config dump | grep -E '^Acquire::(https?|Check-|ForceIPv)[^ ]* ".+";$' >"$root/etc/apt/apt.conf.d/99host" || true
+  # What this machine needs to reach its mirror. Dates are checked as on any Debian, also where this machine does not.
+  apt-config dump | grep -E '^Acquire::(https?|ForceIPv)[^ ]* ".+";$' >"$root/etc/apt/apt.conf.d/99host" || true
   cp /etc/resolv.conf "$root/etc/"
   printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
   [ ! -d /usr/local/share/ca-certificates ] || cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
