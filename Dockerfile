@@ -1,5 +1,10 @@
-# The static binary and nothing else. Build: docker build --tag control-tower --build-arg COMMIT=$(git rev-parse --short=12 HEAD) .
-# Run: docker run --publish 127.0.0.1:8000:8000 --volume control-tower:/data control-tower --plugin file ...
+# The static binary and nothing else. In a container HTTP listens on all addresses, which takes tokens. Build and run:
+#
+#   docker build --tag control-tower --build-arg COMMIT=$(git rev-parse --short=12 HEAD) .
+#   echo "lab:$(openssl rand -hex 16)" >tokens
+#   docker run --publish 127.0.0.1:8000:8000 --volume control-tower:/data --volume "$PWD/tokens:/tokens:ro" control-tower \
+#     --server.tokens-file /tokens --broker stdout
+#
 FROM debian:trixie-slim AS build
 WORKDIR /src
 COPY third_party/deps.sh third_party/deps.sh

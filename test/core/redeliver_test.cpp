@@ -2,13 +2,13 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
-#include <future>
 #include <set>
 
 #include "core/queue.h"
 #include "core/sqlite.h"
 #include "core/trigger_api.h"
 #include "test/support/eventually.h"
+#include "test/support/handoff.h"
 #include "test/support/http_fixture.h"
 #include "test/support/temp_dir.h"
 
@@ -56,21 +56,19 @@ struct Site : HttpFixture {
     return record ? std::string(ToString(record->state)) : "unknown";
   }
   BulkOutcome RedeliverAll(const TriggerFilter& filter, const BulkOptions& bulk) {
-    std::promise<BulkOutcome> outcome;
-    queue->RedeliverAll(filter, bulk, [&](const BulkOutcome& each) { outcome.set_value(each); });
-    return outcome.get_future().get();
+    Told<BulkOutcome> outcome;
+    queue->RedeliverAll(filter, bulk, outcome.Teller());
+    return outcome.Get();
   }
   BulkOutcome DiscardAll(const TriggerFilter& filter, const BulkOptions& bulk) {
-    std::promise<BulkOutcome> outcome;
-    queue->DiscardAll(filter, bulk, "alice",
-                      [&](const BulkOutcome& each) { outcome.set_value(each); });
-    return outcome.get_future().get();
+    Told<BulkOutcome> outcome;
+    queue->DiscardAll(filter, bulk, "alice", outcome.Teller());
+    return outcome.Get();
   }
   Result<std::int64_t> Discard(const Uuid& uuid) {
-    std::promise<Result<std::int64_t>> outcome;
-    queue->Discard(uuid, "alice",
-                   [&](const Result<std::int64_t>& each) { outcome.set_value(each); });
-    return outcome.get_future().get();
+    Told<Result<std::int64_t>> outcome;
+    queue->Discard(uuid, "alice", outcome.Teller());
+    return outcome.Get();
   }
   HttpAnswer Post(const std::string& target) { return Ask(*this, "POST", target); }
   HttpAnswer PostJson(const std::string& target, const std::string& body) {
