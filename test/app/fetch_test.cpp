@@ -122,7 +122,8 @@ TEST_CASE("pinned sources are the same whatever way they come", "[set-up]") {
   f.Forget();
   CHECK(f.Fetch() == 1);
   CHECK_THAT(f.said, ContainsSubstring("cannot get the sources of lib 1"));
-  if (has_apt) CHECK_THAT(f.said, ContainsSubstring("/debian/pool/main/l/lib/lib_1.orig.tar.xz:\n"));
+  if (has_apt)
+    CHECK_THAT(f.said, ContainsSubstring("/debian/pool/main/l/lib/lib_1.orig.tar.xz:\n"));
   CHECK_THAT(f.said, ContainsSubstring("repository v1:\n"));
   CHECK_THAT(f.said, ContainsSubstring("/file/1:\n"));
 }
