@@ -4,12 +4,12 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
-#include <future>
 #include <thread>
 
 #include "core/queue.h"
 #include "test/support/eventually.h"
 #include "test/support/fault_vfs.h"
+#include "test/support/handoff.h"
 #include "test/support/seeds.h"
 #include "test/support/temp_dir.h"
 
@@ -242,8 +242,8 @@ TEST_CASE("a bulk change that fails midway says how far it came", "[queue][fault
   const auto last = f.queue->List({}, 1, 0)->records.front().trigger.uuid;
   f.queue->Settle(outcomes);
   REQUIRE(Eventually([&] { return f.queue->Find(last)->state == TriggerState::kUndeliverable; }));
-  std::promise<BulkOutcome> told;
-  const auto done = [&told](const BulkOutcome& outcome) { told.set_value(outcome); };
+  Told<BulkOutcome> told;
+  const auto done = told.Teller();
   SECTION("by a fault of the disk") {
     f.disk.Fail({.op = Op::kSync, .file = File::kWal, .skip = 1});
     f.queue->RedeliverAll({}, {.confirm = 5000}, done);
@@ -252,7 +252,7 @@ TEST_CASE("a bulk change that fails midway says how far it came", "[queue][fault
     f.queue->RedeliverAll({}, {.confirm = 5000}, done);
     f.queue->Close();
   }
-  const auto outcome = told.get_future().get();
+  const auto outcome = told.Get();
   REQUIRE_FALSE(outcome.status);
   CHECK(outcome.changed < 5000);
   if (outcome.status.error().code == ErrorCode::kUnavailable) {
