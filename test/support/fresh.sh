@@ -48,7 +48,7 @@ clean_up() {
 
 make_root() {
   local main security
-  main=$("$repository/third_party/mirrors.sh" | grep -v security | head -n 1)
+  main=$("$repository/third_party/mirrors.sh" | grep -v security | head -n 1) || main=''
   [ -n "$main" ] || die "found no Debian mirror in apt's sources"
   security=$("$repository/third_party/mirrors.sh" | grep security | head -n 1) || security=''
   clean_up
