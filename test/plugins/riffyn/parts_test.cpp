@@ -226,8 +226,9 @@ TEST_CASE("the data of a run is needed where its resources have properties", "[r
 
 struct Checkpoint {
   TestQueue queue;
-  Counter accepted;
-  WatcherQueue door{*queue, "test", {}, accepted, [] {}};
+  Counter accepted, rejected;
+  WatcherNotes notes{accepted, rejected};
+  WatcherQueue door{*queue, "test", {}, notes, [] {}};
 
   void Put(const Remember& change) {
     REQUIRE(
