@@ -368,7 +368,9 @@ TEST_CASE("an answer that is too large is left, however it is framed", "[http_cl
   HttpService fitting([&](const ServedRequest&) {
     return ServedAnswer{.body = megabyte.substr(0, 100'000), .chunked = true};
   });
-  CHECK(Get(fitting.Url("/"), options));
+  const auto fits = Get(fitting.Url("/"), options);
+  INFO((fits ? "" : fits.error().message));
+  CHECK(fits);
 }
 
 TEST_CASE("an answer that is not whole, compressed or no HTTP is an error", "[http_client]") {

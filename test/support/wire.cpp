@@ -20,11 +20,15 @@ Wire::Wire(std::vector<PeerScript> scripts, const WireOptions& options)
   amqp.urls = {peer_.Url()};
   amqp.heartbeat = options.heartbeat;
   amqp.timeout = options.timeout;
-  publisher_ = std::make_unique<Publisher>(*queue_, std::make_unique<AmqpBroker>(amqp),
-                                           PublisherOptions{.window = options.window,
-                                                            .backoff_min = milliseconds(1),
-                                                            .backoff_max = milliseconds(20)},
-                                           Logger(), metrics_);
+  publisher_ =
+      std::make_unique<Publisher>(*queue_, std::make_unique<AmqpBroker>(amqp),
+                                  PublisherOptions{.window = options.window,
+                                                   .refused = {.pause_min = milliseconds(2),
+                                                               .pause_max = milliseconds(20),
+                                                               .calm = milliseconds(20)},
+                                                   .backoff_min = milliseconds(1),
+                                                   .backoff_max = milliseconds(20)},
+                                  Logger(), metrics_);
 }
 
 Wire::~Wire() {
