@@ -43,8 +43,8 @@ bool HttpChunks::AcceptExtension(char c) noexcept {
   const bool ends =
       state_ == State::kExtension || state_ == State::kName || state_ == State::kValue;
   const bool may_separate = ends || state_ == State::kExtensionSpace || state_ == State::kNameSpace;
-  if (++ignored_ > kMaxIgnored) return false;
   if (ends && c == '\r') return Enter(State::kSizeFeed);
+  if (++ignored_ > kMaxIgnored) return false;
   if (may_separate && c == ';') return Enter(State::kNameStart);
   switch (state_) {
     case State::kExtension:
