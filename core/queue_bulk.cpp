@@ -29,8 +29,8 @@ std::unique_ptr<BulkRequest> BulkRequest::Of(const Uuid& uuid,
   std::unique_ptr<BulkRequest> request(new BulkRequest());
   request->uuid_ = uuid;
   request->discard_by_ = std::move(discard_by);
-  request->done_ = [done = std::move(done)](const BulkOutcome& outcome) {
-    done(outcome.status ? Result<std::int64_t>(outcome.changed) : outcome.status.error());
+  request->done_ = [done = std::move(done)](const BulkOutcome& became) {
+    done(became.status ? Result<std::int64_t>(became.changed) : became.status.error());
   };
   return request;
 }

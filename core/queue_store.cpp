@@ -28,6 +28,25 @@ std::string AppendSql(std::size_t rows) {
   return sql;
 }
 
+// Triggers that may be delivered again or discarded, with the lists that they are on. Their bytes
+// are what SizeOf counts.
+std::string CandidateSql(const std::string& from, const std::string& where) {
+  return "SELECT t.seq, " + std::to_string(kRowOverhead) +
+         " + length(t.body) + length(t.api_version) + length(t.protocol) + length(t.traceparent)"
+         " + length(t.tracestate) + length(t.client), t.accepted_ms, t.api_version, t.protocol,"
+         " s.name, coalesce(r.seq, w.seq), u.seq, d.seq FROM " +
+         from +
+         " JOIN sources s ON s.id = t.source LEFT JOIN redeliveries r ON r.seq = t.seq"
+         " LEFT JOIN deferred w ON w.seq = t.seq LEFT JOIN undeliverable u ON u.seq = t.seq"
+         " LEFT JOIN discarded d ON d.seq = t.seq WHERE " +
+         where;
+}
+
+std::string CandidatesOf(const std::string& list) {
+  return CandidateSql(list + " l CROSS JOIN triggers t ON t.seq = l.seq",
+                      "l.seq > ? AND l.seq <= ? ORDER BY l.seq LIMIT ?");
+}
+
 }  // namespace
 
 std::int64_t SizeOf(const AcceptedTrigger& trigger) noexcept {
@@ -38,25 +57,11 @@ std::int64_t SizeOf(const AcceptedTrigger& trigger) noexcept {
 }
 
 Status QueueStore::Prepare() {
-  // Its bytes are what SizeOf counts.
-  const std::string columns =
-      "SELECT t.seq, " + std::to_string(kRowOverhead) +
-      " + length(t.body) + length(t.api_version) + length(t.protocol) + length(t.traceparent)"
-      " + length(t.tracestate) + length(t.client), t.accepted_ms, t.api_version, t.protocol,"
-      " s.name, coalesce(r.seq, w.seq), u.seq, d.seq FROM ";
-  const std::string joins =
-      " JOIN sources s ON s.id = t.source LEFT JOIN redeliveries r ON r.seq = t.seq"
-      " LEFT JOIN deferred w ON w.seq = t.seq"
-      " LEFT JOIN undeliverable u ON u.seq = t.seq LEFT JOIN discarded d ON d.seq = t.seq";
-  const auto among = [&](const std::string& list) {
-    return columns + list + " l CROSS JOIN triggers t ON t.seq = l.seq" + joins +
-           " WHERE l.seq > ? AND l.seq <= ? ORDER BY l.seq LIMIT ?";
-  };
   const std::string candidates =
-      columns + "triggers t" + joins + " WHERE t.seq > ? AND t.seq <= ? ORDER BY t.seq LIMIT ?";
-  const std::string listed = among("undeliverable"), discarded = among("discarded");
+      CandidateSql("triggers t", "t.seq > ? AND t.seq <= ? ORDER BY t.seq LIMIT ?");
+  const std::string candidate = CandidateSql("triggers t", "t.uuid = ?");
+  const std::string listed = CandidatesOf("undeliverable"), discarded = CandidatesOf("discarded");
   const std::string append = AppendSql(1), append_many = AppendSql(kAppendTogether);
-  const std::string candidate = columns + "triggers t" + joins + " WHERE t.uuid = ?";
   struct {
     Statement* statement;
     std::string_view sql;

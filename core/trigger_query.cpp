@@ -132,7 +132,8 @@ Result<ListQuery> ParseQuery(const HttpRequest& request) {
   ListQuery query;
   const auto& all = request.query;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const auto& [name, value] = all[i];
+    const auto& name = all[i].first;
+    const auto& value = all[i].second;
     const auto end = all.begin() + static_cast<std::ptrdiff_t>(i);
     const bool twice =
         std::any_of(all.begin(), end, [&](const auto& other) { return other.first == name; });
