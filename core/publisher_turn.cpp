@@ -261,7 +261,7 @@ void Publisher::Impl::HearReset(const BrokerEvent& event) {
   std::vector<Outgoing> unknown = window_.TakeAll();
   if (reset_log_.Pass(event.reason, now_)) {
     log_.Warn("broker closed the channel",
-              {{"reason", event.reason}, {"unconfirmed", unknown.size()}});
+              {{"error", event.reason}, {"unconfirmed", unknown.size()}});
   }
   if (!event.message_at_fault) {
     reset_ = Error{ErrorCode::kUnavailable, event.reason};
@@ -278,7 +278,7 @@ void Publisher::Impl::SetBlocked(bool blocked, const std::string& reason) {
   if (std::exchange(blocked_, blocked) == blocked) return;
   SetState(true, "");
   if (blocked) {
-    log_.Warn("broker takes nothing", {{"reason", reason}});
+    log_.Warn("broker takes nothing", {{"error", reason}});
   } else {
     log_.Info("broker takes messages again");
   }
@@ -365,6 +365,14 @@ void Publisher::Impl::Settled(Outgoing& message) {
     return;
   }
   published_.Add();
+  if (LogShows(LogLevel::kDebug)) {
+    const auto& trigger = message.trigger;
+    const std::chrono::duration<double, std::milli> took = now_ - message.sent_at;
+    log_.Debug("published", {{"uuid", trigger.uuid.ToString()},
+                             {"routing_key", RoutingKey(trigger.api_version, trigger.protocol)},
+                             {"source", trigger.source},
+                             {"ms", took.count()}});
+  }
   Taken(message);
   outcomes_.push_back({.seq = message.trigger.seq});
 }

@@ -47,6 +47,11 @@ TEST_CASE("an unroutable trigger is listed as undeliverable and the rest goes on
   CHECK(house.queue->Stats().undeliverable == 1);
   CHECK(house.Metric("triggers_undeliverable_total{reason=\"unroutable\"}") == 1);
   CHECK(house.Metric("triggers_published_total") == 2);
+  const std::string log = house.logs.text();
+  const std::string line = log.substr(log.find("trigger undeliverable"));
+  for (const auto* part : {"T.v1.P", "\"source\":\"test\"", "\"exchange\":", "amqp.queue"}) {
+    CHECK(line.find(part) != std::string::npos);
+  }
 }
 
 TEST_CASE("after a lost connection everything unconfirmed is sent again in order", "[publisher]") {

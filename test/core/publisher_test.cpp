@@ -53,6 +53,25 @@ TEST_CASE("no more than the window is ever unconfirmed", "[publisher]") {
   CHECK(Numbers(house.broker) == From(0, 40));
 }
 
+TEST_CASE("each confirm is logged at level debug", "[publisher]") {
+  PublisherHouse house;
+  house.broker.ConfirmAll(true);
+  house.publisher->Start();
+  house.Put(1);
+  REQUIRE(house.Drained());
+  CHECK(house.logs.text().find("\"published\"") == std::string::npos);
+  SetLogLevel(LogLevel::kDebug);
+  const auto uuid = house.Put(1).front();
+  const bool drained = house.Drained();
+  SetLogLevel(LogLevel::kInfo);
+  REQUIRE(drained);
+  const std::string log = house.logs.text();
+  const auto at = log.find("\"published\"");
+  REQUIRE(at != std::string::npos);
+  CHECK(log.find(uuid.ToString(), at) != std::string::npos);
+  CHECK(log.find("T.v1.P", at) != std::string::npos);
+}
+
 TEST_CASE("a trigger is not settled before its confirm", "[publisher]") {
   PublisherHouse house;
   const auto uuids = house.Put(3);
