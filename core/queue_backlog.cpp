@@ -28,8 +28,7 @@ Backlog::Backlog(const QueueEnds& ends)
       redelivery_bytes_(ends.redelivery_bytes),
       last_redelivery_(ends.last_redelivery),
       deferred_(ends.deferred),
-      deferred_bytes_(ends.deferred_bytes),
-      deferred_ahead_(ends.deferred_ahead) {}
+      deferred_bytes_(ends.deferred_bytes) {}
 
 void Backlog::AddRedeliveries(const RedeliveryTotals& totals, std::int64_t last_number) {
   redeliveries_ += totals.count;
@@ -76,8 +75,9 @@ void Backlog::SetEnd(std::int64_t last_seq, std::int64_t last_position) {
 
 void Backlog::NoteTaken(const QueueRow& row) {
   const auto& trigger = row.trigger;
-  in_flight_.push_back({trigger.seq, row.position, SizeOf(trigger), MsOf(trigger),
-                        row.listing != Listing::kNone, row.listing == Listing::kDeferred});
+  const bool settled = row.listing != Listing::kNone;
+  in_flight_.push_back({trigger.seq, row.position, SizeOf(trigger), MsOf(trigger), settled});
+  if (!settled) ++unsettled_;
   read_seq_ = trigger.seq;
 }
 
@@ -110,7 +110,6 @@ bool Backlog::AdvanceCursor() {
   while (!in_flight_.empty() && in_flight_.front().settled) {
     cursor_ = in_flight_.front().seq;
     cursor_position_ = in_flight_.front().position;
-    if (in_flight_.front().deferred) --deferred_ahead_;
     in_flight_.pop_front();
   }
   return cursor_ != before;
@@ -144,23 +143,18 @@ bool Backlog::Settle(std::span<const Outcome> outcomes, std::int64_t now_ms,
                      std::vector<SettledTrigger>& settled) {
   const auto before = settled.size();
   for (const auto& outcome : outcomes) {
-    const auto entry = FindInFlight(outcome.seq);
-    const bool in_log = entry != in_flight_.end() && entry->seq == outcome.seq;
     if (const auto taken = taken_.find(outcome.seq); taken != taken_.end()) {
       const auto [from, bytes] = taken->second;
       taken_.erase(taken);
-      if (from == Listing::kDeferred && in_log && std::exchange(entry->deferred, false)) {
-        --deferred_ahead_;
-      }
       settled.push_back({outcome.seq, from, outcome.fate, outcome.reason, now_ms, bytes});
       Count(settled.back());
       continue;
     }
-    if (!in_log || entry->settled) continue;
+    const auto entry = FindInFlight(outcome.seq);
+    if (entry == in_flight_.end() || entry->seq != outcome.seq || entry->settled) continue;
     entry->settled = true;
+    --unsettled_;
     if (outcome.fate == Fate::kPublished) continue;
-    entry->deferred = outcome.fate == Fate::kDeferred;
-    if (entry->deferred) ++deferred_ahead_;
     settled.push_back(
         {outcome.seq, Listing::kNone, outcome.fate, outcome.reason, now_ms, entry->bytes});
     Count(settled.back());

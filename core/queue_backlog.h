@@ -59,8 +59,10 @@ class Backlog {
   std::int64_t cursor_position() const noexcept { return cursor_position_; }
   std::int64_t undeliverable() const noexcept { return undeliverable_; }
   std::int64_t deferred() const noexcept { return deferred_; }
+  // Rows that are not yet taken count as unsettled, though some may stand on a list after a
+  // restart.
   std::int64_t depth() const noexcept {
-    return last_seq_ - cursor_ + redeliveries_ + deferred_ - deferred_ahead_;
+    return last_seq_ - read_seq_ + unsettled_ + redeliveries_ + deferred_;
   }
   // Bytes of all that is not history.
   std::int64_t bytes() const noexcept {
@@ -74,7 +76,7 @@ class Backlog {
  private:
   struct InFlight {
     std::int64_t seq, position, bytes, accepted_ms;
-    bool settled, deferred;
+    bool settled;
   };
   // A trigger that was taken from a list, not from the log.
   struct Taken {
@@ -94,10 +96,10 @@ class Backlog {
   std::deque<QueueRow> handover_;
   std::int64_t handover_bytes_ = 0;
   std::deque<InFlight> in_flight_;
+  std::int64_t unsettled_ = 0;                    // of in_flight_
   std::int64_t redeliveries_, redelivery_bytes_;  // not yet settled
   std::int64_t last_redelivery_, redelivery_read_ = 0;
   std::int64_t deferred_, deferred_bytes_;
-  std::int64_t deferred_ahead_;          // deferred, and still between cursor and last_seq
   std::map<std::int64_t, Taken> taken_;  // by seq
 };
 

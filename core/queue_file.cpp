@@ -295,7 +295,6 @@ Status QueueStore::OpenDatabase(Check check) {
       std::to_string(log_bytes_ / page_size_) +
       ";PRAGMA max_page_count=" + std::to_string(most_pages_);
   if (auto set = database.Execute(settings.c_str()); !set) return set;
-  sync_ = Sync::kAtCommit;
   if (check == Check::kQuick) {
     if (auto sound = database.QuickCheck(kCheckBudget); !sound) return sound;
   }
@@ -338,7 +337,7 @@ bool QueueStore::MakeRoom() {
   const auto wanted = std::max(2 * log_bytes_ / page_size_, 2 * kSettlePages);
   const HistoryLimits none{0, 0, -1};
   for (bool more = made; more && FreePages() < wanted;) {
-    if (!Begin(Sync::kLater)) break;
+    if (!Begin()) break;
     const auto trimmed = Trim(none);
     if (!trimmed) Rollback();
     more = trimmed && Commit() && *trimmed;
@@ -406,10 +405,8 @@ Status QueueStore::ReadEnds() {
   read = sum("SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(number), 0) FROM discarded",
              ends.discarded, ends.discarded_bytes, ends.last_discarded);
   if (!read) return read;
-  read =
-      sum("SELECT count(*), coalesce(sum(bytes), 0),"
-          " (SELECT count(*) FROM deferred WHERE seq > (SELECT cursor FROM state)) FROM deferred",
-          ends.deferred, ends.deferred_bytes, ends.deferred_ahead);
+  read = sum("SELECT count(*), coalesce(sum(bytes), 0), 0 FROM deferred", ends.deferred,
+             ends.deferred_bytes, unnumbered);
   if (!read) return read;
   if (ends.trimmed > ends.cursor) {
     if (auto repaired = RepairTrimmed(ends); !repaired) return repaired;

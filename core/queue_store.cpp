@@ -139,7 +139,7 @@ void QueueStore::ReopenAfter(const Error& error) {
   if (lock_ && error.code != ErrorCode::kFull) reopen_ = true;
 }
 
-Status QueueStore::Begin(Sync sync) {
+Status QueueStore::Begin() {
   if (reopen_) {
     if (auto opened = Reopen(); !opened) return opened;
   }
@@ -148,13 +148,7 @@ Status QueueStore::Begin(Sync sync) {
   }
   transaction_ = std::unique_lock(shared_->mutex);
   pending_ = ends_;
-  auto begun = Ok();
-  if (lock_ && sync != sync_) {
-    begun = shared_->database.Execute(sync == Sync::kAtCommit ? "PRAGMA synchronous=FULL"
-                                                              : "PRAGMA synchronous=NORMAL");
-    if (begun) sync_ = sync;
-  }
-  if (begun) begun = sql_.begin.Run();
+  auto begun = sql_.begin.Run();
   if (!begun) {
     transaction_.unlock();
     ReopenAfter(begun.error());

@@ -53,7 +53,6 @@ struct QueueEnds {
   std::int64_t redeliveries = 0, redelivery_bytes = 0, last_redelivery = 0;
   std::int64_t discarded = 0, discarded_bytes = 0, last_discarded = 0;
   std::int64_t deferred = 0, deferred_bytes = 0;
-  std::int64_t deferred_ahead = 0;  // those of deferred that the cursor has not passed
 };
 
 // What a bulk change did: triggers that were made redeliveries, and those that are undeliverable no
@@ -112,10 +111,7 @@ class QueueStore {
   const std::string& repaired() const noexcept { return repaired_; }
   std::shared_ptr<SharedDatabase> shared() const { return shared_; }
 
-  // kLater: a power loss may undo the transaction, until one of kAtCommit has followed; that makes
-  // it cheap.
-  enum class Sync { kAtCommit, kLater };
-  Status Begin(Sync sync = Sync::kAtCommit);
+  Status Begin();
   // On an error nothing of the transaction is stored, and the connection is opened anew at the next
   // Begin.
   Status Commit();
@@ -207,8 +203,7 @@ class QueueStore {
   bool may_grow_ = true;  // the file; the reserve is there to fold the log into it
   std::int64_t log_bytes_ = 0, page_size_ = 0, most_pages_ = 0;
   bool reopen_ = false;
-  bool fold_first_ = false;      // before anything is committed
-  Sync sync_ = Sync::kAtCommit;  // of the connection
+  bool fold_first_ = false;  // before anything is committed
   std::string repaired_;
   bool store_repair_ = false;  // with the next commit
   QueueEnds ends_;             // committed

@@ -187,11 +187,12 @@ void TriggerQueue::Impl::TrimHistory() {
   trim_at_ = SteadyClock::now();
 }
 
-// A power loss may bring trimmed history back, so it need not wait for the disk.
+// Synced as any other: what lies unsynced in the log can be lost by a sync that fails when the log
+// is folded, of which SQLite tells nobody, and with it all that is committed behind it.
 Result<bool> TriggerQueue::Impl::TrimStep() {
   const QueueStore::HistoryLimits limits{NowMs() - options_.retention.count(), options_.max_history,
                                          static_cast<std::int64_t>(options_.max_bytes)};
-  if (auto begun = store_->Begin(QueueStore::Sync::kLater); !begun) return begun.error();
+  if (auto begun = store_->Begin(); !begun) return begun.error();
   auto more = store_->Trim(limits);
   if (!more) {
     store_->Rollback();
