@@ -141,6 +141,7 @@ void Publisher::Impl::Lost(const Error& error) {
   connected_ = blocked_ = false;
   const std::size_t unconfirmed = window_.size();
   SendAgain(window_.TakeAll());
+  SettleOutcomes();
   if (stopped_.load()) return;
   now_ = steady_clock::now();
   if (now_ - connected_at_ > options_.backoff_max) backoff_.Reset();

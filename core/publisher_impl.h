@@ -59,6 +59,7 @@ class Publisher::Impl {
   RefusedKey* RefusedKeyOf(const AcceptedTrigger& trigger);
   void Defer(const AcceptedTrigger& trigger, RefusedKey& key);
   void Taken(const Outgoing& message);
+  void SettleOutcomes();
   void ForgetRefused();
   void ShowRefused();
   void SetBlocked(bool blocked, const std::string& reason);

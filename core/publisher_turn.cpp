@@ -39,19 +39,22 @@ void Publisher::Impl::Turn(bool draining) {
     now_ = steady_clock::now();
     for (BrokerEvent& event : events_) Hear(event);
   }
-  if (!outcomes_.empty()) {
-    const auto settled = queue_.Settle(outcomes_);
-    outcomes_.clear();
-    for (const auto& routing_key : settling_) {
-      if (auto* key = refused_keys_.Find(routing_key); key != nullptr) key->last_settled = settled;
-    }
-    settling_.clear();
-  }
+  SettleOutcomes();
   ShowRefused();
   if (s && reset_) s = std::move(*reset_);
   if (s) s = CheckProgress();
   reset_.reset();
   if (!s) Lost(s.error());
+}
+
+void Publisher::Impl::SettleOutcomes() {
+  if (outcomes_.empty()) return;
+  const auto settled = queue_.Settle(outcomes_);
+  outcomes_.clear();
+  for (const auto& routing_key : settling_) {
+    if (auto* key = refused_keys_.Find(routing_key); key != nullptr) key->last_settled = settled;
+  }
+  settling_.clear();
 }
 
 std::size_t Publisher::Impl::Window() const {
@@ -203,6 +206,8 @@ Status Publisher::Impl::SendDeferred(const std::string& routing_key, RefusedKey&
     log_.Error("queue not readable", {{"error", taken.error()}});
   }
   if (!taken || taken->empty()) {
+    // Not on disk yet, or, of what was delivered again, before read_seq.
+    key.rewind = true;
     key.next = now_ + (taken ? kDeferredPause : kIdle);
     return Ok();
   }

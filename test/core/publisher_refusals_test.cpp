@@ -190,6 +190,32 @@ TEST_CASE("a trigger that is delivered again and refused waits with its routing 
   CHECK(house.Becomes(uuids[0], TriggerState::kPublished));
 }
 
+TEST_CASE("a trigger that is delivered again joins a routing key that is being caught up",
+          "[publisher]") {
+  PublisherHouse house(100, kLong, ":memory:", kLong);
+  house.broker.ConfirmAll(true);
+  house.publisher->Start();
+  const auto old = house.Put(1).front();
+  REQUIRE(house.Becomes(old, TriggerState::kPublished));
+  house.broker.RefuseProtocols({"P"});
+  house.Put(10, 1);
+  REQUIRE(Eventually([&] { return house.queue->Stats().deferred == 10; }));
+  house.broker.ConfirmAll(false);
+  for (int n = 0; n < 10; ++n) {
+    if (n == 5) {  // it stands before all of those that were read
+      house.queue->Redeliver(old, [](const Result<std::int64_t>&) {});
+      REQUIRE(Eventually([&] { return house.queue->Stats().deferred == 6; }));
+    }
+    REQUIRE(Eventually([&] { return house.broker.unconfirmed() == 1; }));
+    house.broker.Confirm(house.broker.published().back().tag);
+    REQUIRE(Eventually([&] { return house.queue->Stats().deferred == (n < 5 ? 9 : 10) - n; }));
+  }
+  house.broker.ConfirmAll(true);
+  REQUIRE(Eventually([&] { return house.broker.unconfirmed() <= 1; }));
+  if (house.broker.unconfirmed() == 1) house.broker.Confirm(house.broker.published().back().tag);
+  REQUIRE(house.Drained());
+}
+
 TEST_CASE("pauses between tries double, once for what was on its way together",
           "[publisher][refused-keys]") {
   RefusedKeys keys({.pause_min = milliseconds(100), .pause_max = milliseconds(300)});
