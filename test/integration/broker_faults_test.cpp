@@ -107,7 +107,7 @@ TEST_CASE("a memory alarm is shown, HTTP goes on, and so does publishing once it
   CHECK(Eventually([&] {
     return site.Ready().find("broker: blocked by an alarm of the broker") != std::string::npos;
   }));
-  CHECK_THAT(site.log(), ContainsSubstring("\"reason\":\"low on memory\""));
+  CHECK_THAT(site.log(), ContainsSubstring("\"error\":\"low on memory\""));
   CHECK_THAT(site.Get("/metrics"), ContainsSubstring("\ncontrol_tower_broker_blocked 1\n") &&
                                        ContainsSubstring("\ncontrol_tower_broker_connected 1\n"));
   for (int n = 0; n < 100; ++n) site.Post();
