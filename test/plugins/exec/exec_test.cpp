@@ -242,7 +242,14 @@ TEST_CASE("a program starts as if control-tower had set nothing for itself", "[e
   setrlimit(RLIMIT_NOFILE, &files);
   for (std::size_t i = 0; i < signals.size(); ++i) signal(signals[i], before[i]);
 
-  CHECK(f.Content("signals") == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+  // glibc keeps signals 32 and 33 for itself: its posix_spawn, by which make starts programs,
+  // leaves them ignored, and its sigaction refuses to change that.
+  constexpr unsigned long long kOfGlibc = 3ULL << 31U;
+  const auto set = [&, masks = f.Content("signals")](const std::string& name) {
+    return std::stoull(masks.substr(masks.find(name) + name.size()), nullptr, 16) & ~kOfGlibc;
+  };
+  CHECK(set("SigBlk:") == 0);
+  CHECK(set("SigIgn:") == 0);
   CHECK(f.Content("limit") == std::to_string(files.rlim_cur) + "\n");
   const auto open_files = f.Content("files");
   CHECK_THAT(open_files, ContainsSubstring(" 0 -> /dev/null") && ContainsSubstring(" 2 -> pipe:"));
