@@ -104,6 +104,12 @@ void DeclareServer(OptionSet& options, Settings& settings) {
     const auto tokens = HttpTokens::Load(settings.http.tokens_file);
     return tokens ? Ok() : Status(tokens.error());
   });
+  options.Warn({"server.tokens-file"}, [&settings]() -> Status {
+    if (settings.http.tokens_file.empty()) return Ok();
+    const auto tokens = HttpTokens::Load(settings.http.tokens_file);
+    if (!tokens || tokens->warning().empty()) return Ok();
+    return Error{ErrorCode::kInvalid, tokens->warning()};
+  });
 }
 
 void DeclareHttpClients(OptionSet& options, Settings& settings) {

@@ -188,9 +188,6 @@ Status HttpServer::Impl::ReloadTokens() {
   if (options_.tokens_file.empty()) return Ok();
   auto tokens = HttpTokens::Load(options_.tokens_file);
   if (!tokens) return tokens.error();
-  if (!tokens->warning().empty()) {
-    log_.Warn("the tokens are not kept secret", {{"error", tokens->warning()}});
-  }
   tokens_.Set(std::move(*tokens));
   return Ok();
 }

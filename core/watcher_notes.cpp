@@ -29,12 +29,14 @@ void WatcherNotes::Take(std::size_t triggers) noexcept {
 }
 
 void WatcherNotes::Reject(std::string_view why) {
-  rejected_.Add();
   const auto now = WallNow();
   last_event_ms_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   Rejection last{now, Bounded(why)};
-  const std::lock_guard lock(mutex_);
-  last_rejection_ = std::move(last);
+  {
+    const std::lock_guard lock(mutex_);
+    last_rejection_ = std::move(last);
+  }
+  rejected_.Add();  // last: whoever sees the count finds the reason
 }
 
 void WatcherNotes::NextFire(std::optional<WallTime> at) {

@@ -44,7 +44,8 @@ class WatcherNotes {
   // An event became that many triggers. WatcherQueue tells; cheap.
   void Take(std::size_t triggers) noexcept;
   // An event could not become triggers: counts it, and keeps the reason of the last one. Beside the
-  // reason, `why` names the event: "/inbox/order-17.json: not JSON".
+  // reason, `why` names the event: "/inbox/order-17.json: not JSON". A watcher logs the rejection
+  // first, so that whoever sees the count finds the log line too.
   void Reject(std::string_view why);
   // When the next event is due, of a watcher that knows; nothing: none is.
   void NextFire(std::optional<WallTime> at);

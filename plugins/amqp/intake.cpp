@@ -116,11 +116,11 @@ void Intake::Take(AmqpDelivery& delivery) {
 void Intake::Refuse(Message& message, std::string_view why) {
   message.state = State::kRefused;
   message.triggers.clear();
-  tower_.notes.Reject(message.name + ": " + std::string(why));
   tower_.log.Warn("a message was refused", {{"message", message.name},
                                             {"routing_key", message.routing_key},
                                             {"error", why},
                                             {"then", options_.drop ? "dropped" : "rejected"}});
+  tower_.notes.Reject(message.name + ": " + std::string(why));
 }
 
 void Intake::Offer() {

@@ -84,8 +84,8 @@ class Session {
       }
     }
     if (!out_.rest().empty()) {
-      tower_.notes.Reject("the last line has no end");
       tower_.log.Warn("the last line has no end and is not taken", {{"bytes", out_.rest().size()}});
+      tower_.notes.Reject("the last line has no end");
     }
     return process_.Ended();
   }
@@ -160,8 +160,8 @@ class Session {
   }
 
   void Reject(const Line& line, const std::string& why) {
-    tower_.notes.Reject("line " + std::to_string(line.number) + ": " + why);
     tower_.log.Warn("a line is no trigger", {{"line", line.number}, {"error", why}});
+    tower_.notes.Reject("line " + std::to_string(line.number) + ": " + why);
   }
 
   // Lines that came together go to disk together; a conflict is one line's, and no other's.
@@ -179,8 +179,8 @@ class Session {
       }
       return Ok();
     }
-    tower_.notes.Reject(put.error().message);
     tower_.log.Warn("a trigger was refused", {{"error", put.error()}});
+    tower_.notes.Reject(put.error().message);
     return Ok();
   }
 

@@ -273,8 +273,8 @@ void Look::TakeValue(std::string key, std::string name, const JsonValue& value) 
 
 void Look::Refuse(const std::string& key, const std::string& name, const std::string& digest,
                   const std::string& why) {
-  tower_.notes.Reject(name + ": " + why);
   tower_.log.Warn("an item is no trigger", {{"item", name}, {"error", why}});
+  tower_.notes.Reject(name + ": " + why);
   memory_.refusals[key] = {digest, number_};
 }
 

@@ -166,10 +166,10 @@ Status Intake::Put(const std::string& experiment, std::span<const Trigger> trigg
 }
 
 void Intake::Reject(const std::string& experiment, const Run& run, std::string_view why) {
-  tower_.notes.Reject(PlaceOf(experiment, run) + ": " + std::string(why));
   tower_.log.Warn(
       "a run is no trigger",
       {{"experiment", experiment}, {"run", run.id}, {"name", run.name}, {"error", why}});
+  tower_.notes.Reject(PlaceOf(experiment, run) + ": " + std::string(why));
 }
 
 Status Intake::Note(const std::string& place, const Error& error) {

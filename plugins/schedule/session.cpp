@@ -99,8 +99,8 @@ Status Session::Fire(const Step& step, Instant now) {
 }
 
 Status Session::Reject(const Error& error, Instant time) {
-  tower_.notes.Reject(FormatTime(time, zone_) + ": " + error.message);
   tower_.log.Warn("a time did not fire", {{"time", FormatTime(time, zone_)}, {"error", error}});
+  tower_.notes.Reject(FormatTime(time, zone_) + ": " + error.message);
   return Put({});
 }
 

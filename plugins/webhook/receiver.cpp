@@ -190,8 +190,8 @@ void Receiver::Map(const Waiting& waiting) {
   const auto triggers =
       mapping_.Apply(waiting.event, "delivery " + (waiting.id.empty() ? "without id" : waiting.id));
   if (!triggers) {
-    tower_.notes.Reject(triggers.error().message);
     tower_.log.Warn("a delivery was refused", {{"error", triggers.error()}});
+    tower_.notes.Reject(triggers.error().message);
     waiting.later.Send(
         Problem(422, "the delivery could not be made into a trigger; the log says why"));
   } else if (triggers->empty()) {
@@ -217,8 +217,8 @@ void Receiver::Put(const HttpLater& later, const std::vector<Trigger>& triggers,
     }
     const auto code = put.error().code;
     if (code == ErrorCode::kConflict || code == ErrorCode::kInvalid) {
-      notes.Reject((id.empty() ? "" : "delivery " + id + ": ") + put.error().message);
       log.Warn("a delivery was refused", {{"id", id}, {"error", put.error()}});
+      notes.Reject((id.empty() ? "" : "delivery " + id + ": ") + put.error().message);
     }
     later.Send(Refused(put.error()));
   };
@@ -227,21 +227,21 @@ void Receiver::Put(const HttpLater& later, const std::vector<Trigger>& triggers,
 
 // Of a sender that is known.
 HttpResponse Receiver::Invalid(std::string_view what, const Faults& faults) {
-  tower_.notes.Reject(std::string(what) + (faults.empty() ? "" : ": " + Describe(faults)));
   tower_.log.Warn("a delivery was refused",
                   {{"error", what}, {"faults", faults.empty() ? "" : Describe(faults)}});
+  tower_.notes.Reject(std::string(what) + (faults.empty() ? "" : ": " + Describe(faults)));
   return Problem(400, what, faults);
 }
 
 // Says not what was wrong, and lets nobody fill the log.
 HttpResponse Receiver::Unauthorized(const HttpRequest& request) {
-  tower_.notes.Reject("the sender at " + std::string(request.peer) + " could not be verified");
   const auto now = SteadyClock::now();
   auto next = next_warning_.load();
   if (now >= next && next_warning_.compare_exchange_strong(next, now + kBetweenWarnings)) {
     tower_.log.Warn("a delivery was refused: its sender could not be verified",
                     {{"peer", request.peer}, {"verify", settings_.verify.scheme}});
   }
+  tower_.notes.Reject("the sender at " + std::string(request.peer) + " could not be verified");
   const std::string_view scheme = settings_.verify.scheme == "bearer"  ? "Bearer"
                                   : settings_.verify.scheme == "basic" ? "Basic"
                                                                        : "Signature";

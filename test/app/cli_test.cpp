@@ -1,6 +1,7 @@
 #include "app/cli.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -394,6 +395,18 @@ TEST_CASE("check says whether the configuration is valid, and connects only when
     CHECK(Run({"check", "--amqp.url", fine}).err.empty());
   }
   CHECK(Run({"check", "--amqp.url=amqp://u:p@rabbit.lab", "--broker=stdout"}).err.empty());
+
+  const TempDir dir;
+  const auto tokens = dir.Write("tokens", "lab:0123456789abcdef\n");
+  for (const auto mode : {0600, 0644}) {
+    REQUIRE(chmod(tokens.c_str(), mode) == 0);
+    ran = Run({"check", "--server.tokens-file", tokens});
+    CHECK(ran.exit_code == 0);
+    CHECK(ran.err == (mode == 0600 ? ""
+                                   : "control-tower: warning: server.tokens-file " + tokens +
+                                         ": everyone on this machine can read the tokens; "
+                                         "chmod o-r\n"));
+  }
 
   CHECK_THAT(Refused({"check", "--server.port=x"}), ContainsSubstring("server.port"));
   CHECK_THAT(Refused({"check", "--plugin=probe", "--plugin.probe.path=/nowhere"}),

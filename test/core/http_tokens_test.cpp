@@ -93,12 +93,6 @@ TEST_CASE("a tokens file that others can write is refused, one that all can read
   CHECK_THAT(readable->warning(), ContainsSubstring("everyone"));
   REQUIRE(chmod(path.c_str(), 0640) == 0);
   CHECK(HttpTokens::Load(path)->warning().empty());
-
-  const CapturedLogs logs;
-  REQUIRE(chmod(path.c_str(), 0644) == 0);
-  HttpFixture fixture({.tokens_file = path});
-  fixture.Start();
-  CHECK_THAT(logs.text(), ContainsSubstring("everyone on this machine can read"));
 }
 
 TEST_CASE("a wrong token is logged with its sender, never with the token, and not without end",

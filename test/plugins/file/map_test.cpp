@@ -133,6 +133,7 @@ TEST_CASE("a row of which the map fails refuses the file whole, and names both l
   inbox.WriteText("a.csv", "id\nX\nbad\n");
   CHECK(inbox.Loses("a.csv"));
   CHECK(inbox.Has("failed/a.csv"));
+  CHECK(Eventually([&] { return watcher.rejected.value() == 1; }));
   const auto log = inbox.logs.text();
   CHECK_THAT(log, ContainsSubstring("map.lua:2"));
   CHECK_THAT(log, ContainsSubstring("what is this?"));
