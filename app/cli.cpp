@@ -7,7 +7,7 @@
 #include "app/command_line.h"
 #include "app/config_file.h"
 #include "app/map_command.h"
-#include "core/http_client.h"
+#include "core/http_client/client.h"
 
 namespace tower {
 namespace {

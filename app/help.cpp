@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/build_info.h"
-#include "core/http.h"
+#include "core/base/build_info.h"
+#include "core/http/http.h"
 
 namespace tower {
 namespace {

@@ -8,7 +8,7 @@
 #include "app/command_line.h"
 #include "app/settings.h"
 #include "app/sources.h"
-#include "core/watcher.h"
+#include "core/watch/watcher.h"
 
 namespace tower {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "app/cli.h"
-#include "core/mapping.h"
+#include "core/watch/mapping.h"
 
 namespace tower {
 namespace {

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "app/settings.h"
-#include "core/log.h"
-#include "core/metrics.h"
-#include "core/supervisor.h"
+#include "core/base/log.h"
+#include "core/base/metrics.h"
+#include "core/watch/supervisor.h"
 
 namespace tower {
 

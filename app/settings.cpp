@@ -5,10 +5,10 @@
 #include <filesystem>
 #include <limits>
 
-#include "core/amqp_url.h"
-#include "core/http_access.h"
-#include "core/http_tokens.h"
-#include "core/resolver.h"
+#include "core/amqp/url.h"
+#include "core/http/access.h"
+#include "core/http/tokens.h"
+#include "core/net/resolver.h"
 
 namespace tower {
 namespace {

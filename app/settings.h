@@ -10,15 +10,15 @@
 #include <vector>
 
 #include "app/sources.h"
-#include "core/amqp_broker.h"
-#include "core/http.h"
-#include "core/http_client.h"
-#include "core/log.h"
-#include "core/options.h"
-#include "core/publisher.h"
-#include "core/queue.h"
-#include "core/supervisor.h"
-#include "core/watcher.h"
+#include "core/base/log.h"
+#include "core/http/http.h"
+#include "core/http_client/client.h"
+#include "core/options/options.h"
+#include "core/publish/amqp_broker.h"
+#include "core/publish/publisher.h"
+#include "core/queue/queue.h"
+#include "core/watch/supervisor.h"
+#include "core/watch/watcher.h"
 
 namespace tower {
 

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/did_you_mean.h"
-#include "core/options.h"
-#include "core/result.h"
+#include "core/base/did_you_mean.h"
+#include "core/base/result.h"
+#include "core/options/options.h"
 
 namespace tower {
 

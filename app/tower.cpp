@@ -5,10 +5,10 @@
 #include <stop_token>
 #include <utility>
 
-#include "core/amqp_broker.h"
-#include "core/build_info.h"
-#include "core/stdout_broker.h"
-#include "core/trigger_api.h"
+#include "core/api/trigger_api.h"
+#include "core/base/build_info.h"
+#include "core/publish/amqp_broker.h"
+#include "core/publish/stdout_broker.h"
 
 namespace tower {
 namespace {

@@ -10,15 +10,15 @@
 
 #include "app/reload.h"
 #include "app/settings.h"
-#include "core/hooks.h"
-#include "core/http.h"
-#include "core/log.h"
-#include "core/metrics.h"
-#include "core/ops_api.h"
-#include "core/publisher.h"
-#include "core/queue.h"
-#include "core/result.h"
-#include "core/supervisor.h"
+#include "core/api/ops_api.h"
+#include "core/base/log.h"
+#include "core/base/metrics.h"
+#include "core/base/result.h"
+#include "core/http/http.h"
+#include "core/publish/publisher.h"
+#include "core/queue/queue.h"
+#include "core/watch/hooks.h"
+#include "core/watch/supervisor.h"
 
 namespace tower {
 

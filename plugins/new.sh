@@ -37,7 +37,7 @@ test_case() {
 mkdir "plugins/$name" "test/plugins/$name"
 
 fill > "plugins/$name/watcher.cpp" << 'END'
-#include "core/watcher.h"
+#include "core/watch/watcher.h"
 
 #include <chrono>
 #include <string>
@@ -185,7 +185,7 @@ END
 
 cat << END
 plugins/$name/watcher.cpp
-  reads the source: begin here; core/watcher.h is the whole contract
+  reads the source: begin here; core/watch/watcher.h is the whole contract
 plugins/$name/README.md
   its table of options is what control-tower plugins $name --markdown prints
 test/plugins/$name/${file}_test.cpp

@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "core/amqp_consumer.h"
-#include "core/json.h"
+#include "core/amqp/consumer.h"
+#include "core/json/json.h"
 
 namespace tower::amqp {
 

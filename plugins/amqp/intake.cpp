@@ -7,8 +7,8 @@
 #include <span>
 #include <utility>
 
-#include "core/digest.h"
-#include "core/wakeup.h"
+#include "core/base/digest.h"
+#include "core/base/wakeup.h"
 #include "plugins/amqp/event.h"
 
 namespace tower::amqp {

@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/amqp_consumer.h"
-#include "core/mapping.h"
-#include "core/watcher.h"
+#include "core/amqp/consumer.h"
+#include "core/watch/mapping.h"
+#include "core/watch/watcher.h"
 
 namespace tower::amqp {
 

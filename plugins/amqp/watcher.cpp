@@ -1,12 +1,12 @@
-#include "core/watcher.h"
+#include "core/watch/watcher.h"
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "core/amqp_consumer.h"
-#include "core/mapping.h"
+#include "core/amqp/consumer.h"
+#include "core/watch/mapping.h"
 #include "plugins/amqp/intake.h"
 
 namespace tower {

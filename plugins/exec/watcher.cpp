@@ -1,4 +1,4 @@
-#include "core/watcher.h"
+#include "core/watch/watcher.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -15,7 +15,7 @@
 #include <iterator>
 #include <optional>
 
-#include "core/mapping.h"
+#include "core/watch/mapping.h"
 #include "plugins/exec/lines.h"
 #include "plugins/exec/process.h"
 #include "plugins/exec/script.h"

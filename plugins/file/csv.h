@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/options.h"
+#include "core/options/options.h"
 #include "plugins/file/refusal.h"
 
 namespace tower::file {

@@ -10,8 +10,8 @@
 #include <variant>
 #include <vector>
 
-#include "core/digest.h"
-#include "core/trigger.h"
+#include "core/base/digest.h"
+#include "core/trigger/trigger.h"
 #include "plugins/file/marker.h"
 #include "plugins/file/source.h"
 

@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/result.h"
-#include "core/watcher.h"
+#include "core/base/result.h"
+#include "core/watch/watcher.h"
 #include "plugins/file/files.h"
 #include "plugins/file/interpreter.h"
 #include "plugins/file/ledger.h"

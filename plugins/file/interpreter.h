@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/json.h"
-#include "core/mapping.h"
-#include "core/trigger.h"
+#include "core/json/json.h"
+#include "core/trigger/trigger.h"
+#include "core/watch/mapping.h"
 #include "plugins/file/refusal.h"
 #include "plugins/file/settings.h"
 

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/result.h"
-#include "core/watcher.h"
+#include "core/base/result.h"
+#include "core/watch/watcher.h"
 #include "plugins/file/files.h"
 
 namespace tower::file {

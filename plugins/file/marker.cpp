@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <memory>
 
-#include "core/json.h"
+#include "core/json/json.h"
 #include "plugins/file/refusal.h"
 
 namespace tower::file {

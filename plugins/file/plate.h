@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/options.h"
+#include "core/options/options.h"
 #include "plugins/file/csv.h"
 #include "plugins/file/refusal.h"
 

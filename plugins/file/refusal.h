@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/json.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/json/json.h"
 
 namespace tower::file {
 

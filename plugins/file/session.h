@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/result.h"
-#include "core/watcher.h"
+#include "core/base/result.h"
+#include "core/watch/watcher.h"
 #include "plugins/file/files.h"
 #include "plugins/file/inotify.h"
 #include "plugins/file/intake.h"

@@ -1,7 +1,7 @@
 #include "plugins/file/settings.h"
 
-#include "core/json.h"
-#include "core/trigger.h"
+#include "core/json/json.h"
+#include "core/trigger/trigger.h"
 
 namespace tower::file {
 namespace {

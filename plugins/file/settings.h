@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/mapping.h"
-#include "core/options.h"
+#include "core/options/options.h"
+#include "core/watch/mapping.h"
 #include "plugins/file/csv.h"
 #include "plugins/file/plate.h"
 

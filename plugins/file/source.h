@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/result.h"
+#include "core/base/result.h"
 #include "plugins/file/files.h"
 #include "plugins/file/settings.h"
 

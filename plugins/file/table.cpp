@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/json.h"
+#include "core/json/json.h"
 
 namespace tower::file {
 

@@ -1,4 +1,4 @@
-#include "core/watcher.h"
+#include "core/watch/watcher.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <utility>
 
-#include "core/digest.h"
+#include "core/base/digest.h"
 
 namespace tower::poll {
 namespace {

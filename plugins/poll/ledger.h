@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/result.h"
-#include "core/watcher.h"
+#include "core/base/result.h"
+#include "core/watch/watcher.h"
 
 namespace tower::poll {
 

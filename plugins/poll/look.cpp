@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "core/digest.h"
+#include "core/base/digest.h"
 #include "plugins/poll/link.h"
 
 namespace tower::poll {

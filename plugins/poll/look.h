@@ -9,11 +9,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/http_client.h"
-#include "core/json.h"
-#include "core/mapping.h"
-#include "core/result.h"
-#include "core/watcher.h"
+#include "core/base/result.h"
+#include "core/http_client/client.h"
+#include "core/json/json.h"
+#include "core/watch/mapping.h"
+#include "core/watch/watcher.h"
 #include "plugins/poll/ledger.h"
 #include "plugins/poll/pointer.h"
 #include "plugins/poll/settings.h"

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "core/http_client.h"
-#include "core/mapping.h"
-#include "core/options.h"
+#include "core/http_client/client.h"
+#include "core/options/options.h"
+#include "core/watch/mapping.h"
 
 namespace tower::poll {
 

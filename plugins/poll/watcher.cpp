@@ -1,11 +1,11 @@
-#include "core/watcher.h"
+#include "core/watch/watcher.h"
 
 #include <chrono>
 #include <random>
 #include <string_view>
 
-#include "core/http_client.h"
-#include "core/mapping.h"
+#include "core/http_client/client.h"
+#include "core/watch/mapping.h"
 #include "plugins/poll/ledger.h"
 #include "plugins/poll/look.h"
 #include "plugins/poll/settings.h"

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/http_client.h"
-#include "core/log.h"
-#include "core/result.h"
+#include "core/base/log.h"
+#include "core/base/result.h"
+#include "core/http_client/client.h"
 #include "plugins/riffyn/answers.h"
 #include "plugins/riffyn/gate.h"
 #include "plugins/riffyn/settings.h"

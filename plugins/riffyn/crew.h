@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/result.h"
+#include "core/base/result.h"
 #include "plugins/riffyn/api.h"
 
 namespace tower::riffyn {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/watcher.h"
+#include "core/watch/watcher.h"
 
 namespace tower::riffyn {
 namespace {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <stop_token>
 
-#include "core/result.h"
+#include "core/base/result.h"
 
 namespace tower::riffyn {
 

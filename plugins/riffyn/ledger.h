@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/result.h"
-#include "core/watcher.h"
+#include "core/base/result.h"
+#include "core/watch/watcher.h"
 #include "plugins/riffyn/answers.h"
 
 namespace tower::riffyn {

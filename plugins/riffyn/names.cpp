@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/trigger.h"
+#include "core/trigger/trigger.h"
 
 namespace tower::riffyn {
 namespace {

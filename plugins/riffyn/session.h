@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/result.h"
-#include "core/watcher.h"
+#include "core/base/result.h"
+#include "core/watch/watcher.h"
 #include "plugins/riffyn/api.h"
 #include "plugins/riffyn/crew.h"
 #include "plugins/riffyn/gate.h"

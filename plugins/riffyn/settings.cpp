@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/http_client.h"
+#include "core/http_client/client.h"
 
 namespace tower::riffyn {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/trigger.h"
+#include "core/trigger/trigger.h"
 #include "plugins/riffyn/answers.h"
 #include "plugins/riffyn/plan.h"
 

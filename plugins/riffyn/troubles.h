@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/watcher.h"
+#include "core/watch/watcher.h"
 
 namespace tower::riffyn {
 

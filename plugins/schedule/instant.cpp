@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include "core/time_text.h"
+#include "core/base/time_text.h"
 
 namespace tower::schedule {
 

@@ -7,9 +7,9 @@
 #include <stop_token>
 #include <string>
 
-#include "core/result.h"
-#include "core/trigger.h"
-#include "core/watcher.h"
+#include "core/base/result.h"
+#include "core/trigger/trigger.h"
+#include "core/watch/watcher.h"
 #include "plugins/schedule/plan.h"
 #include "plugins/schedule/settings.h"
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "core/digest.h"
+#include "core/base/digest.h"
 
 namespace tower {
 

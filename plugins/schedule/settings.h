@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "core/mapping.h"
-#include "core/options.h"
-#include "core/result.h"
-#include "core/trigger.h"
+#include "core/base/result.h"
+#include "core/options/options.h"
+#include "core/trigger/trigger.h"
+#include "core/watch/mapping.h"
 #include "plugins/schedule/cron.h"
 #include "plugins/schedule/instant.h"
 #include "plugins/schedule/plan.h"

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/result.h"
+#include "core/base/result.h"
 #include "plugins/schedule/posix_tz.h"
 
 namespace tower::schedule {

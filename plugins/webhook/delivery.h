@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/http.h"
-#include "core/json.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/http/http.h"
+#include "core/json/json.h"
 
 namespace tower::webhook {
 

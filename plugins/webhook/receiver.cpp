@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/digest.h"
-#include "core/json.h"
+#include "core/base/digest.h"
+#include "core/json/json.h"
 
 namespace tower::webhook {
 namespace {

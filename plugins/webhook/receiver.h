@@ -14,9 +14,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/http.h"
-#include "core/mapping.h"
-#include "core/watcher.h"
+#include "core/http/http.h"
+#include "core/watch/mapping.h"
+#include "core/watch/watcher.h"
 #include "plugins/webhook/delivery.h"
 #include "plugins/webhook/settings.h"
 #include "plugins/webhook/verify.h"

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/options.h"
-#include "core/result.h"
+#include "core/base/result.h"
+#include "core/options/options.h"
 #include "plugins/webhook/delivery.h"
 #include "plugins/webhook/verify.h"
 

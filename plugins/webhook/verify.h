@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/digest.h"
-#include "core/result.h"
+#include "core/base/digest.h"
+#include "core/base/result.h"
 #include "plugins/webhook/delivery.h"
 
 namespace tower::webhook {

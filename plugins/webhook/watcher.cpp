@@ -1,7 +1,7 @@
-#include "core/watcher.h"
+#include "core/watch/watcher.h"
 
-#include "core/hooks.h"
-#include "core/mapping.h"
+#include "core/watch/hooks.h"
+#include "core/watch/mapping.h"
 #include "plugins/webhook/receiver.h"
 #include "plugins/webhook/settings.h"
 

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "app/cli.h"
-#include "core/mapping.h"
+#include "core/watch/mapping.h"
 #include "test/support/temp_dir.h"
 
 namespace tower {

@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/trigger.h"
-#include "core/uuid.h"
+#include "core/base/uuid.h"
+#include "core/trigger/trigger.h"
 #include "test/bench/amqp.h"
 #include "test/bench/triggers.h"
 

@@ -8,8 +8,8 @@
 #include <cstdio>
 #include <string>
 
-#include "core/trigger.h"
-#include "core/uuid.h"
+#include "core/base/uuid.h"
+#include "core/trigger/trigger.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <tuple>
 
 #include "app/toml.h"
-#include "core/json.h"
+#include "core/json/json.h"
 
 namespace tower {
 namespace {

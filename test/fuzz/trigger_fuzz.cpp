@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "core/trigger.h"
+#include "core/trigger/trigger.h"
 
 namespace tower {
 namespace {

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/amqp_broker.h"
+#include "core/publish/amqp_broker.h"
 #include "test/support/test_consumer.h"
 
 namespace tower {

@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "core/uuid.h"
+#include "core/base/uuid.h"
 #include "test/support/eventually.h"
 #include "test/support/rabbitmq_node.h"
 #include "test/support/test_consumer.h"

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "core/uuid.h"
+#include "core/base/uuid.h"
 #include "test/support/test_consumer.h"
 #include "test/support/tower_process.h"
 

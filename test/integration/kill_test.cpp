@@ -18,7 +18,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/uuid.h"
+#include "core/base/uuid.h"
 #include "test/support/ledger.h"
 #include "test/support/test_consumer.h"
 #include "test/support/tower_process.h"

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "core/uuid.h"
+#include "core/base/uuid.h"
 #include "test/support/tcp_proxy.h"
 #include "test/support/test_consumer.h"
 #include "test/support/tower_process.h"

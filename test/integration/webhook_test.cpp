@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "core/json.h"
+#include "core/json/json.h"
 #include "test/support/tower_process.h"
 
 namespace tower {

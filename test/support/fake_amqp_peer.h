@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/wakeup.h"
+#include "core/base/wakeup.h"
 #include "test/support/amqp_bytes.h"
 
 namespace tower {

@@ -1,4 +1,4 @@
-// A broker that does what a test tells it to, at the seam core/broker.h.
+// A broker that does what a test tells it to, at the seam core/publish/broker.h.
 #ifndef TEST_SUPPORT_FAKE_BROKER_H_
 #define TEST_SUPPORT_FAKE_BROKER_H_
 
@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "core/broker.h"
-#include "core/wakeup.h"
+#include "core/base/wakeup.h"
+#include "core/publish/broker.h"
 
 namespace tower {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/http.h"
-#include "core/metrics.h"
+#include "core/base/metrics.h"
+#include "core/http/http.h"
 #include "test/support/http_client.h"
 #include "test/support/temp_dir.h"
 

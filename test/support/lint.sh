@@ -45,19 +45,19 @@ file_length() {
 includes() {
   sources 'core/*.cpp' 'core/*.h' 'plugins/*.cpp' 'plugins/*.h' 'app/*.cpp' 'app/*.h' 'test/*.cpp' 'test/*.h' | xargs -r awk '
     BEGIN {
-      only_in["^(rabbitmq-c/|amqp)"] = "^core/amqp([a-z_]*\\.cpp|_library\\.h)$"
-      only_in["^sqlite3"]            = "^(core/(queue|sqlite)[a-z_]*|test/support/fault_vfs)\\.cpp$"
-      only_in["^rapidjson/"]         = "^core/json[a-z_]*\\.cpp$"
-      only_in["^(spdlog|fmt)/"]      = "^core/log[a-z_]*\\.cpp$"
+      only_in["^(rabbitmq-c/|amqp)"] = "^core/amqp/"
+      only_in["^sqlite3"]            = "^(core/queue/[a-z_]*|test/support/fault_vfs)\\.cpp$"
+      only_in["^rapidjson/"]         = "^core/json/"
+      only_in["^(spdlog|fmt)/"]      = "^core/base/log\\.cpp$"
       only_in["^CLI/"]               = "^app/command_line\\.cpp$"
       only_in["^toml\\+\\+/"]        = "^app/toml\\.h$"
       only_in["^app/toml\\.h$"]      = "^app/(config_file|toml)\\.cpp$"
-      only_in["^httplib"]            = "^core/http[a-z_]*\\.cpp$"
-      only_in["^openssl/"]           = "^core/(amqp|http|digest)[a-z_]*\\.cpp$"
-      only_in["^tl/"]                = "^core/result\\.h$"
-      only_in["^(lua|lauxlib)"]      = "^core/mapping([a-z_]*\\.cpp|_lua\\.h)$"
+      only_in["^httplib"]            = "^core/http/"
+      only_in["^openssl/"]           = "^core/(base|http|http_client|net)/"
+      only_in["^tl/"]                = "^core/base/result\\.h$"
+      only_in["^(lua|lauxlib)"]      = "^core/lua/"
       only_in["^(test|catch2)/"]     = "^$"
-      for_plugins = "^core/(watcher|trigger|mapping|options|result|log|json|digest|hooks|http|http_client|amqp|amqp_consumer|wakeup|time_text)\\.h$"
+      for_plugins = "^core/(watch/(watcher|mapping|hooks)|trigger/trigger|options/options|base/(result|log|digest|wakeup|time_text)|json/json|http/http|http_client/client|amqp/(amqp|consumer))\\.h$"
     }
     function refuse(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, header, why; bad = 1 }
     /^[ \t]*#[ \t]*include[ \t]*[<"]/ {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/mapping.h"
+#include "core/watch/mapping.h"
 #include "test/support/temp_dir.h"
 
 namespace tower {

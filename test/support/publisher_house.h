@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "core/log.h"
-#include "core/metrics.h"
-#include "core/publisher.h"
-#include "core/queue.h"
+#include "core/base/log.h"
+#include "core/base/metrics.h"
+#include "core/publish/publisher.h"
+#include "core/queue/queue.h"
 #include "test/support/eventually.h"
 #include "test/support/fake_broker.h"
 

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/amqp_url.h"
+#include "core/amqp/url.h"
 
 namespace tower {
 

@@ -1,5 +1,5 @@
-// A broker with moods, at the seam core/broker.h: it confirms late, out of order, for several at
-// once, refuses, returns, closes the channel, blocks and goes away, as its seed has it.
+// A broker with moods, at the seam core/publish/broker.h: it confirms late, out of order, for
+// several at once, refuses, returns, closes the channel, blocks and goes away, as its seed has it.
 #ifndef TEST_SUPPORT_RANDOM_BROKER_H_
 #define TEST_SUPPORT_RANDOM_BROKER_H_
 
@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "core/broker.h"
-#include "core/wakeup.h"
+#include "core/base/wakeup.h"
+#include "core/publish/broker.h"
 #include "test/support/seeds.h"
 
 namespace tower {

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <thread>
 
-#include "core/wakeup.h"
+#include "core/base/wakeup.h"
 
 namespace tower {
 

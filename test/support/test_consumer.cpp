@@ -14,7 +14,7 @@
 #include <string_view>
 #include <thread>
 
-#include "core/amqp_url.h"
+#include "core/amqp/url.h"
 
 namespace tower {
 namespace {

@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/uuid.h"
+#include "core/base/uuid.h"
 #include "test/support/eventually.h"
 #include "test/support/http_client.h"
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "app/tower.h"
-#include "core/log.h"
+#include "core/base/log.h"
 #include "test/support/ledger.h"
 #include "test/support/temp_dir.h"
 #include "test/support/test_consumer.h"

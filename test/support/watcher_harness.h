@@ -16,10 +16,10 @@
 #include <utility>
 #include <vector>
 
-#include "core/hooks.h"
-#include "core/metrics.h"
-#include "core/queue.h"
-#include "core/watcher.h"
+#include "core/base/metrics.h"
+#include "core/queue/queue.h"
+#include "core/watch/hooks.h"
+#include "core/watch/watcher.h"
 #include "test/support/eventually.h"
 #include "test/support/temp_dir.h"
 

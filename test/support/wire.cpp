@@ -4,7 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <utility>
 
-#include "core/amqp_broker.h"
+#include "core/publish/amqp_broker.h"
 #include "test/support/eventually.h"
 
 namespace tower {

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "core/metrics.h"
-#include "core/publisher.h"
-#include "core/queue.h"
+#include "core/base/metrics.h"
+#include "core/publish/publisher.h"
+#include "core/queue/queue.h"
 #include "test/support/fake_amqp_peer.h"
 #include "test/support/ledger.h"
 #include "test/support/temp_dir.h"

@@ -3,7 +3,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
-#include "core/mapping.h"
+#include "core/watch/mapping.h"
 #include "test/plugins/file/inbox.h"
 
 namespace tower::file {

@@ -5,7 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
-#include "core/json.h"
+#include "core/json/json.h"
 #include "test/plugins/file/inbox.h"
 
 namespace tower::file {

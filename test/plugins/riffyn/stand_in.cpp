@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "core/json.h"
+#include "core/json/json.h"
 
 namespace tower::riffyn {
 namespace {

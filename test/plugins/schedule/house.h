@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/metrics.h"
+#include "core/base/metrics.h"
 #include "plugins/schedule/session.h"
 #include "test/support/watcher_harness.h"
 

@@ -8,8 +8,8 @@
 #include <set>
 #include <thread>
 
-#include "core/digest.h"
-#include "core/json.h"
+#include "core/base/digest.h"
+#include "core/json/json.h"
 #include "test/support/http_fixture.h"
 #include "test/support/watcher_harness.h"
 

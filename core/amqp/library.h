@@ -1,0 +1,48 @@
+// rabbitmq-c's types, and ours as it wants them. Only for core/amqp*.cpp: no header includes this.
+#ifndef CORE_AMQP_LIBRARY_H_
+#define CORE_AMQP_LIBRARY_H_
+
+// 0.12 moved the headers into a folder.
+#if __has_include(<rabbitmq-c/amqp.h>)
+#include <rabbitmq-c/amqp.h>
+#include <rabbitmq-c/framing.h>
+#else
+#include <amqp.h>
+#include <amqp_framing.h>
+#endif
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "core/base/result.h"
+
+namespace tower {
+
+inline constexpr std::size_t kMaxShortString = 255;  // bytes: AMQP 0-9-1, section 4.2.5.3
+
+// Neither owns: what is referred to must outlive the result.
+inline amqp_bytes_t AmqpBytes(std::string_view text) {
+  return {text.size(), const_cast<char*>(text.data())};  // the library only reads
+}
+inline std::string_view AmqpView(amqp_bytes_t bytes) {
+  return {static_cast<const char*>(bytes.bytes), bytes.bytes == nullptr ? 0 : bytes.len};
+}
+
+// An entry of a table, as a long string; refers to both.
+inline amqp_table_entry_t AmqpTextEntry(std::string_view key, std::string_view text) {
+  amqp_table_entry_t entry{};
+  entry.key = AmqpBytes(key);
+  entry.value.kind = AMQP_FIELD_KIND_UTF8;
+  entry.value.value.bytes = AmqpBytes(text);
+  return entry;
+}
+
+inline Error AmqpTooLong(std::string_view what) {
+  return {ErrorCode::kInvalid,
+          std::string(what) + " is longer than the 255 bytes that AMQP allows"};
+}
+
+}  // namespace tower
+
+#endif  // CORE_AMQP_LIBRARY_H_

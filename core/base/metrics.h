@@ -1,0 +1,102 @@
+// Counters, gauges and histograms, and their Prometheus text format (exposition format 0.0.4). No
+// label may have values that a client can choose.
+#ifndef CORE_BASE_METRICS_H_
+#define CORE_BASE_METRICS_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tower {
+
+using MetricLabels = std::vector<std::pair<std::string, std::string>>;
+
+// Only goes up. Thread-safe, one relaxed atomic addition.
+class Counter {
+ public:
+  void Add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
+  std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// Goes up and down. Thread-safe.
+class Gauge {
+ public:
+  void Set(double value) noexcept { value_.store(value, std::memory_order_relaxed); }
+  double value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<double> value_{0};
+};
+
+// Durations in seconds, in fixed buckets from 100 µs to 10 s. Thread-safe, three relaxed atomic
+// additions.
+class Histogram {
+ public:
+  static constexpr std::array<double, 16> kBounds = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
+                                                     0.01,   0.025,   0.05,   0.1,   0.25,   0.5,
+                                                     1.0,    2.5,     5.0,    10.0};
+  void Observe(double seconds) noexcept;
+  struct Snapshot {
+    std::array<std::uint64_t, kBounds.size() + 1>
+        counts;  // a bucket each, not cumulative; the last is +Inf
+    double sum;
+  };
+  Snapshot Read() const noexcept;
+
+ private:
+  std::array<std::atomic<std::uint64_t>, kBounds.size() + 1> counts_{};
+  std::atomic<std::uint64_t> sum_nanoseconds_{0};
+};
+
+// All metrics of the process. Names come without the prefix "control_tower_", which is added.
+// Asking for the same name and labels again gives the same object. References stay valid as long as
+// the Metrics. Thread-safe; asking takes a lock, so keep the reference where it is used often.
+class Metrics {
+ public:
+  Counter& GetCounter(std::string_view name, std::string_view help,
+                      const MetricLabels& labels = {});
+  Gauge& GetGauge(std::string_view name, std::string_view help, const MetricLabels& labels = {});
+  Histogram& GetHistogram(std::string_view name, std::string_view help,
+                          const MetricLabels& labels = {});
+  // A gauge whose value is asked for at each Render. `read` must stay callable, from any thread, as
+  // long as the Metrics, or until set again with nullptr.
+  void SetGauge(std::string_view name, std::string_view help, std::function<double()> read,
+                const MetricLabels& labels = {});
+
+  // Leaves the metric out of Render until it is asked for again. For what no longer exists, such as
+  // a watcher that was taken away. References to it stay valid.
+  void Forget(std::string_view name, const MetricLabels& labels);
+
+  std::string Render() const;  // families by name, with HELP and TYPE
+
+ private:
+  struct Family;
+  Family& FamilyOf(std::string_view name, std::string_view help, std::string_view type);
+  mutable std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<Family>, std::less<>> families_;
+
+ public:
+  Metrics();
+  ~Metrics();
+};
+
+// Counters that several rooms add to: triggers that are on disk, and events and requests that did
+// not become triggers. `source`: the watcher's name, or "http".
+Counter& AcceptedCounter(Metrics& metrics, std::string_view source);
+Counter& RejectedCounter(Metrics& metrics, std::string_view source, std::string_view reason);
+
+}  // namespace tower
+
+#endif  // CORE_BASE_METRICS_H_

@@ -1,0 +1,165 @@
+// The HTTP server: sockets, limits, bearer tokens, routes. What a client may send and what it gets
+// stands in README.md ("HTTP").
+//
+// A request is looked at in this order, and its body is read only when all of it passed: the head
+// is well formed, no page of another site sends it (http_access.h), the token is good, path and
+// method are known, Content-Encoding, Content-Type and
+// the length are acceptable, the route wants it. Every answer of 400 and above is
+// application/problem+json (RFC 9457).
+#ifndef CORE_HTTP_HTTP_H_
+#define CORE_HTTP_HTTP_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/log.h"
+#include "core/base/metrics.h"
+#include "core/base/result.h"
+#include "core/json/json.h"
+
+namespace tower {
+
+struct HttpExchange;
+struct HttpMailbox;
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// Lets an answer go that was held back. To be called once, by any thread; may outlive the server.
+class HttpLater {
+ public:
+  void Send() const;                      // the answer that the handler returned
+  void Send(HttpResponse instead) const;  // another one
+
+ private:
+  friend class HttpLoop;
+  friend struct HttpExchange;
+  friend struct HttpMailbox;
+  struct Ticket {
+    std::uint64_t connection = 0, turn = 0;
+  };
+  HttpLater() = default;
+  HttpLater(std::shared_ptr<HttpMailbox> mailbox, Ticket ticket)
+      : mailbox_(std::move(mailbox)), ticket_(ticket) {}
+  void Post(std::optional<HttpResponse> instead) const;
+  std::shared_ptr<HttpMailbox> mailbox_;
+  Ticket ticket_;
+};
+
+// A request, as a handler sees it. Views stay good until the handler returns.
+class HttpRequest {
+ public:
+  std::string_view method;        // HEAD comes as GET
+  std::string_view path;          // percent-decoded but for %2F, without the query
+  std::string_view param;         // what stands for {…} in the route's pattern; never empty there
+  std::string_view content_type;  // the one of the route's content types that came; all of the
+                                  // header, or empty, where the route takes any
+  std::string_view body;
+  std::string_view peer;    // the client's address
+  std::string_view client;  // the name of its token; empty without tokens
+  bool trusted = true;      // it has shown a token, or none is asked for
+  std::vector<std::pair<std::string, std::string>> query;  // percent-decoded, in its order
+
+  // The value of a header that came exactly once, as sent. `name` in any case.
+  std::optional<std::string_view> Header(std::string_view name) const;
+  std::size_t HeaderCount(std::string_view name) const;
+  // All of them, in the order in which they came: names as sent, values as Header has them.
+  std::vector<std::pair<std::string_view, std::string_view>> Headers() const;
+  bool HasQuery(std::string_view name) const;
+
+  // For a handler that would have to wait: the answer that it returns is held back until HttpLater
+  // is told, which may be before it returns.
+  HttpLater Defer() const;
+
+ private:
+  friend class HttpServer;
+  HttpExchange* exchange_ = nullptr;
+};
+
+// An answer of application/problem+json; the title is the status in words. With `faults`, `errors`
+// names each of them.
+HttpResponse Problem(int status, std::string_view detail, const Faults& faults = {});
+
+// AppendJsonString of json.h, as a value.
+std::string JsonString(std::string_view text);
+
+struct HttpServerOptions {
+  std::string host = "127.0.0.1";
+  std::int64_t port = 8000;               // 0 picks one
+  std::uint64_t max_body = 1U << 20;      // bytes
+  std::uint64_t max_memory = 128U << 20;  // bytes of all requests and answers at hand
+  std::int64_t max_connections = 1024;
+  std::int64_t max_connections_per_address = 512;
+  std::chrono::milliseconds request_timeout{10'000};  // from a request's first byte to its last
+  std::chrono::milliseconds idle_timeout{75'000};     // between two requests
+  std::string tokens_file;       // empty: no token is asked for, and only loopback is listened on
+  bool allow_anonymous = false;  // without tokens, listen anywhere
+  std::vector<std::string> allowed_hosts;  // names that are taken as Host (http_access.h)
+};
+
+struct HttpRouteOptions {
+  bool open = false;                       // needs no token, and is answered while draining
+  std::vector<std::string> content_types;  // of the body, lower case; none: no body is read;
+                                           // "*/*": any, or none at all
+  bool own_auth = false;                   // needs no token: the handler knows who may ask, and
+                                           // answers others with 400 or above
+  bool health = false;                     // is answered beyond the limits of connections, too
+  // Is shown a request whose body is still to come; an answer refuses it there. The handler can't
+  // count on that: a body that came with its head is there already.
+  std::function<std::optional<HttpResponse>(const HttpRequest&)> before_body = {};
+};
+
+class HttpServer {
+ public:
+  using Handler = std::function<HttpResponse(const HttpRequest&)>;
+
+  // `metrics` outlives the server.
+  HttpServer(HttpServerOptions options, Logger log, Metrics& metrics);
+  ~HttpServer();  // Stop()
+
+  // Before Start. `pattern` is a path in which one segment may be {name}. A route for GET answers
+  // HEAD too. Handlers run on a few threads that serve all connections, several at a time: one must
+  // not wait, but Defer its answer. What it throws becomes a plain 500.
+  void Route(std::string_view method, std::string_view pattern, Handler handler,
+             HttpRouteOptions options = {});
+
+  // The patterns, each with its methods ("GET, HEAD"), in the order in which they were added.
+  std::vector<std::pair<std::string, std::string>> Routes() const;
+
+  // Reads the tokens, binds, and starts to answer. kInvalid: the options don't fit together or the
+  // tokens can't be read; kUnavailable: the address is taken. The message names the option.
+  Status Start();
+  int port() const noexcept;  // after Start
+
+  // Reads the tokens anew: requests from now on want one of these. An error leaves those of before
+  // in force. Thread-safe, once started.
+  Status ReloadTokens();
+
+  // Finishes the requests at hand and ends idle connections, for at most `grace`. Meanwhile new
+  // requests get 503, but for open routes, and every answer closes its connection. Thread-safe.
+  void Drain(std::chrono::milliseconds grace);
+  bool draining() const noexcept;
+
+  // Closes every connection and joins all threads. Idempotent.
+  void Stop();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tower
+
+#endif  // CORE_HTTP_HTTP_H_

@@ -1,0 +1,234 @@
+#include "core/http_client/client.h"
+
+#include <netdb.h>
+#include <poll.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "core/base/build_info.h"
+#include "core/base/wakeup.h"
+#include "core/http_client/exchange.h"
+#include "core/http_client/policy.h"
+#include "core/net/stream.h"
+
+namespace tower {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+Error Unavailable(std::string message) { return {ErrorCode::kUnavailable, std::move(message)}; }
+
+std::string Numeric(const SocketAddress& address) {
+  std::array<char, NI_MAXHOST> text{};
+  if (getnameinfo(address.get(), address.size, text.data(), text.size(), nullptr, 0,
+                  NI_NUMERICHOST) != 0) {
+    return {};
+  }
+  return text.data();
+}
+
+bool IsRedirect(const HttpReply& reply) {
+  constexpr std::array kRedirects = {301, 302, 303, 307, 308};
+  return std::find(kRedirects.begin(), kRedirects.end(), reply.status) != kRedirects.end() &&
+         reply.Header("Location");
+}
+
+// The headers of each request to come, with ours before those that were given.
+Result<std::string> HeadersOf(const HttpHeaders& given) {
+  HttpHeaders ours = {{"User-Agent", "control-tower/" + std::string(GetBuildInfo().version)},
+                      {"Accept", "*/*"},
+                      {"Accept-Encoding", "identity"}};
+  for (const auto& [name, value] : given) {
+    if (auto fits = CheckHttpHeader(name, value); !fits) return fits.error();
+    std::erase_if(ours, [&name = name](const auto& header) {
+      return strcasecmp(header.first.c_str(), name.c_str()) == 0;
+    });
+  }
+  std::string text;
+  for (const HttpHeaders* headers : std::initializer_list<const HttpHeaders*>{&ours, &given}) {
+    for (const auto& [name, value] : *headers) text += name + ": " + value + "\r\n";
+  }
+  return text;
+}
+
+// Byte for byte as the URL has it.
+std::string RequestFor(const HttpUrl& url, const std::string& headers) {
+  std::string request = "GET " + url.target + " HTTP/1.1\r\nHost: ";
+  request += url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
+  if (url.port != (url.tls ? 443 : 80)) request += ":" + std::to_string(url.port);
+  return request + "\r\n" + headers + "\r\n";
+}
+
+// Whether a connection that was left alone can be used again: nothing came but what TLS tells
+// itself.
+bool IsIdle(AmqpStream& stream) {
+  pollfd ready{stream.fd(), POLLIN, 0};
+  if (poll(&ready, 1, 0) == 0 && !stream.HasBuffered()) return true;
+  char byte = 0;
+  const auto got = stream.Read(&byte, 1);
+  return got && *got == 0;
+}
+
+}  // namespace
+
+struct HttpClient::Impl {
+  HttpClientOptions options;
+  HttpDenyList deny;
+  HttpPolicy policy;
+  Resolver resolver;
+  // The connection to the last service, while it is open.
+  AmqpStream stream;
+  HttpUrl origin;
+
+  Result<HttpReply> Ask(const HttpUrl& url, const std::string& request,
+                        const HttpPatience& patience);
+  Result<std::vector<SocketAddress>> Addresses(const HttpUrl& url, const HttpPatience& patience);
+  Result<HttpReply> Fresh(const HttpUrl& url, const std::string& request,
+                          const HttpPatience& patience);
+  Status Connect(const HttpUrl& url, const SocketAddress& address, const AmqpTls* tls,
+                 const HttpPatience& patience, bool& distrusted);
+  Result<HttpReply> Exchange(const std::string& request, const HttpPatience& patience, bool& begun);
+};
+
+Result<std::unique_ptr<HttpClient>> HttpClient::Make(std::string_view url,
+                                                     HttpClientOptions options) {
+  const auto parsed = HttpUrl::Parse(url);
+  if (!parsed) return parsed.error();
+  auto impl = std::make_unique<Impl>();
+  impl->options = options;
+  impl->policy = CurrentHttpPolicy();
+  auto deny = HttpDenyList::Parse(impl->policy.deny);
+  if (!deny) return Annotate("http.deny", deny.error());
+  impl->deny = std::move(*deny);
+  if (parsed->tls) {
+    if (auto bundle = HttpCaBundle(impl->policy); !bundle) return bundle.error();
+  }
+  return std::unique_ptr<HttpClient>(new HttpClient(std::move(impl)));
+}
+
+HttpClient::HttpClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpClient::~HttpClient() = default;
+
+Result<HttpReply> HttpClient::Get(const std::string& url, const HttpHeaders& headers,
+                                  const std::stop_token& stop) try {
+  if (stop.stop_requested()) return Error{ErrorCode::kStopped, "interrupted"};
+  auto at = HttpUrl::Parse(url);
+  if (!at) return at.error();
+  const auto sent = HeadersOf(headers);
+  if (!sent) return sent.error();
+  Wakeup interrupt;
+  const std::stop_callback wake(stop, [&interrupt] { interrupt.Signal(); });
+  const HttpPatience patience{stop, interrupt.fd(), steady_clock::now() + impl_->options.timeout};
+  for (int redirects = 0;; ++redirects) {
+    auto reply = impl_->Ask(*at, RequestFor(*at, *sent), patience);
+    if (!reply) return Annotate("GET " + at->WithoutQuery(), reply.error());
+    if (!IsRedirect(*reply)) return reply;
+    auto next = at->Resolve(*reply->Header("Location"));
+    if (!next || !next->SameOrigin(*at)) {
+      return Error{ErrorCode::kPermanent,
+                   "GET " + at->WithoutQuery() + ": redirected to elsewhere" +
+                       (next ? ", to " + next->WithoutQuery() : "") +
+                       "; set the URL to the final one if that is to be trusted"};
+    }
+    if (redirects >= impl_->options.max_redirects) {
+      return Unavailable("GET " + at->WithoutQuery() + ": too many redirects");
+    }
+    at = std::move(next);
+  }
+} catch (const std::system_error& error) {
+  return Unavailable(error.what());
+}
+
+Result<HttpReply> HttpClient::Impl::Ask(const HttpUrl& url, const std::string& request,
+                                        const HttpPatience& patience) {
+  if (!stream.is_open() || !origin.SameOrigin(url) || !IsIdle(stream)) {
+    return Fresh(url, request, patience);
+  }
+  bool begun = false;
+  auto reply = Exchange(request, patience, begun);
+  // The service may have closed it just now. A GET can be repeated.
+  if (!reply && !begun && patience.Left()) return Fresh(url, request, patience);
+  return reply;
+}
+
+// The addresses that may be asked. One that is denied spoils them all: whoever mixes them with
+// others is up to no good.
+Result<std::vector<SocketAddress>> HttpClient::Impl::Addresses(const HttpUrl& url,
+                                                               const HttpPatience& patience) {
+  auto resolved = resolver.Resolve(url.host, static_cast<std::uint16_t>(url.port),
+                                   patience.deadline, patience.interrupt_fd);
+  if (!resolved) {
+    if (auto left = patience.Left(); !left) return left.error();
+    return resolved.error();
+  }
+  for (const auto& address : *resolved) {
+    if (!deny.Denies(address)) continue;
+    return Error{ErrorCode::kPermanent,
+                 "the address " + Numeric(address) + " is denied by http.deny"};
+  }
+  return resolved;
+}
+
+Result<HttpReply> HttpClient::Impl::Fresh(const HttpUrl& url, const std::string& request,
+                                          const HttpPatience& patience) {
+  stream.Close();
+  const auto addresses = Addresses(url, patience);
+  if (!addresses) return addresses.error();
+  std::shared_ptr<const AmqpTls> tls;
+  if (url.tls) {
+    auto loaded = AmqpTls::Load(
+        {.ca_file = policy.ca_file, .cert = {}, .key = {}, .prefix = "http.", .url = "the URL"});
+    if (!loaded) return loaded.error();
+    tls = std::move(*loaded);
+  }
+  origin = url;
+  Result<HttpReply> reply = Unavailable("the host has no address");
+  for (std::size_t i = 0; i < addresses->size(); ++i) {
+    // No address uses up the time of those behind it.
+    const auto left = patience.deadline - steady_clock::now();
+    HttpPatience share = patience;
+    share.deadline = steady_clock::now() + left / static_cast<int>(addresses->size() - i);
+    bool distrusted = false, begun = false;
+    const auto connected = Connect(url, (*addresses)[i], tls.get(), share, distrusted);
+    reply = connected ? Exchange(request, patience, begun) : Result<HttpReply>(connected.error());
+    if (!connected) stream.Close();
+    if (auto time = patience.Left(); !reply && !time) return time.error();
+    if (reply || begun || distrusted) break;
+  }
+  return reply;
+}
+
+// `distrusted`: the certificate is not accepted, at no other address either.
+Status HttpClient::Impl::Connect(const HttpUrl& url, const SocketAddress& address,
+                                 const AmqpTls* tls, const HttpPatience& patience,
+                                 bool& distrusted) {
+  const auto left = std::chrono::ceil<milliseconds>(patience.deadline - steady_clock::now());
+  const auto fd =
+      ConnectTo(address, patience.deadline, std::max(left, milliseconds(1)), patience.interrupt_fd);
+  if (!fd && fd.error().code == ErrorCode::kTimeout) {
+    return Unavailable(url.host + " does not answer");
+  }
+  if (!fd) return Unavailable("can't connect to " + url.host + ": " + fd.error().message);
+  auto opened = stream.Open(*fd, url.host, tls, patience.deadline, patience.interrupt_fd);
+  if (opened) return Ok();
+  distrusted = opened.error().code == ErrorCode::kPermanent;
+  return Unavailable(opened.error().message);
+}
+
+// `begun`: the service has begun to answer.
+Result<HttpReply> HttpClient::Impl::Exchange(const std::string& request,
+                                             const HttpPatience& patience, bool& begun) {
+  HttpExchange exchange(stream, patience, options.max_body);
+  auto reply = exchange.Run(request);
+  begun = exchange.begun();
+  if (!exchange.reusable()) stream.Close();
+  return reply;
+}
+
+}  // namespace tower

@@ -1,0 +1,109 @@
+#include <strings.h>
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "core/http_client/client.h"
+#include "core/http_client/exchange.h"
+
+namespace tower {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+// The three forms of RFC 9110, section 5.6.7.
+std::optional<std::time_t> ParseDate(const std::string& text) {
+  for (const char* form :
+       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
+    tm parts{};
+    const char* end = strptime(text.c_str(), form, &parts);
+    if (end != nullptr && *end == '\0') return timegm(&parts);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool IsHttpToken(std::string_view text) {
+  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kOthers.find(c) != std::string_view::npos;
+  });
+}
+
+bool IsHttpFieldValue(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+  });
+}
+
+Status CheckHttpHeader(std::string_view name, std::string_view value) {
+  constexpr std::array kOurs = {
+      "Host",  "Connection",      "Content-Length", "Transfer-Encoding",
+      "TE",    "Accept-Encoding", "Keep-Alive",     "Upgrade",
+      "Range", "Expect",          "Trailer",        "Proxy-Authorization"};
+  if (!IsHttpToken(name)) return Error{ErrorCode::kInvalid, "a header has no valid name"};
+  for (const std::string_view ours : kOurs) {
+    if (EqualsIgnoringCase(name, ours)) {
+      return Error{ErrorCode::kInvalid, "the header " + std::string(name) + " can't be set"};
+    }
+  }
+  if (IsHttpFieldValue(value)) return Ok();
+  return Error{ErrorCode::kInvalid,
+               "the value of the header " + std::string(name) + " has a byte that can't be sent"};
+}
+
+std::optional<std::string_view> HttpReply::Header(std::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (EqualsIgnoringCase(key, name)) return value;
+  }
+  return std::nullopt;
+}
+
+std::optional<milliseconds> HttpReply::RetryAfter() const {
+  constexpr std::int64_t kDay = 86'400;
+  const auto header = Header("Retry-After");
+  if (!header) return std::nullopt;
+  std::int64_t wait = 0;
+  const auto* last = header->data() + header->size();
+  const auto [end, fault] = std::from_chars(header->data(), last, wait);
+  if (fault == std::errc::result_out_of_range && end == last) {
+    wait = kDay;
+  } else if (fault != std::errc() || end != last) {
+    const auto date = ParseDate(std::string(*header));
+    if (!date) return std::nullopt;
+    wait = std::max<std::int64_t>(*date - std::time(nullptr), 0);
+  }
+  if (wait < 0) return std::nullopt;
+  return seconds(std::min(wait, kDay));
+}
+
+HttpValidators HttpValidators::Of(const HttpReply& reply) {
+  HttpValidators validators;
+  const auto take = [&reply](std::string_view name) -> std::string {
+    const auto value = reply.Header(name);
+    return value && CheckHttpHeader(name, *value) ? std::string(*value) : "";
+  };
+  validators.etag = take("ETag");
+  validators.last_modified = take("Last-Modified");
+  return validators;
+}
+
+void HttpValidators::AddTo(HttpHeaders& headers) const {
+  if (!etag.empty()) {
+    headers.emplace_back("If-None-Match", etag);
+  } else if (!last_modified.empty()) {
+    headers.emplace_back("If-Modified-Since", last_modified);
+  }
+}
+
+}  // namespace tower

@@ -1,0 +1,382 @@
+#include "core/json/json.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "core/json/text.h"
+
+// A broken invariant inside the library must not end the process; Read turns it into a fault.
+#define RAPIDJSON_ASSERT(condition)                          \
+  do {                                                       \
+    if (!(condition)) throw std::logic_error("" #condition); \
+  } while (false)
+#include <rapidjson/reader.h>
+
+namespace tower {
+namespace {
+
+constexpr std::size_t kKeptEntries = 1 << 14;  // of each list, by Trim
+constexpr std::size_t kFewNames = 12;          // compared pair by pair
+
+// The text as RapidJSON's parser sees it, in its in-situ mode: it would unescape a string over
+// itself, and hands back what PutBegin said. Here writing only counts, so the text stays as it is,
+// and a string whose length is not the count has escapes.
+class Stream {
+ public:
+  using Ch = char;
+
+  explicit Stream(std::string_view text) noexcept
+      : begin_(text.data()), at_(begin_), end_(begin_ + text.size()) {}
+
+  Ch Peek() const noexcept { return at_ == end_ ? '\0' : *at_; }
+  // The parser looks at what Take returns only to compute the value of a number. Made of zeros, a
+  // number is checked for its form alone: none is too large, and the library's overflow on tiny
+  // ones (CVE-2024-38517) can't happen.
+  Ch Take() noexcept {
+    ++at_;
+    return '0';
+  }
+  std::size_t Tell() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+
+  // At the start of a string, and at the end of a number. Of a string, what stands there plainly is
+  // passed over at once, as if the parser had copied it byte by byte.
+  Ch* PutBegin() noexcept {
+    const char* const first = at_;
+    const bool string = at_ != begin_ && at_[-1] == '"';
+    written_ = string ? PlainPrefix({at_, static_cast<std::size_t>(end_ - at_)}) : 0;
+    at_ += written_;
+    return const_cast<Ch*>(first);  // never written through
+  }
+  void Put(Ch) noexcept { ++written_; }
+  std::size_t PutEnd(Ch*) const noexcept { return written_; }
+
+ private:
+  const char* begin_;
+  const char* at_;
+  const char* end_;
+  std::size_t written_ = 0;
+};
+
+std::string_view Explain(rapidjson::ParseErrorCode code) {
+  switch (code) {
+    case rapidjson::kParseErrorDocumentEmpty:
+      return "the text is empty";
+    case rapidjson::kParseErrorDocumentRootNotSingular:
+      return "more text follows the value";
+    case rapidjson::kParseErrorObjectMissName:
+      return "expected a member name in quotes";
+    case rapidjson::kParseErrorObjectMissColon:
+      return "expected a colon after a member name";
+    case rapidjson::kParseErrorObjectMissCommaOrCurlyBracket:
+      return "expected a comma or } after a member";
+    case rapidjson::kParseErrorArrayMissCommaOrSquareBracket:
+      return "expected a comma or ] after an item";
+    case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex:
+      return "expected four hexadecimal digits after \\u";
+    case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
+      return "half of a surrogate pair";
+    case rapidjson::kParseErrorStringEscapeInvalid:
+      return "an unknown escape, or a control character in a string";
+    case rapidjson::kParseErrorStringMissQuotationMark:
+      return "a string without its closing quote";
+    case rapidjson::kParseErrorNumberMissFraction:
+      return "expected a digit after the decimal point";
+    case rapidjson::kParseErrorNumberMissExponent:
+      return "expected a digit in the exponent";
+    default:
+      return "expected a value";
+  }
+}
+
+Fault NotJson(std::string_view why, std::size_t offset) {
+  std::string detail = "not valid JSON: ";
+  detail.append(why).append(" (byte ").append(std::to_string(offset)).append(")");
+  return {"", std::move(detail), offset};
+}
+
+// What can be told without parsing.
+std::optional<Fault> CheckBytes(std::string_view text) {
+  if (text.size() >= UINT32_MAX) return Fault{"", "the text is larger than 4 GiB", 0};
+  constexpr std::string_view kMarks[] = {"\xEF\xBB\xBF", "\xFE\xFF", "\xFF\xFE"};
+  if (std::any_of(std::begin(kMarks), std::end(kMarks),
+                  [text](std::string_view mark) { return text.starts_with(mark); }))
+    return NotJson("it begins with a byte order mark; send UTF-8 without one", 0);
+  if (const auto zero = text.find('\0'); zero != std::string_view::npos)
+    return NotJson("a zero byte", zero);
+  if (const auto bad = FindInvalidUtf8(text); bad != std::string_view::npos)
+    return NotJson("not UTF-8", bad);
+  return std::nullopt;
+}
+
+}  // namespace
+
+struct JsonTape::Scratch {
+  struct Name {            // of a member of an object that is still open
+    std::uint32_t offset;  // of its opening quote
+    std::uint32_t begin;   // in the text, or in Scratch::unescaped
+    std::uint32_t size;
+    bool unescaped;
+  };
+
+  struct Frame {  // an array or object that is still open
+    std::uint32_t node;
+    std::uint32_t first_name;       // of Scratch::names
+    std::uint32_t first_unescaped;  // of Scratch::unescaped
+    std::uint32_t count;            // of values so far
+    bool object;
+    bool recorded;
+  };
+
+  std::vector<Frame> frames;
+  std::vector<Name> names;  // of all open objects
+  std::string unescaped;    // text of the names that have escapes
+  Faults faults;
+
+  void Clear() {
+    frames.clear();
+    names.clear();
+    unescaped.clear();
+    faults.clear();
+  }
+};
+
+class JsonTape::Handler {
+  using Name = Scratch::Name;
+
+ public:
+  using Each = std::function<bool(const JsonValue&)>;
+
+  Handler(JsonTape& tape, const Stream& stream, const JsonLimits& limits, const Each& each)
+      : tape_(tape),
+        text_(tape.text_),
+        nodes_(tape.nodes_),
+        scratch_(*tape.scratch_),
+        stream_(stream),
+        limits_(limits),
+        each_(each),
+        by_item_(each != nullptr) {}
+
+  bool Null() { return Literal(JsonType::kNull, 4); }
+  bool Bool(bool value) {
+    return value ? Literal(JsonType::kTrue, 4) : Literal(JsonType::kFalse, 5);
+  }
+  bool RawNumber(const char*, rapidjson::SizeType size, bool) {
+    return Literal(JsonType::kNumber, size);
+  }
+  // Numbers come as RawNumber.
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
+
+  bool String(const char* content, rapidjson::SizeType unescaped_size, bool) {
+    const auto end = Here();
+    const auto begin = static_cast<std::uint32_t>(content - text_.data()) - 1;
+    const bool escaped = end - begin - 2 != unescaped_size;
+    if (Node* const node = Begin(JsonType::kString, begin)) {
+      node->end = end;
+      node->escaped = escaped;
+    }
+    if (escaped) CheckSurrogates(begin + 1, end - 1);
+    return Finish();
+  }
+
+  bool Key(const char* content, rapidjson::SizeType unescaped_size, bool) {
+    const auto begin = static_cast<std::uint32_t>(content - text_.data());
+    const auto size = Here() - 1 - begin;
+    Name name{begin - 1, begin, size, size != unescaped_size};
+    name_begin_ = begin;
+    name_end_ = begin + size;
+    name_escaped_ = name.unescaped;
+    if (name.unescaped) {
+      name.begin = static_cast<std::uint32_t>(scratch_.unescaped.size());
+      AppendUnescaped(scratch_.unescaped, text_.substr(begin, size));
+      name.size = static_cast<std::uint32_t>(scratch_.unescaped.size()) - name.begin;
+    }
+    scratch_.names.push_back(name);
+    if (name_escaped_) CheckSurrogates(name_begin_, name_end_);
+    return true;
+  }
+
+  bool StartObject() { return Open(JsonType::kObject); }
+  bool EndObject(rapidjson::SizeType) {
+    CheckNames();
+    return Close();
+  }
+  bool StartArray() { return Open(JsonType::kArray); }
+  bool EndArray(rapidjson::SizeType) { return Close(); }
+
+ private:
+  std::uint32_t Here() const { return static_cast<std::uint32_t>(stream_.Tell()); }
+
+  // Counts a value, and notes it unless it is too deep; then returns null.
+  Node* Begin(JsonType type, std::uint32_t begin) {
+    auto& frames = scratch_.frames;
+    if (!frames.empty()) ++frames.back().count;
+    if (frames.size() > limits_.record) return nullptr;
+    Node& node = nodes_.emplace_back();
+    node.begin = begin;
+    node.type = type;
+    node.next = static_cast<std::uint32_t>(nodes_.size());
+    if (!frames.empty() && frames.back().object) {
+      node.name_begin = name_begin_;
+      node.name_end = name_end_;
+      node.name_escaped = name_escaped_;
+    }
+    return &node;
+  }
+
+  bool Literal(JsonType type, std::uint32_t size) {
+    if (Node* const node = Begin(type, Here() - size)) node->end = Here();
+    return Finish();
+  }
+
+  bool Open(JsonType type) {
+    const bool recorded = Begin(type, Here() - 1) != nullptr;
+    auto& frames = scratch_.frames;
+    if (frames.size() == limits_.depth) {
+      AddFault(scratch_.faults,
+               {Pointer(), "nested deeper than " + std::to_string(limits_.depth), Here() - 1});
+      return false;
+    }
+    frames.push_back({static_cast<std::uint32_t>(nodes_.size()) - 1,
+                      static_cast<std::uint32_t>(scratch_.names.size()),
+                      static_cast<std::uint32_t>(scratch_.unescaped.size()), 0,
+                      type == JsonType::kObject, recorded});
+    return true;
+  }
+
+  bool Close() {
+    const Scratch::Frame& frame = scratch_.frames.back();
+    if (frame.recorded) {
+      nodes_[frame.node].end = Here();
+      nodes_[frame.node].next = static_cast<std::uint32_t>(nodes_.size());
+    }
+    scratch_.names.resize(frame.first_name);
+    scratch_.unescaped.resize(frame.first_unescaped);
+    scratch_.frames.pop_back();
+    return Finish();
+  }
+
+  // At the end of each value; false ends the reading.
+  bool Finish() {
+    if (!by_item_ || scratch_.frames.size() != 1 || scratch_.frames.front().object) return true;
+    const bool more = each_(JsonValue(&tape_, 1));
+    nodes_.resize(1);
+    return more;
+  }
+
+  std::string_view Text(const Name& name) const {
+    const std::string_view whole = name.unescaped ? std::string_view(scratch_.unescaped) : text_;
+    return whole.substr(name.begin, name.size);
+  }
+
+  // Of the innermost open container, or of the `levels` outermost ones.
+  std::string Pointer(std::size_t levels) const {
+    std::string pointer;
+    const auto& frames = scratch_.frames;
+    for (std::size_t i = 0; i < levels; ++i) {
+      const auto last = i + 1 < frames.size() ? frames[i + 1].first_name : scratch_.names.size();
+      const bool fits = frames[i].object
+                            ? AppendPointer(pointer, Text(scratch_.names[last - 1]))
+                            : AppendPointer(pointer, std::to_string(frames[i].count - 1));
+      if (!fits) break;
+    }
+    return pointer;
+  }
+  std::string Pointer() const { return Pointer(scratch_.frames.size()); }
+
+  // The parser itself refuses a first half without a second; the reverse is left to us.
+  void CheckSurrogates(std::uint32_t begin, std::uint32_t end) {
+    const auto half = FindLoneSurrogate(text_.substr(begin, end - begin));
+    if (half == std::string_view::npos) return;
+    AddFault(scratch_.faults, {Pointer(), "half of a surrogate pair", begin + half});
+  }
+
+  // Reports each name that an object has twice. Sorting keeps the cost bounded whatever the names
+  // are, which a hash table does not.
+  void CheckNames() {
+    auto& names = scratch_.names;
+    const auto first = names.begin() + scratch_.frames.back().first_name;
+    if (static_cast<std::size_t>(names.end() - first) <= kFewNames) {
+      for (auto later = first; later != names.end(); ++later) {
+        for (auto name = first; name != later; ++name) {
+          if (name->size == later->size && Text(*name) == Text(*later)) {
+            ReportTwice(*later);
+            break;
+          }
+        }
+      }
+      return;
+    }
+    std::sort(first, names.end(), [this](const Name& a, const Name& b) {
+      if (a.size != b.size) return a.size < b.size;
+      const int order = Text(a).compare(Text(b));
+      return order != 0 ? order < 0 : a.offset < b.offset;
+    });
+    for (auto later = first + 1; later != names.end(); ++later)
+      if (Text(later[-1]) == Text(*later)) ReportTwice(*later);
+  }
+
+  void ReportTwice(const Name& name) {
+    std::string pointer = Pointer(scratch_.frames.size() - 1);
+    AppendPointer(pointer, Text(name));
+    AddFault(scratch_.faults, {std::move(pointer), "this member is there twice", name.offset});
+  }
+
+  const JsonTape& tape_;
+  const std::string_view text_;
+  std::vector<Node>& nodes_;
+  Scratch& scratch_;
+  const Stream& stream_;
+  const JsonLimits limits_;
+  const Each& each_;
+  const bool by_item_;
+  // The name read last.
+  std::uint32_t name_begin_ = 0;
+  std::uint32_t name_end_ = 0;
+  bool name_escaped_ = false;
+};
+
+JsonTape::JsonTape() : scratch_(std::make_unique<Scratch>()) {}
+JsonTape::~JsonTape() = default;
+
+void JsonTape::Trim() {
+  if (nodes_.capacity() > kKeptEntries) std::vector<Node>().swap(nodes_);
+  if (scratch_->names.capacity() > kKeptEntries) std::vector<Scratch::Name>().swap(scratch_->names);
+  if (scratch_->unescaped.capacity() > kKeptEntries) std::string().swap(scratch_->unescaped);
+}
+
+tl::expected<JsonValue, Faults> JsonTape::Read(std::string_view text, const JsonLimits& limits) {
+  return ReadItems(text, limits, nullptr);
+}
+
+tl::expected<JsonValue, Faults> JsonTape::ReadItems(
+    std::string_view text, const JsonLimits& limits,
+    const std::function<bool(const JsonValue&)>& each) {
+  text_ = text;
+  nodes_.clear();
+  scratch_->Clear();
+  if (auto fault = CheckBytes(text)) return tl::unexpected(Faults{*std::move(fault)});
+
+  constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseNumbersAsStringsFlag;
+  Faults& faults = scratch_->faults;
+  try {
+    Stream stream(text);
+    Handler handler(*this, stream, limits, each);
+    rapidjson::Reader reader;
+    const auto parsed = reader.Parse<kFlags>(stream, handler);
+    if (parsed.IsError() && parsed.Code() != rapidjson::kParseErrorTermination)
+      AddFault(faults, NotJson(Explain(parsed.Code()), parsed.Offset()));
+    if (!parsed.IsError() && stream.Tell() != text.size())
+      AddFault(faults, NotJson("more text follows the value", stream.Tell()));
+  } catch (const std::logic_error& error) {
+    AddFault(faults, {"", std::string("the JSON parser failed: ") + error.what(), 0});
+  }
+  if (!faults.empty()) return tl::unexpected(std::exchange(faults, {}));
+  return JsonValue(this, 0);
+}
+
+}  // namespace tower

@@ -1,0 +1,254 @@
+// The queue: a log on disk with a cursor. Triggers are appended at one end, published in order, and
+// trimmed at the old end once they are history; everything up to the cursor is settled. The only
+// room that knows SQLite.
+#ifndef CORE_QUEUE_QUEUE_H_
+#define CORE_QUEUE_QUEUE_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/log.h"
+#include "core/base/metrics.h"
+#include "core/base/result.h"
+#include "core/base/uuid.h"
+#include "core/base/wakeup.h"
+#include "core/trigger/trigger.h"
+
+namespace tower {
+
+struct QueueOptions {
+  std::string path = "control-tower.db";  // ":memory:": nothing survives the process
+  // Of all that is kept, history included; history gives way to new triggers. 0: 1 GiB, or half of
+  // the volume that `path` is on, where that is less.
+  std::uint64_t max_bytes = 0;
+  std::chrono::milliseconds retention = std::chrono::hours(24 * 7);  // of history
+  std::int64_t max_history = 1'000'000;  // triggers kept after they were settled
+};
+
+// One change of a source's checkpoint: what a watcher remembers, under a key of its own choice.
+struct CheckpointChange {
+  std::string key;
+  std::optional<std::string> value;  // nothing: forget the key
+};
+
+struct PutOptions {
+  std::string_view source;       // the watcher's name, or "http"; at most 200 bytes
+  std::string_view client = {};  // the name of the token or certificate that sent it, or empty
+  std::string_view key = {};     // idempotency key within the source; empty for none
+  std::string_view fingerprint =
+      {};  // what the key stands for: another one under the same key is a conflict
+  std::span<const CheckpointChange> checkpoints = {};
+  std::string_view traceparent = {};
+  std::string_view tracestate = {};
+  std::optional<std::chrono::steady_clock::time_point> deadline =
+      std::nullopt;  // of waiting for room
+};
+
+struct Receipt {
+  std::vector<Uuid> uuids;  // one for each trigger put, in order
+  bool repeated = false;    // all of it was on disk already, by key or by uuid; nothing was stored
+};
+
+// Hears what Put would have returned.
+using PutDone = std::function<void(Result<Receipt>)>;
+
+// What became of a trigger at the broker.
+enum class Fate {
+  kPublished,
+  kUndeliverable,  // listed as undeliverable
+  kDeferred,       // waits in the file until TakeDeferred asks for its routing key
+};
+
+struct Outcome {
+  std::int64_t seq = 0;
+  Fate fate = Fate::kPublished;
+  std::string reason = {};  // kUndeliverable: "unroutable", …; kDeferred: its routing key
+};
+
+// Triggers that wait for their routing key.
+struct DeferredKey {
+  std::string routing_key;
+  std::int64_t count = 0;
+};
+
+enum class TriggerState { kQueued, kPublished, kUndeliverable, kDiscarded };
+std::string_view ToString(TriggerState state) noexcept;  // "queued", "published", …
+// The reverse; nothing for any other text.
+std::optional<TriggerState> ParseTriggerState(std::string_view text) noexcept;
+
+struct TriggerRecord {
+  AcceptedTrigger trigger;
+  TriggerState state = TriggerState::kQueued;
+  std::string reason;        // of kUndeliverable; of kDiscarded: why it had been undeliverable
+  std::string discarded_by;  // of kDiscarded: as Discard was told
+  // When it got there; nothing while it is queued.
+  std::optional<std::chrono::sys_time<std::chrono::milliseconds>> settled_at;
+};
+
+// Which triggers: all that fit every member that is set.
+struct TriggerFilter {
+  std::optional<TriggerState> state = std::nullopt;
+  std::string api_version = {}, protocol = {}, source = {};  // empty: any
+  // Of acceptance: since <= accepted_at < until.
+  std::optional<std::chrono::sys_time<std::chrono::milliseconds>> since = std::nullopt;
+  std::optional<std::chrono::sys_time<std::chrono::milliseconds>> until = std::nullopt;
+};
+
+struct TriggerPage {
+  std::vector<TriggerRecord> records;  // newest first
+  std::int64_t next = 0;               // `before` for the next page; 0 when this is the last one
+};
+
+// Hears what became of one trigger that was to be changed: 1, or 0 where it was so already.
+using ChangeDone = std::function<void(Result<std::int64_t>)>;
+
+// A bulk change of more triggers than this has to be confirmed.
+inline constexpr std::int64_t kBulkUnconfirmed = 1000;
+
+struct BulkOptions {
+  bool dry_run = false;  // only counts
+  // How many triggers the caller expects to fit, as a dry run told. Another number refuses the
+  // change; so does none where more than kBulkUnconfirmed fit.
+  std::optional<std::int64_t> confirm = std::nullopt;
+};
+
+struct BulkOutcome {
+  std::int64_t matched = 0;  // triggers that fitted when the change began
+  std::int64_t changed = 0;  // of them, on disk; also where `status` is an error
+  Status status = Ok();      // kConflict: not confirmed, nothing was changed
+};
+using BulkDone = std::function<void(const BulkOutcome&)>;
+
+struct QueueStats {
+  std::int64_t depth = 0;               // accepted or to be redelivered, not yet settled
+  std::int64_t deferred = 0;            // those of depth that wait for their routing key
+  std::int64_t undeliverable = 0;       // listed
+  std::uint64_t bytes = 0;              // depth and undeliverable, as counted against max_bytes
+  std::chrono::milliseconds oldest{0};  // age of the oldest unsettled trigger; 0 when there is none
+  Status health;   // an error while the disk refuses, and while the queue is full
+  Status history;  // an error while history can't be trimmed; no trigger is refused for it
+};
+
+// Whether Open could succeed, as far as a look tells that changes nothing: a file of ours, or none
+// in a folder that can be written to. Not in a process that has the queue open: it would give up
+// SQLite's locks. The error is kInvalid and names the file.
+Status CheckQueueFile(const std::string& path);
+
+// Thread-safe but for Take, TryTake, TakeDeferred, WakeWhenReady and Settle, which belong to one
+// consumer thread.
+// Owns the writer thread.
+class TriggerQueue {
+ public:
+  // Opens or makes the file, locks it against other processes, and reads the cursor. A file that is
+  // damaged, of another program or of a newer version is kPermanent, and never replaced: the
+  // message names it and what to do. Makes no folder.
+  static Result<std::unique_ptr<TriggerQueue>> Open(const QueueOptions& options, Logger log,
+                                                    Metrics& metrics);
+  // Close(), if that was not called.
+  ~TriggerQueue();
+
+  // Returns once the batch and the checkpoints are on disk (one fsync shared with whoever puts at
+  // the same time); all of it or nothing. `batch` may be empty when there are checkpoints. Waits
+  // while the queue is full. Errors: kStopped (stop was requested before the writer had it), kFull
+  // (deadline passed while full), kUnavailable (disk; retry: whether it was stored is unknown only
+  // if the process dies; never kPermanent, whatever the disk has), kConflict (key or uuid known
+  // with other content), kInvalid (larger than the whole queue may be).
+  Result<Receipt> Put(std::span<const Trigger> batch, const PutOptions& options,
+                      std::stop_token stop = {});
+
+  // The same for a caller that must not wait. Returns the uuids that the triggers get, unless they
+  // turn out to be known by key; keeps nothing of its arguments. `done` is called exactly once: by
+  // the writer's thread, or by this call where the batch is refused at once (a full queue is kFull
+  // at once, `deadline` is of no meaning). It must be quick, must not throw, and must not call the
+  // queue.
+  std::vector<Uuid> Submit(std::span<const Trigger> batch, const PutOptions& options, PutDone done);
+  // The same, and takes the triggers' texts instead of copying them.
+  std::vector<Uuid> SubmitTaking(std::span<Trigger> batch, const PutOptions& options, PutDone done);
+
+  // Up to `limit` triggers past the read position, in order; waits until there is one. Empty when
+  // stop was requested or the deadline passed. The read position is in memory: a restart begins at
+  // the cursor.
+  Result<std::vector<AcceptedTrigger>> Take(
+      std::size_t limit, std::stop_token stop,
+      std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);
+  // The same without waiting.
+  Result<std::vector<AcceptedTrigger>> TryTake(std::size_t limit);
+  // True when TryTake would find something now; else signals `wakeup` once, at the next commit.
+  // `wakeup` must outlive the queue's use of it: call CancelWakeup before it is destroyed.
+  bool WakeWhenReady(Wakeup& wakeup);
+  void CancelWakeup();
+
+  // Takes note of what became of triggers, in any order; the cursor moves over the settled prefix.
+  // Returns at once; on disk with the next commit, within a tenth of a second. What is not on disk
+  // at a crash is published again. Returns a number that TakeDeferred knows this call by, which
+  // never falls.
+  std::uint64_t Settle(std::span<const Outcome> outcomes);
+
+  // The routing keys of deferred triggers that are on disk.
+  Result<std::vector<DeferredKey>> DeferredKeys() const;
+  // Up to `limit` deferred triggers of that routing key with seq > `after`, in order, without
+  // waiting. They stay deferred until they are settled as published or undeliverable. Empty, too,
+  // while the call of Settle that returned `settled` is not on disk (0: of no interest), and for
+  // triggers that TryTake has not come past since the queue was opened.
+  Result<std::vector<AcceptedTrigger>> TakeDeferred(std::string_view routing_key,
+                                                    std::int64_t after, std::size_t limit,
+                                                    std::uint64_t settled);
+
+  // kNotFound past retention.
+  Result<TriggerRecord> Find(const Uuid& uuid) const;
+
+  // Those that are kept and fit, at most `limit`, of those older than `before` (0: of all). Looks
+  // at a few thousand triggers and no more, so a page may be short, or empty, and not the last one.
+  Result<TriggerPage> List(const TriggerFilter& filter, std::size_t limit,
+                           std::int64_t before) const;
+
+  // Has a trigger published again, whatever became of it: it is queued again, no longer listed, and
+  // taken ahead of those in the log. One that is queued stays as it is and counts as 0. kNotFound
+  // past retention. `done` is called exactly once, as Submit does, when this is on disk.
+  void Redeliver(const Uuid& uuid, ChangeDone done);
+  // Gives up on an undeliverable trigger: it is listed no more, counts against max_bytes no more
+  // than history does, and its record stays as kDiscarded for the retention, with `by` (who asked
+  // for it). It can be redelivered as long. One that is discarded stays as it is and counts as 0.
+  // kConflict: it is queued or published. kNotFound past retention. `done` as of Redeliver.
+  void Discard(const Uuid& uuid, std::string_view by, ChangeDone done);
+
+  // The same for all triggers that fit and were accepted before the call: settled ones,
+  // undeliverable ones. They are counted first, and the number is held against `options`; then no
+  // more than were counted are changed, in the order of acceptance. Both go in steps that let puts
+  // pass between them; what settles meanwhile may be among the changed, so that a filter of a time
+  // that is over says best which are meant. An error midway, Close among them, ends it: what was
+  // changed before stays changed, and the outcome says how many that are.
+  void RedeliverAll(const TriggerFilter& filter, const BulkOptions& options, BulkDone done);
+  void DiscardAll(const TriggerFilter& filter, const BulkOptions& options, std::string_view by,
+                  BulkDone done);
+
+  // A source's checkpoint, by key; all of them, sorted by key.
+  Result<std::optional<std::string>> Checkpoint(std::string_view source,
+                                                std::string_view key) const;
+  Result<std::vector<std::pair<std::string, std::string>>> Checkpoints(
+      std::string_view source) const;
+
+  QueueStats Stats() const;
+
+  // Refuses new puts with kStopped, writes what is waiting and what was settled, ends the writer
+  // and closes the file. Neither trimming nor a bulk change goes on. Once.
+  void Close();
+
+ private:
+  class Impl;
+  explicit TriggerQueue(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tower
+
+#endif  // CORE_QUEUE_QUEUE_H_
