@@ -41,43 +41,45 @@ file_length() {
     $2 != "total" && $1 > 900 { printf "lint: warning: %s has %d lines\n", $2, $1 }'
 }
 
-# third_party <- core <- plugins <- app, and each library behind the files named here.
+# The law is what CMakeLists.txt says with tower_package and tower_room; configuring wrote it to packages.txt.
 includes() {
-  sources 'core/*.cpp' 'core/*.h' 'plugins/*.cpp' 'plugins/*.h' 'app/*.cpp' 'app/*.h' 'test/*.cpp' 'test/*.h' | xargs -r awk '
+  sources 'core/*.cpp' 'core/*.h' 'plugins/*.cpp' 'plugins/*.h' 'app/*.cpp' 'app/*.h' 'test/*.cpp' 'test/*.h' |
+    xargs -r awk '
     BEGIN {
-      only_in["^(rabbitmq-c/|amqp)"] = "^core/amqp/"
-      only_in["^sqlite3"]            = "^(core/queue/[a-z_]*|test/support/fault_vfs)\\.cpp$"
-      only_in["^rapidjson/"]         = "^core/json/"
-      only_in["^(spdlog|fmt)/"]      = "^core/base/log\\.cpp$"
-      only_in["^CLI/"]               = "^app/command_line\\.cpp$"
-      only_in["^toml\\+\\+/"]        = "^app/toml\\.h$"
-      only_in["^app/toml\\.h$"]      = "^app/(config_file|toml)\\.cpp$"
-      only_in["^httplib"]            = "^core/http/"
-      only_in["^openssl/"]           = "^core/(base|http|http_client|net)/"
-      only_in["^tl/"]                = "^core/base/result\\.h$"
-      only_in["^(lua|lauxlib)"]      = "^core/lua/"
-      only_in["^(test|catch2)/"]     = "^$"
-      for_plugins = "^core/(watch/(watcher|mapping|hooks)|trigger/trigger|options/options|base/(result|log|digest|wakeup|time_text)|json/json|http/http|http_client/client|amqp/(amqp|consumer))\\.h$"
+      third_party["^(rabbitmq-c/|amqp)"] = "rabbitmq"; third_party["^sqlite3"]      = "sqlite"
+      third_party["^rapidjson/"]         = "rapidjson"; third_party["^(spdlog|fmt)/"] = "spdlog"
+      third_party["^CLI/"]               = "cli11"; third_party["^toml\\+\\+/"]     = "tomlplusplus"
+      third_party["^httplib"]            = "httplib"; third_party["^openssl/"]      = "openssl"
+      third_party["^tl/"]                = "expected"; third_party["^(lua|lauxlib)"] = "lua"
+      third_party["^catch2/"]            = "catch2"
     }
     function refuse(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, header, why; bad = 1 }
+    function room_of(file,  parts) {
+      split(file, parts, "/")
+      return parts[1] == "core" || parts[1] == "plugins" ? parts[1] "/" parts[2] : parts[1]
+    }
+    FILENAME ~ /packages\.txt$/ { for (i = 3; i <= NF; ++i) law[$1, $2, $i] = 1; next }
+    FNR == 1 { room = room_of(FILENAME) }
     /^[ \t]*#[ \t]*include[ \t]*[<"]/ {
       header = $0
       sub(/^[^<"]*[<"]/, "", header)
       sub(/[>"].*/, "", header)
-      in_test = FILENAME ~ /^test\//  # which may include what it likes, but for what is hidden behind a helper of its own
-      for (library in only_in)
-        if (header ~ library && (!in_test || library == "^sqlite3") && FILENAME !~ only_in[library]) refuse("may be included only by " only_in[library])
-      split(FILENAME, path, "/")
-      room = path[1]
-      if (room == "core" && header ~ /^(plugins|app)\//) refuse("core knows neither plugins nor app")
-      if (room == "plugins") {
-        if (header ~ /^app\//) refuse("a plugin does not know app")
-        if (header ~ /^plugins\// && index(header, "plugins/" path[2] "/") != 1) refuse("belongs to another plugin")
-        if (header ~ /^core\// && header !~ for_plugins) refuse("is not for plugins")
+      for (pattern in third_party) {
+        library = third_party[pattern]
+        if (header !~ pattern || (room == "test" && library != "sqlite") || FILENAME == "test/support/fault_vfs.cpp") continue
+        if (!((room, "uses", library) in law)) refuse(room " does not use " library " (CMakeLists.txt)")
       }
-      if (!in_test && $0 ~ /include[ \t]*"/ && header !~ /^(core|plugins|app)\//) refuse("write the path from the top folder")
+      if (header == "app/toml.h" && FILENAME !~ /^(app\/(config_file|toml)|test\/conformance\/.*)\.cpp$/) refuse("costs seconds to compile; app/config_file.h is for others")
+      if (room == "test" || $0 !~ /include[ \t]*"/) next
+      if (header !~ /^(core|plugins|app)\//) { refuse("write the path from the top folder"); next }
+      home = room_of(header)
+      if (home == room) next
+      split(home, parts, "/")
+      if (parts[1] != "core") refuse(parts[1] " is not for " room)
+      else if (!((room, "depends", parts[2]) in law)) refuse(room " does not depend on " parts[2] " (CMakeLists.txt)")
+      else if (!((home, "public", substr(header, length(home) + 2)) in law)) refuse("is private to " home)
     }
-    END { exit bad }'
+    END { exit bad }' "$build/packages.txt"
 }
 
 step "format" format
