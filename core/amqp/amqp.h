@@ -1,6 +1,6 @@
-// Publishing over AMQP 0-9-1. The rooms amqp* are the only ones that know rabbitmq-c, which encodes
-// and decodes the frames; the socket is ours (amqp_stream), because that library's own calls can
-// block for ever and make three system calls a message.
+// Publishing over AMQP 0-9-1. rabbitmq-c encodes and decodes the frames; the socket is ours
+// (net/stream), because that library's own calls can block for ever and make three system calls a
+// message.
 #ifndef CORE_AMQP_AMQP_H_
 #define CORE_AMQP_AMQP_H_
 

@@ -30,7 +30,7 @@ void AmqpLink::Interrupt() {
   interrupt_.Signal();
 }
 
-Status AmqpLink::Open(const AmqpUrl& url, const AmqpTls* tls, milliseconds timeout,
+Status AmqpLink::Open(const AmqpUrl& url, const TlsClient* tls, milliseconds timeout,
                       milliseconds silence) {
   Close();
   frames_ = std::make_unique<AmqpFrames>();

@@ -32,7 +32,7 @@ class AmqpLink {
   // Forgets an earlier Interrupt. Separate from Open, so that none is missed.
   void Arm();
   // `silence`: how long sent bytes may stay unacknowledged.
-  Status Open(const AmqpUrl& url, const AmqpTls* tls, std::chrono::milliseconds timeout,
+  Status Open(const AmqpUrl& url, const TlsClient* tls, std::chrono::milliseconds timeout,
               std::chrono::milliseconds silence);
   void Close();
   bool is_open() const noexcept { return stream_.is_open(); }
@@ -69,7 +69,7 @@ class AmqpLink {
 
   AmqpFrameHandler& handler_;
   Connector connector_;
-  AmqpStream stream_;
+  NetStream stream_;
   std::unique_ptr<AmqpFrames> frames_;  // of one connection
   std::vector<char> in_ = std::vector<char>(64 * 1024);
   std::string out_;

@@ -9,7 +9,7 @@
 namespace tower {
 namespace {
 
-AmqpTlsFiles TlsFiles(const AmqpServers& servers) {
+TlsClientFiles TlsFilesOf(const AmqpServers& servers) {
   return {servers.ca_file, servers.cert, servers.key, servers.prefix};
 }
 
@@ -53,7 +53,7 @@ Status CheckAmqpTlsFiles(const AmqpServers& servers) {
   for (const std::string& text : servers.urls) {
     const auto url = ParseAmqpUrl(text);
     if (!url || !url->tls) continue;
-    auto loaded = AmqpTls::Load(TlsFiles(servers));
+    auto loaded = TlsClient::Load(TlsFilesOf(servers));
     if (!loaded) return loaded.error();
     return Ok();
   }
@@ -88,9 +88,9 @@ Status AmqpDialer::Open(AmqpSession& session, const std::string& text,
                         const std::stop_token& stop) const {
   auto url = ParseAmqpUrl(text);
   if (!url) return url.error();
-  std::shared_ptr<const AmqpTls> tls;
+  std::shared_ptr<const TlsClient> tls;
   if (url->tls) {
-    auto loaded = AmqpTls::Load(TlsFiles(servers_));
+    auto loaded = TlsClient::Load(TlsFilesOf(servers_));
     if (!loaded) return loaded.error();
     tls = std::move(*loaded);
   }

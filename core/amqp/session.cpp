@@ -35,7 +35,7 @@ bool HasWord(std::string_view words, std::string_view word) {
 
 }  // namespace
 
-Status AmqpSession::Open(const AmqpUrl& url, const AmqpTls* tls, const AmqpSettings& settings,
+Status AmqpSession::Open(const AmqpUrl& url, const TlsClient* tls, const AmqpSettings& settings,
                          std::stop_token stop) {
   settings_ = settings;
   close_code_ = 0;

@@ -39,7 +39,7 @@ class AmqpSession : private AmqpFrameHandler {
 
   // Connects, logs in and opens the channel. `tls` for an amqps URL only. Returns within twice the
   // timeout. kStopped, kPermanent (credentials, vhost, certificate), kTimeout, kUnavailable.
-  Status Open(const AmqpUrl& url, const AmqpTls* tls, const AmqpSettings& settings,
+  Status Open(const AmqpUrl& url, const TlsClient* tls, const AmqpSettings& settings,
               std::stop_token stop);
 
   // Durable. With `passive` nothing is made: an error when it does not exist. close_code() tells

@@ -1,9 +1,9 @@
-// cpp-httplib dispatches and writes answers. The rest of the server is ours: http_listener (accept
-// errors, the cap on connections), http_loop (connections and their deadlines), http_reader,
-// http_head, http_target and http_chunks (what a request says, read strictly). cpp-httplib is shown
-// whether a request is HEAD, and no byte of it: what its releases do with targets, headers and
-// bodies differs. Of its classes, only Server's process_request and hooks, and Stream, are used,
-// which are the same in 0.41.0 and 0.53.1.
+// cpp-httplib dispatches and writes answers. The rest of the server is ours: listener (accept
+// errors, the cap on connections), loop (connections and their deadlines), reader, head, target and
+// chunks (what a request says, read strictly). cpp-httplib is shown whether a request is HEAD, and
+// no byte of it: its releases differ in how they read targets, headers and bodies. Of its classes,
+// only Server's process_request and hooks, and Stream, are used, which are the same in 0.41.0 and
+// 0.53.1.
 #include "core/http/http.h"
 
 #include <httplib.h>

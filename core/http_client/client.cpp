@@ -67,7 +67,7 @@ std::string RequestFor(const HttpUrl& url, const std::string& headers) {
 
 // Whether a connection that was left alone can be used again: nothing came but what TLS tells
 // itself.
-bool IsIdle(AmqpStream& stream) {
+bool IsIdle(NetStream& stream) {
   pollfd ready{stream.fd(), POLLIN, 0};
   if (poll(&ready, 1, 0) == 0 && !stream.HasBuffered()) return true;
   char byte = 0;
@@ -83,7 +83,7 @@ struct HttpClient::Impl {
   HttpPolicy policy;
   Resolver resolver;
   // The connection to the last service, while it is open.
-  AmqpStream stream;
+  NetStream stream;
   HttpUrl origin;
 
   Result<HttpReply> Ask(const HttpUrl& url, const std::string& request,
@@ -91,7 +91,7 @@ struct HttpClient::Impl {
   Result<std::vector<SocketAddress>> Addresses(const HttpUrl& url, const HttpPatience& patience);
   Result<HttpReply> Fresh(const HttpUrl& url, const std::string& request,
                           const HttpPatience& patience);
-  Status Connect(const HttpUrl& url, const SocketAddress& address, const AmqpTls* tls,
+  Status Connect(const HttpUrl& url, const SocketAddress& address, const TlsClient* tls,
                  const HttpPatience& patience, bool& distrusted);
   Result<HttpReply> Exchange(const std::string& request, const HttpPatience& patience, bool& begun);
 };
@@ -180,9 +180,9 @@ Result<HttpReply> HttpClient::Impl::Fresh(const HttpUrl& url, const std::string&
   stream.Close();
   const auto addresses = Addresses(url, patience);
   if (!addresses) return addresses.error();
-  std::shared_ptr<const AmqpTls> tls;
+  std::shared_ptr<const TlsClient> tls;
   if (url.tls) {
-    auto loaded = AmqpTls::Load(
+    auto loaded = TlsClient::Load(
         {.ca_file = policy.ca_file, .cert = {}, .key = {}, .prefix = "http.", .url = "the URL"});
     if (!loaded) return loaded.error();
     tls = std::move(*loaded);
@@ -206,7 +206,7 @@ Result<HttpReply> HttpClient::Impl::Fresh(const HttpUrl& url, const std::string&
 
 // `distrusted`: the certificate is not accepted, at no other address either.
 Status HttpClient::Impl::Connect(const HttpUrl& url, const SocketAddress& address,
-                                 const AmqpTls* tls, const HttpPatience& patience,
+                                 const TlsClient* tls, const HttpPatience& patience,
                                  bool& distrusted) {
   const auto left = std::chrono::ceil<milliseconds>(patience.deadline - steady_clock::now());
   const auto fd =

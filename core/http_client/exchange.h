@@ -29,7 +29,7 @@ struct HttpPatience {
 class HttpExchange {
  public:
   // Both outlive it.
-  HttpExchange(AmqpStream& stream, const HttpPatience& patience, std::size_t max_body)
+  HttpExchange(NetStream& stream, const HttpPatience& patience, std::size_t max_body)
       : stream_(stream), patience_(patience), max_body_(max_body) {}
 
   // Sends the head of a request without a body, and reads the answer to a GET. kStopped, kTimeout,
@@ -55,7 +55,7 @@ class HttpExchange {
   Status ReadChunks(std::string& body);
   Status Take(std::size_t size, std::string& body);
 
-  AmqpStream& stream_;
+  NetStream& stream_;
   const HttpPatience& patience_;
   const std::size_t max_body_;
   std::string buffer_;  // what was read; from at_ on it is not yet used

@@ -44,15 +44,16 @@ bool IsAddress(const std::string& host) {
 
 }  // namespace
 
-AmqpTls::AmqpTls(std::string hint)
+TlsClient::TlsClient(std::string hint)
     : context_(SSL_CTX_new(TLS_client_method())), hint_(std::move(hint)) {}
 
-AmqpTls::~AmqpTls() { SSL_CTX_free(context_); }
+TlsClient::~TlsClient() { SSL_CTX_free(context_); }
 
-Result<std::shared_ptr<const AmqpTls>> AmqpTls::Load(const AmqpTlsFiles& files) {
+Result<std::shared_ptr<const TlsClient>> TlsClient::Load(const TlsClientFiles& files) {
   ERR_clear_error();
-  std::shared_ptr<AmqpTls> tls(new AmqpTls(files.prefix + "ca-file and the host in " +
-                                           (files.url.empty() ? files.prefix + "url" : files.url)));
+  std::shared_ptr<TlsClient> tls(
+      new TlsClient(files.prefix + "ca-file and the host in " +
+                    (files.url.empty() ? files.prefix + "url" : files.url)));
   SSL_CTX* context = tls->context_;
   if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) {
     return Error{ErrorCode::kUnavailable, "set up TLS: " + OpenSslText()};
@@ -78,13 +79,13 @@ Result<std::shared_ptr<const AmqpTls>> AmqpTls::Load(const AmqpTlsFiles& files) 
       return FileError("read the client key", files.key);
     }
   }
-  return std::shared_ptr<const AmqpTls>(std::move(tls));
+  return std::shared_ptr<const TlsClient>(std::move(tls));
 }
 
-AmqpStream::~AmqpStream() { Close(); }
+NetStream::~NetStream() { Close(); }
 
-Status AmqpStream::Open(int fd, const std::string& host, const AmqpTls* tls, Deadline deadline,
-                        int interrupt_fd) {
+Status NetStream::Open(int fd, const std::string& host, const TlsClient* tls, Deadline deadline,
+                       int interrupt_fd) {
   Close();
   fd_ = fd;
   if (tls == nullptr) return Ok();
@@ -104,8 +105,8 @@ Status AmqpStream::Open(int fd, const std::string& host, const AmqpTls* tls, Dea
   return Handshake(host, tls->hint_, deadline, interrupt_fd);
 }
 
-Status AmqpStream::Handshake(const std::string& host, const std::string& hint, Deadline deadline,
-                             int interrupt_fd) {
+Status NetStream::Handshake(const std::string& host, const std::string& hint, Deadline deadline,
+                            int interrupt_fd) {
   for (;;) {
     ERR_clear_error();
     const int result = SSL_connect(ssl_);
@@ -131,7 +132,7 @@ Status AmqpStream::Handshake(const std::string& host, const std::string& hint, D
   }
 }
 
-void AmqpStream::Close() {
+void NetStream::Close() {
   if (ssl_ != nullptr) {
     ERR_clear_error();
     if (SSL_is_init_finished(ssl_)) SSL_shutdown(ssl_);
@@ -144,7 +145,7 @@ void AmqpStream::Close() {
   read_wants_write_ = write_wants_write_ = ended_ = false;
 }
 
-Result<std::size_t> AmqpStream::TlsResult(int result, const char* what, bool& wants_write) {
+Result<std::size_t> NetStream::TlsResult(int result, const char* what, bool& wants_write) {
   wants_write = false;
   if (result > 0) return static_cast<std::size_t>(result);
   switch (SSL_get_error(ssl_, result)) {
@@ -163,7 +164,7 @@ Result<std::size_t> AmqpStream::TlsResult(int result, const char* what, bool& wa
   }
 }
 
-Result<std::size_t> AmqpStream::Read(char* data, std::size_t size) {
+Result<std::size_t> NetStream::Read(char* data, std::size_t size) {
   if (ssl_ != nullptr) {
     ERR_clear_error();
     return TlsResult(SSL_read(ssl_, data, static_cast<int>(std::min<std::size_t>(size, INT_MAX))),
@@ -181,7 +182,7 @@ Result<std::size_t> AmqpStream::Read(char* data, std::size_t size) {
   }
 }
 
-Result<std::size_t> AmqpStream::Write(const char* data, std::size_t size) {
+Result<std::size_t> NetStream::Write(const char* data, std::size_t size) {
   if (size == 0) return size;  // OpenSSL takes an empty write for a fault
   if (ssl_ != nullptr) {
     ERR_clear_error();
@@ -196,11 +197,11 @@ Result<std::size_t> AmqpStream::Write(const char* data, std::size_t size) {
   }
 }
 
-short AmqpStream::PollEvents(bool output) const noexcept {
+short NetStream::PollEvents(bool output) const noexcept {
   const bool wants_write = ssl_ == nullptr ? output : read_wants_write_ || write_wants_write_;
   return static_cast<short>(wants_write ? POLLIN | POLLOUT : POLLIN);
 }
 
-bool AmqpStream::HasBuffered() const noexcept { return ssl_ != nullptr && SSL_pending(ssl_) > 0; }
+bool NetStream::HasBuffered() const noexcept { return ssl_ != nullptr && SSL_pending(ssl_) > 0; }
 
 }  // namespace tower

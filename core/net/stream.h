@@ -1,7 +1,5 @@
-// The bytes to and from a broker, or a service of HTTP, plain or through TLS. With amqp_socket this
-// does what rabbitmq-c's own sockets can't: every wait is bounded and can be interrupted, many
-// messages leave in one system call, and certificates are checked the same way with every version
-// of that library.
+// A byte stream to a peer over a connected socket, plain or through TLS. Every wait is bounded and
+// can be interrupted, and certificates are verified in the same way for AMQP and HTTPS.
 #ifndef CORE_NET_STREAM_H_
 #define CORE_NET_STREAM_H_
 
@@ -17,7 +15,7 @@ struct ssl_st;
 
 namespace tower {
 
-struct AmqpTlsFiles {
+struct TlsClientFiles {
   std::string ca_file;           // PEM; empty: SSL_CERT_FILE, else the system's bundle
   std::string cert;              // PEM, our certificate and its chain; empty for none
   std::string key;               // PEM, its key, without a pass phrase
@@ -25,34 +23,34 @@ struct AmqpTlsFiles {
   std::string url = {};          // what names the host, for errors; empty: the option `url`
 };
 
-// What all TLS connections share: TLS 1.2 at least, the broker's certificate always verified.
-// Immutable; thread-safe.
-class AmqpTls {
+// What all TLS connections of a client share: TLS 1.2 at least, the peer's certificate is always
+// verified. Immutable; thread-safe.
+class TlsClient {
  public:
   // kInvalid names the file that is missing or unfit.
-  static Result<std::shared_ptr<const AmqpTls>> Load(const AmqpTlsFiles& files);
-  ~AmqpTls();
-  AmqpTls(const AmqpTls&) = delete;
-  AmqpTls& operator=(const AmqpTls&) = delete;
+  static Result<std::shared_ptr<const TlsClient>> Load(const TlsClientFiles& files);
+  ~TlsClient();
+  TlsClient(const TlsClient&) = delete;
+  TlsClient& operator=(const TlsClient&) = delete;
 
  private:
-  friend class AmqpStream;
-  explicit AmqpTls(std::string hint);
+  friend class NetStream;
+  explicit TlsClient(std::string hint);
   ssl_ctx_st* context_;
   const std::string hint_;  // where to look when a certificate is not accepted
 };
 
 // Used by one thread. The process must ignore SIGPIPE where TLS is used.
-class AmqpStream {
+class NetStream {
  public:
-  AmqpStream() = default;
-  ~AmqpStream();
-  AmqpStream(const AmqpStream&) = delete;
-  AmqpStream& operator=(const AmqpStream&) = delete;
+  NetStream() = default;
+  ~NetStream();
+  NetStream(const NetStream&) = delete;
+  NetStream& operator=(const NetStream&) = delete;
 
   // Takes over a connected, non-blocking socket. With `tls`, shakes hands; the certificate must be
   // for `host`, a name or an address. kPermanent when it is not, or not to be trusted.
-  Status Open(int fd, const std::string& host, const AmqpTls* tls, Deadline deadline,
+  Status Open(int fd, const std::string& host, const TlsClient* tls, Deadline deadline,
               int interrupt_fd);
   void Close();  // at once; says goodbye in TLS when that costs no waiting
 

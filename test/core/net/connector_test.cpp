@@ -38,7 +38,7 @@ struct Port {
   std::uint16_t number = 0;
 };
 
-TEST_CASE("a connection is non-blocking and not inherited", "[amqp_socket]") {
+TEST_CASE("a connection is non-blocking and not inherited", "[connector]") {
   const Port port(true);
   const Wakeup interrupt;
   Connector connector;
@@ -53,7 +53,7 @@ TEST_CASE("a connection is non-blocking and not inherited", "[amqp_socket]") {
   }
 }
 
-TEST_CASE("a refused connection and an unknown host say so", "[amqp_socket]") {
+TEST_CASE("a refused connection and an unknown host say so", "[connector]") {
   const Port port(false);
   const Wakeup interrupt;
   Connector connector;
@@ -68,7 +68,7 @@ TEST_CASE("a refused connection and an unknown host say so", "[amqp_socket]") {
   CHECK(fd.error().message.starts_with("look up the host: "));
 }
 
-TEST_CASE("a connect that would take for ever ends when interrupted", "[amqp_socket]") {
+TEST_CASE("a connect that would take for ever ends when interrupted", "[connector]") {
   Wakeup interrupt;
   Connector connector;
   const std::jthread interrupter([&] { interrupt.Signal(); });
@@ -79,7 +79,7 @@ TEST_CASE("a connect that would take for ever ends when interrupted", "[amqp_soc
   CHECK((fd.error().code == ErrorCode::kStopped || fd.error().code == ErrorCode::kUnavailable));
 }
 
-TEST_CASE("a look-up that is over its deadline is taken up by the next connect", "[amqp_socket]") {
+TEST_CASE("a look-up that is over its deadline is taken up by the next connect", "[connector]") {
   const Port port(true);
   const Wakeup interrupt;
   Connector connector;

@@ -93,18 +93,18 @@ struct Lab {
   std::string key = dir.Write("key.pem", client.KeyPem());
   Wakeup interrupt;
 
-  std::shared_ptr<const AmqpTls> Load(const AmqpTlsFiles& files) {
-    auto tls = AmqpTls::Load(files);
+  std::shared_ptr<const TlsClient> Load(const TlsClientFiles& files) {
+    auto tls = TlsClient::Load(files);
     INFO((tls ? "" : tls.error().message));
     REQUIRE(tls);
     return *tls;
   }
 
   // Shakes hands with a server and has 300 kB echoed.
-  Status Talk(const std::string& host, const AmqpTlsFiles& files, int version = TLS1_3_VERSION,
+  Status Talk(const std::string& host, const TlsClientFiles& files, int version = TLS1_3_VERSION,
               bool client_wanted = false) {
     EchoServer server_end(server, version, client_wanted ? &ca : nullptr);
-    AmqpStream stream;
+    NetStream stream;
     const auto tls = Load(files);
     const int fd = server_end.client_end();
     REQUIRE(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
@@ -129,7 +129,7 @@ struct Lab {
   }
 };
 
-TEST_CASE("TLS talks to a broker whose certificate names the host", "[amqp_stream]") {
+TEST_CASE("TLS talks to a broker whose certificate names the host", "[stream]") {
   Lab lab;
   for (const std::string host : {"broker.example", "a.lab.example", "127.0.0.1", "::1"}) {
     INFO(host);
@@ -139,7 +139,7 @@ TEST_CASE("TLS talks to a broker whose certificate names the host", "[amqp_strea
                        TLS1_2_VERSION)) == "");
 }
 
-TEST_CASE("TLS refuses a certificate for another host", "[amqp_stream]") {
+TEST_CASE("TLS refuses a certificate for another host", "[stream]") {
   Lab lab;
   for (const std::string host :
        {"evil.example", "broker.example.evil", "b.a.lab.example", "127.0.0.2", "::2", "broker"}) {
@@ -151,7 +151,7 @@ TEST_CASE("TLS refuses a certificate for another host", "[amqp_stream]") {
   }
 }
 
-TEST_CASE("TLS refuses a certificate that nobody trusted has signed", "[amqp_stream]") {
+TEST_CASE("TLS refuses a certificate that nobody trusted has signed", "[stream]") {
   Lab lab;
   const std::string other = lab.dir.Write("other.pem", lab.other_ca.CertificatePem());
   const Status talked = lab.Talk("broker.example", {.ca_file = other, .cert = {}, .key = {}});
@@ -160,27 +160,27 @@ TEST_CASE("TLS refuses a certificate that nobody trusted has signed", "[amqp_str
   CHECK(talked.error().message.find("amqp.ca-file") != std::string::npos);
 }
 
-TEST_CASE("TLS older than 1.2 is refused", "[amqp_stream]") {
+TEST_CASE("TLS older than 1.2 is refused", "[stream]") {
   Lab lab;
   CHECK_FALSE(
       lab.Talk("broker.example", {.ca_file = lab.ca_file, .cert = {}, .key = {}}, TLS1_1_VERSION));
 }
 
-TEST_CASE("a client certificate is shown to a broker that wants one", "[amqp_stream]") {
+TEST_CASE("a client certificate is shown to a broker that wants one", "[stream]") {
   Lab lab;
-  const AmqpTlsFiles with{.ca_file = lab.ca_file, .cert = lab.cert, .key = lab.key};
+  const TlsClientFiles with{.ca_file = lab.ca_file, .cert = lab.cert, .key = lab.key};
   CHECK(Fault(lab.Talk("broker.example", with, TLS1_3_VERSION, true)) == "");
-  const AmqpTlsFiles without{.ca_file = lab.ca_file, .cert = {}, .key = {}};
+  const TlsClientFiles without{.ca_file = lab.ca_file, .cert = {}, .key = {}};
   CHECK_FALSE(lab.Talk("broker.example", without, TLS1_3_VERSION, true));
 }
 
-TEST_CASE("TLS files that are missing or unfit are named at once", "[amqp_stream]") {
+TEST_CASE("TLS files that are missing or unfit are named at once", "[stream]") {
   Lab lab;
   const std::string empty = lab.dir.Write("empty.pem", "");
   const std::string other_key = lab.dir.Write("other_key.pem", lab.server.KeyPem());
   const std::string locked = lab.dir.Write("locked.pem", lab.client.KeyPem("pass phrase"));
-  const auto message = [](const AmqpTlsFiles& files) {
-    const auto tls = AmqpTls::Load(files);
+  const auto message = [](const TlsClientFiles& files) {
+    const auto tls = TlsClient::Load(files);
     REQUIRE_FALSE(tls);
     CHECK(tls.error().code == ErrorCode::kInvalid);
     return tls.error().message;
@@ -194,12 +194,12 @@ TEST_CASE("TLS files that are missing or unfit are named at once", "[amqp_stream
 }
 
 TEST_CASE("a TLS handshake with a silent peer ends at its deadline or when interrupted",
-          "[amqp_stream]") {
+          "[stream]") {
   Lab lab;
   std::array<int, 2> ends{};
   REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0);
   const auto tls = lab.Load({.ca_file = lab.ca_file, .cert = {}, .key = {}});
-  AmqpStream stream;
+  NetStream stream;
   Status opened =
       stream.Open(dup(ends[0]), "h", tls.get(), steady_clock::now() + std::chrono::milliseconds(20),
                   lab.interrupt.fd());
