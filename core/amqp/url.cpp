@@ -3,7 +3,7 @@
 #include <charconv>
 #include <optional>
 
-#include "core/base/percent.h"
+#include "core/base/encode.h"
 
 namespace tower {
 namespace {
@@ -15,22 +15,6 @@ constexpr std::size_t kMaxShortString = 255;  // AMQP 0-9-1, section 4.2.5.3
 Error Invalid(std::string_view what) {
   return {ErrorCode::kInvalid,
           "an AMQP URL is amqp[s]://user:password@host:port/vhost: " + std::string(what)};
-}
-
-std::string PercentEncode(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string encoded;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      encoded += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      encoded += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-    }
-  }
-  return encoded;
 }
 
 bool SchemeIs(std::string_view scheme, std::string_view expected) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/did_you_mean.h"
+#include "core/base/encode.h"
 #include "core/base/time_text.h"
 
 namespace tower {
@@ -26,21 +27,6 @@ std::optional<std::int64_t> ParseNumber(std::string_view text, std::int64_t leas
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const bool whole = error == std::errc() && end == text.data() + text.size();
   return whole && number >= least && number <= most ? std::optional(number) : std::nullopt;
-}
-
-std::string EncodeQuery(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char c : text) {
-    if ((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-' || c == '.' ||
-        c == '_' || c == '~') {
-      encoded += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    encoded += {'%', kHex[byte >> 4U], kHex[byte & 15U]};
-  }
-  return encoded;
 }
 
 using FilterTime = std::optional<std::chrono::sys_time<std::chrono::milliseconds>>;
@@ -156,7 +142,7 @@ std::string NextLink(const ListQuery& query, std::int64_t before) {
   std::string link = "</triggers?limit=" + std::to_string(query.limit);
   if (filter.state) link += "&status=" + std::string(ToString(*filter.state));
   const auto add = [&link](std::string_view name, const std::string& value) {
-    if (!value.empty()) link += "&" + std::string(name) + "=" + EncodeQuery(value);
+    if (!value.empty()) link += "&" + std::string(name) + "=" + PercentEncode(value);
   };
   add("protocol", filter.protocol);
   add("apiVersion", filter.api_version);

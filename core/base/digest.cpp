@@ -5,16 +5,13 @@
 #include <openssl/params.h>
 
 #include <array>
-#include <cstdint>
 #include <memory>
 #include <stdexcept>
 
+#include "core/base/encode.h"
+
 namespace tower {
 namespace {
-
-constexpr std::string_view kHex = "0123456789abcdef";
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 std::string Sha256(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -76,68 +73,6 @@ bool SameSecret(std::string_view a, std::string_view b) {
   const auto of_a = Sha256(a);
   const auto of_b = Sha256(b);
   return CRYPTO_memcmp(of_a.data(), of_b.data(), of_a.size()) == 0;
-}
-
-std::string HexEncode(std::string_view bytes) {
-  std::string hex;
-  hex.reserve(2 * bytes.size());
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    hex += kHex[byte >> 4U];
-    hex += kHex[byte & 15U];
-  }
-  return hex;
-}
-
-std::optional<std::string> HexDecode(std::string_view text) {
-  if (text.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 2);
-  unsigned value = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i] >= 'A' && text[i] <= 'F' ? static_cast<char>(text[i] | 32) : text[i];
-    const auto digit = kHex.find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    value = (value << 4U | static_cast<unsigned>(digit)) & 255U;
-    if (i % 2 == 1) bytes += static_cast<char>(value);
-  }
-  return bytes;
-}
-
-std::string Base64Encode(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = i; j < i + 3; ++j) {
-      group = group << 8U | (j < bytes.size() ? static_cast<unsigned char>(bytes[j]) : 0U);
-    }
-    for (const unsigned shift : {18U, 12U, 6U, 0U}) text += kBase64[group >> shift & 63U];
-  }
-  const std::size_t padding = (3 - bytes.size() % 3) % 3;
-  return text.replace(text.size() - padding, padding, padding, '=');
-}
-
-std::optional<std::string> Base64Decode(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  std::size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  std::uint32_t bits = 0;
-  unsigned count = 0;
-  for (const char c : text.substr(0, text.size() - padding)) {
-    const auto digit = kBase64.find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    bits = bits << 6U | static_cast<std::uint32_t>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 255U);
-    bits &= (1U << count) - 1;
-  }
-  if (bits != 0) return std::nullopt;
-  return bytes;
 }
 
 }  // namespace tower

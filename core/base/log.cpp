@@ -12,6 +12,8 @@
 #include <memory>
 #include <mutex>
 
+#include "core/base/encode.h"
+
 namespace tower {
 namespace {
 
@@ -86,7 +88,7 @@ void AppendQuoted(Buffer& out, std::string_view text, bool json) {
 
 bool IsBare(std::string_view text) {
   for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool plain = IsLetter(c) || IsDigit(c);
     if (!plain && c != '.' && c != '-' && c != '_' && c != ':' && c != '+') return false;
   }
   return !text.empty() && text.size() <= kLongestValue;

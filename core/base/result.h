@@ -40,6 +40,12 @@ struct Error {
     return code == ErrorCode::kFull || code == ErrorCode::kTimeout ||
            code == ErrorCode::kUnavailable;
   }
+
+  // True when the fault is that of the one event that was put, which is rejected, and no other
+  // event shares it.
+  bool of_event() const noexcept {
+    return code == ErrorCode::kConflict || code == ErrorCode::kInvalid;
+  }
 };
 
 // Either a value or an Error. An Error converts, so `return error;` and `return other.error();` are

@@ -35,6 +35,8 @@ void Wakeup::Clear() noexcept {
   }
 }
 
+StopEvent::StopEvent(const std::stop_token& stop) : callback_(stop, [this] { wakeup_.Signal(); }) {}
+
 WakeupBatch::WakeupBatch() noexcept { batch_here = this; }
 
 WakeupBatch::~WakeupBatch() {

@@ -2,7 +2,9 @@
 #ifndef CORE_BASE_WAKEUP_H_
 #define CORE_BASE_WAKEUP_H_
 
+#include <functional>
 #include <memory>
+#include <stop_token>
 #include <vector>
 
 namespace tower {
@@ -22,6 +24,18 @@ class Wakeup {
 
  private:
   int fd_;
+};
+
+// Readable once a stop is requested. Constant after construction.
+class StopEvent {
+ public:
+  explicit StopEvent(const std::stop_token& stop);  // throws as Wakeup does
+  int fd() const noexcept { return wakeup_.fd(); }
+
+ private:
+  Wakeup wakeup_;
+  // Behind wakeup_: its destructor waits for a call that is under way.
+  const std::stop_callback<std::function<void()>> callback_;
 };
 
 // Lets a thread that has something for many sleepers say it to all of them before it wakes any:

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "core/base/encode.h"
+
 namespace tower {
 namespace {
 
@@ -61,7 +63,7 @@ bool IsSameSite(std::string_view origin, std::string_view host) {
   const auto port_of = [&](const Authority& authority) {
     return authority.port.empty() ? usual_port : authority.port;
   };
-  return !ours.name.empty() && SameIgnoringCase(ours.name, theirs.name) &&
+  return !ours.name.empty() && EqualsIgnoringCase(ours.name, theirs.name) &&
          port_of(ours) == port_of(theirs);
 }
 
@@ -72,13 +74,13 @@ struct Signs {
     for (const auto& header : head.headers) {
       switch (header.name.size()) {
         case 6:
-          if (SameIgnoringCase(header.name, "Origin")) Note(header.value, origin, origins);
+          if (EqualsIgnoringCase(header.name, "Origin")) Note(header.value, origin, origins);
           break;
         case 13:
-          if (SameIgnoringCase(header.name, "Authorization")) shows_token = true;
+          if (EqualsIgnoringCase(header.name, "Authorization")) shows_token = true;
           break;
         case 14:
-          if (SameIgnoringCase(header.name, "Sec-Fetch-Site")) Note(header.value, site, sites);
+          if (EqualsIgnoringCase(header.name, "Sec-Fetch-Site")) Note(header.value, site, sites);
           break;
         default:
           break;
@@ -128,11 +130,11 @@ std::optional<HttpRefusal> HttpAccess::Check(const HttpHead& head) const {
 
 bool HttpAccess::Serves(std::string_view text) const {
   const Authority authority(text);
-  if (SameIgnoringCase(authority.name, "localhost")) return true;
+  if (EqualsIgnoringCase(authority.name, "localhost")) return true;
   const auto kind = KindOf(authority);
   if (kind == Kind::kLoopback || (kind == Kind::kAddress && addresses_)) return true;
   return std::any_of(names_.begin(), names_.end(), [&authority](const auto& name) {
-    return SameIgnoringCase(name, authority.name);
+    return EqualsIgnoringCase(name, authority.name);
   });
 }
 
@@ -141,8 +143,7 @@ Status CheckAllowedHost(std::string_view text) {
   const Authority authority(text);
   const bool ipv6 = !bracketed && text.find(':') != text.rfind(':');  // without brackets
   const bool name = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
+    return IsLetter(c) || IsDigit(c) || c == '-' || c == '_' || c == '.';
   });
   if (name || (bracketed && KindOf(authority) != Kind::kName)) return Ok();
   if (ipv6 && KindOf(Authority("[" + std::string(text) + "]")) != Kind::kName) return Ok();

@@ -1,5 +1,6 @@
 #include "core/http/chunks.h"
 
+#include "core/base/encode.h"
 #include "core/http/head.h"
 
 namespace tower {
@@ -51,17 +52,17 @@ bool HttpChunks::AcceptExtension(char c) noexcept {
     case State::kExtensionSpace:
       return space && Enter(State::kExtensionSpace);
     case State::kNameStart:
-      return space || (IsHttpTokenByte(c) && Enter(State::kName));
+      return space || (IsTokenByte(c) && Enter(State::kName));
     case State::kName:
     case State::kNameSpace:
       if (c == '=') return Enter(State::kValueStart);
       if (space) return Enter(State::kNameSpace);
-      return state_ == State::kName && IsHttpTokenByte(c);
+      return state_ == State::kName && IsTokenByte(c);
     case State::kValueStart:
       if (c == '"') return Enter(State::kQuoted);
-      return space || (IsHttpTokenByte(c) && Enter(State::kValue));
+      return space || (IsTokenByte(c) && Enter(State::kValue));
     case State::kValue:
-      return space ? Enter(State::kExtensionSpace) : IsHttpTokenByte(c);
+      return space ? Enter(State::kExtensionSpace) : IsTokenByte(c);
     case State::kQuoted:
       if (c == '"') return Enter(State::kExtension);
       if (c == '\\') return Enter(State::kEscaped);
@@ -78,9 +79,9 @@ bool HttpChunks::AcceptTrailer(char c) noexcept {
   switch (state_) {
     case State::kTrailerStart:
       if (c == '\r') return Enter(State::kLastFeed);
-      return IsHttpTokenByte(c) && Enter(State::kTrailerName);
+      return IsTokenByte(c) && Enter(State::kTrailerName);
     case State::kTrailerName:
-      return c == ':' ? Enter(State::kTrailerValue) : IsHttpTokenByte(c);
+      return c == ':' ? Enter(State::kTrailerValue) : IsTokenByte(c);
     default:
       return c == '\r' ? Enter(State::kTrailerFeed) : IsHttpValueByte(c);
   }

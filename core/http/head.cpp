@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "core/base/encode.h"
+
 namespace tower {
 namespace {
 
@@ -12,23 +14,10 @@ using Refused = std::optional<HttpRefusal>;
 constexpr std::array<std::string_view, 8> kMethods = {"GET",    "HEAD",    "POST",  "PUT",
                                                       "DELETE", "OPTIONS", "TRACE", "PATCH"};
 
-char Lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-bool IsToken(std::string_view text) noexcept {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return IsHttpTokenByte(c); });
-}
-
-std::string_view Trim(std::string_view text) noexcept {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 bool ListHas(std::string_view list, std::string_view wanted) noexcept {
   while (!list.empty()) {
     const auto comma = std::min(list.find(','), list.size());
-    if (SameIgnoringCase(Trim(list.substr(0, comma)), wanted)) return true;
+    if (EqualsIgnoringCase(Trim(list.substr(0, comma)), wanted)) return true;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;
@@ -89,10 +78,10 @@ Refused CheckCodings(HttpHead& head) {
   std::size_t chunked = 0;
   bool last = false;  // is chunked
   for (const auto& [name, value] : head.headers) {
-    if (!SameIgnoringCase(name, "Transfer-Encoding")) continue;
+    if (!EqualsIgnoringCase(name, "Transfer-Encoding")) continue;
     for (std::size_t at = 0; at <= value.size(); ++codings) {
       const auto comma = std::min(value.find(',', at), value.size());
-      last = SameIgnoringCase(Trim(value.substr(at, comma - at)), "chunked");
+      last = EqualsIgnoringCase(Trim(value.substr(at, comma - at)), "chunked");
       chunked += last ? 1 : 0;
       at = comma + 1;
     }
@@ -142,8 +131,8 @@ Refused CheckHeaders(HttpHead& head) {
   if (auto refused = CheckHost(head)) return refused;
   if (auto refused = CheckFraming(head)) return refused;
   for (const auto& [name, value] : head.headers) {
-    if (SameIgnoringCase(name, "Connection") && ListHas(value, "close")) head.keep_alive = false;
-    if (SameIgnoringCase(name, "Expect") && !SameIgnoringCase(value, "100-continue")) {
+    if (EqualsIgnoringCase(name, "Connection") && ListHas(value, "close")) head.keep_alive = false;
+    if (EqualsIgnoringCase(name, "Expect") && !EqualsIgnoringCase(value, "100-continue")) {
       return HttpRefusal{417, "the only expectation that can be met is 100-continue"};
     }
   }
@@ -165,7 +154,7 @@ std::optional<std::string> TakeWord(std::string_view& text, bool may_be_quoted) 
     }
     return std::nullopt;
   }
-  const auto* const end = std::find_if_not(text.begin(), text.end(), IsHttpTokenByte);
+  const auto* const end = std::find_if_not(text.begin(), text.end(), IsTokenByte);
   word.assign(text.begin(), end);
   text.remove_prefix(word.size());
   return word.empty() ? std::nullopt : std::optional(std::move(word));
@@ -173,15 +162,10 @@ std::optional<std::string> TakeWord(std::string_view& text, bool may_be_quoted) 
 
 }  // namespace
 
-bool SameIgnoringCase(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return Lower(x) == Lower(y); });
-}
-
 std::optional<std::string_view> HttpHead::Find(std::string_view name) const noexcept {
   std::optional<std::string_view> found;
   for (const auto& header : headers) {
-    if (!SameIgnoringCase(header.name, name)) continue;
+    if (!EqualsIgnoringCase(header.name, name)) continue;
     if (found) return std::nullopt;
     found = header.value;
   }
@@ -191,14 +175,14 @@ std::optional<std::string_view> HttpHead::Find(std::string_view name) const noex
 std::size_t HttpHead::Count(std::string_view name) const noexcept {
   return static_cast<std::size_t>(
       std::count_if(headers.begin(), headers.end(),
-                    [name](const auto& header) { return SameIgnoringCase(header.name, name); }));
+                    [name](const auto& header) { return EqualsIgnoringCase(header.name, name); }));
 }
 
 const std::string* FindMediaType(std::string_view value, const std::vector<std::string>& accepted) {
   const auto end = std::min(value.find(';'), value.size());
   const auto type = Trim(value.substr(0, end));
   const auto found = std::find_if(accepted.begin(), accepted.end(), [type](const auto& known) {
-    return SameIgnoringCase(known, type);
+    return EqualsIgnoringCase(known, type);
   });
   if (found == accepted.end()) return nullptr;
   value = Trim(value.substr(end));
@@ -210,7 +194,7 @@ const std::string* FindMediaType(std::string_view value, const std::vector<std::
     if (!name || !value.starts_with('=')) return nullptr;
     value.remove_prefix(1);
     const auto text = TakeWord(value, true);
-    if (!text || (SameIgnoringCase(*name, "charset") && !SameIgnoringCase(*text, "utf-8"))) {
+    if (!text || (EqualsIgnoringCase(*name, "charset") && !EqualsIgnoringCase(*text, "utf-8"))) {
       return nullptr;
     }
     value = Trim(value);

@@ -5,7 +5,6 @@
 #ifndef CORE_HTTP_HEAD_H_
 #define CORE_HTTP_HEAD_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -51,22 +50,6 @@ struct HttpHead {
   std::optional<std::string_view> Find(std::string_view name) const noexcept;
   std::size_t Count(std::string_view name) const noexcept;
 };
-
-bool SameIgnoringCase(std::string_view a, std::string_view b) noexcept;
-
-// RFC 9110, section 5.6.2.
-inline constexpr std::array<bool, 256> kHttpTokenBytes = [] {
-  std::array<bool, 256> allowed{};
-  for (unsigned char c = 'a'; c <= 'z'; ++c) allowed[c] = allowed[c - 32U] = true;
-  for (unsigned char c = '0'; c <= '9'; ++c) allowed[c] = true;
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) {
-    allowed[static_cast<unsigned char>(c)] = true;
-  }
-  return allowed;
-}();
-inline bool IsHttpTokenByte(char c) noexcept {
-  return kHttpTokenBytes[static_cast<unsigned char>(c)];
-}
 
 // RFC 9110, section 5.5: visible bytes, space, tab, and anything from 0x80.
 inline bool IsHttpValueByte(char c) noexcept {

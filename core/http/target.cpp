@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cstdint>
 
-#include "core/base/percent.h"
+#include "core/base/encode.h"
 #include "core/http/head.h"
 
 namespace tower {
@@ -103,7 +103,7 @@ std::optional<HttpTarget> ParseHttpTarget(std::string_view text) noexcept {
     const auto colon = text.find(':');
     if (colon == std::string_view::npos) return std::nullopt;
     const auto scheme = text.substr(0, colon);
-    const bool known = SameIgnoringCase(scheme, "http") || SameIgnoringCase(scheme, "https");
+    const bool known = EqualsIgnoringCase(scheme, "http") || EqualsIgnoringCase(scheme, "https");
     if (!known || text.substr(colon, 3) != "://") return std::nullopt;
     text.remove_prefix(colon + 3);
     const auto end = std::min(text.find_first_of("/?"), text.size());

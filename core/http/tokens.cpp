@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/base/digest.h"
+#include "core/base/encode.h"
 #include "core/base/regular_file.h"
 #include "core/http/head.h"
 
@@ -18,8 +19,7 @@ constexpr std::string_view kScheme = "Bearer";
 
 bool IsName(std::string_view text) {
   return !text.empty() && text.size() <= 100 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.' || c == '@';
+    return IsLetter(c) || IsDigit(c) || c == '-' || c == '_' || c == '.' || c == '@';
   });
 }
 
@@ -88,7 +88,7 @@ Result<HttpTokens> HttpTokens::Load(const std::string& path) {
 }
 
 bool HttpTokens::IsBearer(std::string_view authorization) noexcept {
-  return SameIgnoringCase(authorization.substr(0, kScheme.size()), kScheme) &&
+  return EqualsIgnoringCase(authorization.substr(0, kScheme.size()), kScheme) &&
          (authorization.size() == kScheme.size() || authorization[kScheme.size()] == ' ');
 }
 

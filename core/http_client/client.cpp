@@ -122,8 +122,7 @@ Result<HttpReply> HttpClient::Get(const std::string& url, const HttpHeaders& hea
   if (!at) return at.error();
   const auto sent = HeadersOf(headers);
   if (!sent) return sent.error();
-  Wakeup interrupt;
-  const std::stop_callback wake(stop, [&interrupt] { interrupt.Signal(); });
+  const StopEvent interrupt(stop);
   const HttpPatience patience{stop, interrupt.fd(), steady_clock::now() + impl_->options.timeout};
   for (int redirects = 0;; ++redirects) {
     auto reply = impl_->Ask(*at, RequestFor(*at, *sent), patience);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <utility>
 
+#include "core/base/encode.h"
 #include "core/http/chunks.h"
 
 namespace tower {
@@ -25,16 +26,6 @@ Error Cut() { return Unavailable("the connection was cut, or the answer is not H
 
 Error TooLarge(const std::string& size) {
   return Unavailable("the answer is too large: " + size + " bytes");
-}
-
-bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string_view Trimmed(std::string_view text) {
-  const auto begin = std::min(text.find_first_not_of(kSpace), text.size());
-  text.remove_prefix(begin);
-  return text.substr(0, text.find_last_not_of(kSpace) + 1);
 }
 
 // Behind the empty line that ends a head, looking from `from` on; npos while there is none.
@@ -81,12 +72,12 @@ bool ParseHeaders(std::string_view lines, HttpHeaders& headers) {
     if (line.empty()) return true;
     if (kSpace.find(line[0]) != std::string_view::npos) {  // folded, as was allowed once
       if (headers.empty() || !IsHttpFieldValue(line)) return false;
-      headers.back().second.append(" ").append(Trimmed(line));
+      headers.back().second.append(" ").append(Trim(line));
       continue;
     }
     const auto colon = line.find(':');
-    if (colon == std::string_view::npos || !IsHttpToken(line.substr(0, colon))) return false;
-    const auto value = Trimmed(line.substr(colon + 1));
+    if (colon == std::string_view::npos || !IsToken(line.substr(0, colon))) return false;
+    const auto value = Trim(line.substr(colon + 1));
     if (!IsHttpFieldValue(value)) return false;
     headers.emplace_back(line.substr(0, colon), value);
   }
@@ -100,7 +91,7 @@ std::vector<std::string_view> Items(const HttpReply& reply, std::string_view nam
     if (!EqualsIgnoringCase(key, name)) continue;
     for (std::string_view rest = value;;) {
       const auto comma = rest.find(',');
-      if (const auto item = Trimmed(rest.substr(0, comma)); !item.empty()) items.push_back(item);
+      if (const auto item = Trim(rest.substr(0, comma)); !item.empty()) items.push_back(item);
       if (comma == std::string_view::npos) break;
       rest.remove_prefix(comma + 1);
     }

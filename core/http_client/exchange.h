@@ -63,8 +63,6 @@ class HttpExchange {
   bool begun_ = false, reusable_ = false;
 };
 
-// RFC 9110, section 5.6.2.
-bool IsHttpToken(std::string_view text);
 // Whether nothing in it would end a header, or is no text.
 bool IsHttpFieldValue(std::string_view text);
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "core/base/encode.h"
 #include "core/http_client/client.h"
 #include "core/http_client/exchange.h"
 
@@ -31,14 +32,6 @@ std::optional<std::time_t> ParseDate(const std::string& text) {
 
 }  // namespace
 
-bool IsHttpToken(std::string_view text) {
-  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kOthers.find(c) != std::string_view::npos;
-  });
-}
-
 bool IsHttpFieldValue(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -51,7 +44,7 @@ Status CheckHttpHeader(std::string_view name, std::string_view value) {
       "Host",  "Connection",      "Content-Length", "Transfer-Encoding",
       "TE",    "Accept-Encoding", "Keep-Alive",     "Upgrade",
       "Range", "Expect",          "Trailer",        "Proxy-Authorization"};
-  if (!IsHttpToken(name)) return Error{ErrorCode::kInvalid, "a header has no valid name"};
+  if (!IsToken(name)) return Error{ErrorCode::kInvalid, "a header has no valid name"};
   for (const std::string_view ours : kOurs) {
     if (EqualsIgnoringCase(name, ours)) {
       return Error{ErrorCode::kInvalid, "the header " + std::string(name) + " can't be set"};

@@ -4,28 +4,17 @@
 #include <charconv>
 #include <utility>
 
+#include "core/base/encode.h"
 #include "core/http_client/client.h"
 
 namespace tower {
 namespace {
 
-constexpr std::string_view kHex = "0123456789ABCDEF";
-
 Error Bad(std::string_view what) { return {ErrorCode::kInvalid, "the URL " + std::string(what)}; }
-
-bool IsAlnum(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
 
 bool IsHostName(std::string_view host) {
   return !host.empty() && host.size() <= 253 && std::all_of(host.begin(), host.end(), [](char c) {
-    return IsAlnum(c) || c == '-' || c == '.' || c == '_';
+    return IsLetter(c) || IsDigit(c) || c == '-' || c == '.' || c == '_';
   });
 }
 
@@ -41,12 +30,12 @@ Status ParseAuthority(std::string_view text, HttpUrl& url) {
   if (text.starts_with('[')) {
     const auto end = text.find(']');
     if (end == std::string_view::npos) return Bad("has no valid host");
-    url.host = Lower(text.substr(1, end - 1));
+    url.host = ToLower(text.substr(1, end - 1));
     fits = IsIpv6(url.host);
     port = text.substr(end + 1);
   } else {
     const auto colon = text.find(':');
-    url.host = Lower(text.substr(0, colon));
+    url.host = ToLower(text.substr(0, colon));
     fits = IsHostName(url.host);
     if (colon != std::string_view::npos) port = text.substr(colon);
   }
@@ -78,25 +67,12 @@ std::string RemoveDots(std::string_view path) {
   return out;
 }
 
-std::string PercentEncoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (IsAlnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
-      out += c;
-    } else {
-      out.append({'%', kHex[byte >> 4U], kHex[byte & 15U]});
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<HttpUrl> HttpUrl::Parse(std::string_view text) {
   HttpUrl url;
   const auto scheme_end = text.find("://");
-  const auto scheme = Lower(text.substr(0, std::min(scheme_end, text.size())));
+  const auto scheme = ToLower(text.substr(0, std::min(scheme_end, text.size())));
   if (scheme_end == std::string_view::npos || (scheme != "http" && scheme != "https")) {
     return Bad("must begin with http:// or https://");
   }
@@ -161,7 +137,7 @@ std::string WithQuery(std::string_view url, std::string_view name, std::string_v
   url = url.substr(0, url.find('#'));
   const auto mark = url.find('?');
   std::string out(url.substr(0, mark));
-  const std::string key = PercentEncoded(name);
+  const std::string key = PercentEncode(name);
   char before = '?';
   const auto append = [&out, &before](std::string_view part) {
     (out += std::exchange(before, '&')).append(part);
@@ -174,7 +150,7 @@ std::string WithQuery(std::string_view url, std::string_view name, std::string_v
     const auto given = part.substr(0, part.find('='));
     if (given != key && given != name) append(part);
   }
-  append(key + "=" + PercentEncoded(value));
+  append(key + "=" + PercentEncode(value));
   return out;
 }
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,10 +10,10 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
-#include <functional>
 #include <iterator>
 #include <optional>
 
+#include "core/base/wakeup.h"
 #include "core/watch/mapping.h"
 #include "plugins/exec/lines.h"
 #include "plugins/exec/process.h"
@@ -32,31 +31,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kLongestLogLine = 4096;
 constexpr milliseconds kLeftBehind{200};  // for output that others of the group still hold open
 
-// An eventfd.
-struct EventFd {
-  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  EventFd() = default;
-  EventFd(const EventFd&) = delete;
-  EventFd& operator=(const EventFd&) = delete;
-  ~EventFd() { close(fd); }
-};
-
-// An eventfd that a stop request makes readable. The callback goes first: its destructor waits for
-// a call that is under way, and only then may the descriptor be closed.
-class StopSignal {
- public:
-  explicit StopSignal(const std::stop_token& stop)
-      : callback_(stop, [this] {
-          const std::uint64_t one = 1;
-          (void)!write(event_.fd, &one, sizeof one);
-        }) {}
-  int fd() const noexcept { return event_.fd; }
-
- private:
-  const EventFd event_;
-  const std::stop_callback<std::function<void()>> callback_;
-};
-
 // One run of the program.
 class Session {
  public:
@@ -69,11 +43,11 @@ class Session {
 
   // Until the program ends (how, as waitpid says), or nothing when stop was requested first.
   Result<std::optional<int>> Run(const std::stop_token& stop) {
-    const StopSignal signal(stop);
+    const StopEvent stopped(stop);
     while (!process_.Ended() || MoreToRead()) {
       std::array<pollfd, 4> ready{{{process_.out(), POLLIN, 0},
                                    {process_.err(), POLLIN, 0},
-                                   {signal.fd(), POLLIN, 0},
+                                   {stopped.fd(), POLLIN, 0},
                                    {left_behind_ ? -1 : process_.end(), POLLIN, 0}}};
       const int found = poll(ready.data(), ready.size(), left_behind_ ? left_behind_->Left() : -1);
       if (stop.stop_requested()) return std::optional<int>();
@@ -168,11 +142,7 @@ class Session {
   Status Put(std::span<const Trigger> batch) {
     if (batch.empty()) return Ok();
     auto put = tower_.queue.Put(batch);
-    const auto refused = [](const Status& status) {
-      return !status && (status.error().code == ErrorCode::kConflict ||
-                         status.error().code == ErrorCode::kInvalid);
-    };
-    if (!refused(put)) return put;
+    if (put || !put.error().of_event()) return put;
     if (batch.size() > 1) {
       for (const auto& trigger : batch) {
         if (auto one = Put(std::span(&trigger, 1)); !one) return one;

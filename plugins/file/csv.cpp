@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/encode.h"
+
 namespace tower::file {
 namespace {
 
@@ -136,8 +138,7 @@ Result<file::Delimiter> OptionCodec<file::Delimiter>::Parse(std::string_view tex
   if (text == "tab" || text == "\t") return file::Delimiter{'\t'};
   const bool one = text.size() == 1 && text[0] > ' ' && text[0] <= '~' && text[0] != '"';
   const auto is_part_of_values = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' ||
-           c == '-' || c == '+';
+    return IsLetter(c) || IsDigit(c) || c == '.' || c == '-' || c == '+';
   };
   if (one && !is_part_of_values(text[0])) return file::Delimiter{text[0]};
   return Error{ErrorCode::kInvalid, "must be one character, such as , or ; or |, or tab"};

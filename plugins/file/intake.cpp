@@ -137,7 +137,7 @@ Result<Intake::Verdict> Intake::TakeContent(const Place& place, Handled handled,
   auto put = tower_.queue.Put(*triggers, Event{.key = {}, .remember = std::span(&change, 1)});
   if (!put) {
     const auto& error = put.error();
-    if (error.code != ErrorCode::kConflict && error.code != ErrorCode::kInvalid) return error;
+    if (!error.of_event()) return error;
     return Refuse(place, std::move(handled), error.message);
   }
   ForgetRefusal(place);

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "core/base/encode.h"
 #include "plugins/file/files.h"
 #include "plugins/file/plate.h"
 #include "plugins/file/table.h"
@@ -86,15 +87,9 @@ class Collector {
 
 namespace {
 
+constexpr std::string_view kJsonBlanks = " \t\r\n";  // RFC 8259, section 2
 // A document may be one level less deep than others, since its event is around it.
 constexpr JsonLimits kInEvent{.depth = kMaxJsonDepth - 1, .record = 0};
-
-std::string_view Trimmed(std::string_view text) {
-  constexpr std::string_view kWhiteSpace = " \t\r\n";
-  const auto begin = text.find_first_not_of(kWhiteSpace);
-  if (begin == std::string_view::npos) return "";
-  return text.substr(begin, text.find_last_not_of(kWhiteSpace) - begin + 1);
-}
 
 std::string JsonString(std::string_view text) {
   std::string out;
@@ -193,7 +188,7 @@ Interpreter::Triggers Interpreter::OfEvent(std::string_view event, std::string_v
 Interpreter::Fault Interpreter::Json(std::string_view head, std::string_view text, Collector& out) {
   if (auto root = tape_.Read(text, kInEvent); !root) return RefusalOf(root.error(), text);
   std::string event(head);
-  event.append(",\"content\":").append(Trimmed(text)) += '}';
+  event.append(",\"content\":").append(Trim(text, kJsonBlanks)) += '}';
   return out.Add(event, 0, "the whole file");
 }
 
@@ -202,7 +197,7 @@ Interpreter::Fault Interpreter::JsonLines(std::string_view head, std::string_vie
   bool any = false;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const auto end = std::min(text.find('\n'), text.size());
-    const auto line = Trimmed(text.substr(0, end));
+    const auto line = Trim(text.substr(0, end), kJsonBlanks);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty()) continue;
     any = true;

@@ -4,17 +4,13 @@
 #include <array>
 #include <charconv>
 
+#include "core/base/encode.h"
+
 namespace tower::file {
 namespace {
 
 constexpr std::array<PlateSize, 7> kStandard = {
     {{2, 3}, {3, 4}, {4, 6}, {6, 8}, {8, 12}, {16, 24}, {32, 48}}};
-
-std::string_view Trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return "";
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
 
 std::optional<std::size_t> ParseNumber(std::string_view text) {
   std::size_t number = 0;
@@ -30,25 +26,16 @@ std::optional<std::size_t> ParseSide(std::string_view text) {
   return side;
 }
 
-bool IsLetter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 // A is 1, Z is 26, AA is 27.
 std::optional<std::size_t> ParseLetters(std::string_view text) {
   if (text.empty() || text.size() > 2) return std::nullopt;
   std::size_t row = 0;
   for (const char c : text) {
     if (!IsLetter(c)) return std::nullopt;
-    row = row * 26 + static_cast<std::size_t>(Lower(c) - 'a') + 1;
+    row = row * 26 + static_cast<std::size_t>(ToLower(c) - 'a') + 1;
   }
   if (row > kMaxPlateSide) return std::nullopt;
   return row;
-}
-
-bool IsNamed(std::string_view name, std::string_view lower) {
-  return std::equal(name.begin(), name.end(), lower.begin(), lower.end(),
-                    [](char a, char b) { return Lower(a) == b; });
 }
 
 std::string ToText(const PlateSize& size) {
@@ -58,7 +45,7 @@ std::string ToText(const PlateSize& size) {
 }  // namespace
 
 std::optional<Well> ParseWell(std::string_view text) {
-  text = Trimmed(text);
+  text = Trim(text);
   const auto digits = std::find_if_not(text.begin(), text.end(), IsLetter) - text.begin();
   const auto row = ParseLetters(text.substr(0, static_cast<std::size_t>(digits)));
   const auto column = ParseSide(text.substr(static_cast<std::size_t>(digits)));
@@ -67,14 +54,12 @@ std::optional<Well> ParseWell(std::string_view text) {
 }
 
 std::optional<std::size_t> ParsePlateRow(std::string_view text) {
-  text = Trimmed(text);
+  text = Trim(text);
   if (const auto row = ParseLetters(text)) return row;
   return ParseSide(text);
 }
 
-std::optional<std::size_t> ParsePlateColumn(std::string_view text) {
-  return ParseSide(Trimmed(text));
-}
+std::optional<std::size_t> ParsePlateColumn(std::string_view text) { return ParseSide(Trim(text)); }
 
 std::string NameOf(const Well& well) {
   std::string name;
@@ -91,7 +76,7 @@ OrRefusal<WellColumns> WellColumns::Find(const std::vector<std::string>& names) 
       {"well", &found.well_}, {"row", &row}, {"column", &column}};
   for (const auto& [name, place] : wanted) {
     for (std::size_t i = 0; i < names.size(); ++i) {
-      if (!IsNamed(names[i], name)) continue;
+      if (!EqualsIgnoringCase(names[i], name)) continue;
       if (*place) {
         return tl::unexpected(
             Refusal{.why = "two columns are named " + std::string(name), .column = i + 1});

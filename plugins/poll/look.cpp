@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/digest.h"
+#include "core/json/pointer.h"
 #include "plugins/poll/link.h"
 
 namespace tower::poll {
@@ -13,9 +14,9 @@ namespace {
 
 constexpr std::size_t kBatch = 1000;  // items that go to the queue together
 
-// Of a pointer that the rules of the options have checked.
+// The value at a pointer that the rules of the options have checked.
 std::optional<JsonValue> At(const std::string& pointer, const JsonValue& root) {
-  const auto parsed = Pointer::Parse(pointer);
+  const auto parsed = JsonPointer::Parse(pointer == kWholeDocument ? "" : pointer);
   return parsed ? parsed->In(root) : std::nullopt;
 }
 
@@ -24,11 +25,6 @@ std::optional<std::string> Scalar(const JsonValue& value) {
   if (value.type() == JsonType::kString) return value.String();
   if (value.type() == JsonType::kNumber) return std::string(value.text());
   return std::nullopt;
-}
-
-bool IsOneEventsFault(const Status& status) {
-  return !status && (status.error().code == ErrorCode::kConflict ||
-                     status.error().code == ErrorCode::kInvalid);
 }
 
 std::string Fingerprint(const std::string& url, const Settings& settings) {
@@ -313,7 +309,7 @@ Status Look::Store(std::vector<Remember> changes) {
     return Ok();
   }
   const auto put = tower_.queue.Put(triggers, Event{.key = {}, .remember = all});
-  if (IsOneEventsFault(put)) return StoreOneByOne(std::move(changes));
+  if (!put && put.error().of_event()) return StoreOneByOne(std::move(changes));
   if (!put) return put;
   if (!triggers.empty()) {
     tower_.log.Info("triggers taken", {{"triggers", triggers.size()}});
@@ -328,7 +324,7 @@ Status Look::StoreOneByOne(std::vector<Remember> changes) {
   for (const auto& item : taken_) {
     const auto put = tower_.queue.Put(item.triggers, Event{.key = {}, .remember = item.changes});
     if (put) continue;
-    if (!IsOneEventsFault(put)) return put;
+    if (put || !put.error().of_event()) return put;
     ledger_.Restore(item.key, item.before);
     Refuse(item.key, item.name, item.digest, put.error().message);
     refused = true;

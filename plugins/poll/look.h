@@ -15,7 +15,6 @@
 #include "core/watch/mapping.h"
 #include "core/watch/watcher.h"
 #include "plugins/poll/ledger.h"
-#include "plugins/poll/pointer.h"
 #include "plugins/poll/settings.h"
 
 namespace tower::poll {

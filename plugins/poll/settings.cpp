@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/json/pointer.h"
 #include "plugins/poll/pointer.h"
 
 namespace tower::poll {
@@ -49,11 +50,8 @@ Status CheckToken(const Settings& settings) {
 }
 
 Status CheckPointer(const std::string& name, const std::string& text) {
-  if (text.empty()) return Ok();
-  if (auto pointer = Pointer::Parse(text); !pointer) {
-    return Fault(name + " " + pointer.error().message);
-  }
-  return Ok();
+  if (text.empty() || text == kWholeDocument || JsonPointer::Parse(text)) return Ok();
+  return Fault(name + " must be a JSON pointer such as /data/items, or #");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/http_client/client.h"
@@ -13,6 +14,9 @@
 #include "core/watch/mapping.h"
 
 namespace tower::poll {
+
+// What an option names the whole document by, since an empty value means that it is not set.
+inline constexpr std::string_view kWholeDocument = "#";
 
 struct Settings {
   std::string url;

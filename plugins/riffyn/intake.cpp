@@ -155,8 +155,7 @@ Status Intake::Put(const std::string& experiment, std::span<const Trigger> trigg
   std::vector<Remember> changes;
   for (const auto* run : runs) changes.push_back(Ledger::HandledChange(experiment, run->id));
   auto put = tower_.queue.Put(triggers, Event{.key = {}, .remember = changes});
-  if (!put && !triggers.empty() &&
-      (put.error().code == ErrorCode::kConflict || put.error().code == ErrorCode::kInvalid)) {
+  if (!put && !triggers.empty() && put.error().of_event()) {
     Reject(experiment, *runs[0], put.error().message);
     put = tower_.queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
   }

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <optional>
 
+#include "core/base/encode.h"
+
 namespace tower::schedule {
 namespace {
 
@@ -126,7 +128,7 @@ std::vector<std::string> Words(std::string_view text) {
     blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
     if (blank) continue;
     if (was_blank) words.emplace_back();
-    words.back() += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    words.back() += ToLower(c);
   }
   return words;
 }

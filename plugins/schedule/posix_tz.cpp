@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/base/encode.h"
+
 namespace tower::schedule {
 
 using std::chrono::days;
@@ -33,9 +35,6 @@ class PosixTzReader {
 
  private:
   using Kind = PosixTz::YearDay::Kind;
-
-  static bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-  static bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
   bool Skip(char c) {
     if (rest_.empty() || rest_.front() != c) return false;

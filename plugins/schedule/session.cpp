@@ -93,9 +93,7 @@ Status Session::Fire(const Step& step, Instant now) {
     tower_.log.Debug("a time means nothing", {{"time", FormatTime(time, zone_)}});
   }
   auto put = triggers.empty() ? Put({}) : Put(triggers, FormatTime(time));
-  const bool refused =
-      !put && (put.error().code == ErrorCode::kConflict || put.error().code == ErrorCode::kInvalid);
-  return refused ? Reject(put.error(), time) : put;
+  return !put && put.error().of_event() ? Reject(put.error(), time) : put;
 }
 
 Status Session::Reject(const Error& error, Instant time) {

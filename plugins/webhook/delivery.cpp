@@ -5,6 +5,8 @@
 #include <charconv>
 #include <map>
 
+#include "core/base/encode.h"
+
 namespace tower::webhook {
 namespace {
 
@@ -57,18 +59,9 @@ void AppendQuery(std::string& out, const Delivery& delivery) {
 
 }  // namespace
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return lower;
-}
-
 bool IsHeaderName(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
+    return IsLetter(c) || IsDigit(c) || c == '-' || c == '_';
   });
 }
 
@@ -77,7 +70,7 @@ Delivery::Delivery(const HttpRequest& request)
       body(request.body),
       path(request.path),
       query(request.query) {
-  for (const auto& [name, value] : request.Headers()) headers.emplace_back(Lower(name), value);
+  for (const auto& [name, value] : request.Headers()) headers.emplace_back(ToLower(name), value);
 }
 
 std::optional<std::string_view> Delivery::Header(std::string_view name) const {
@@ -97,50 +90,10 @@ bool Delivery::HasHeader(std::string_view name) const {
 
 bool IsJson(std::string_view content_type) {
   const auto end = content_type.find(';');
-  auto type = Lower(content_type.substr(0, end));
+  auto type = ToLower(content_type.substr(0, end));
   while (type.ends_with(' ') || type.ends_with('\t')) type.pop_back();
   return type.empty() || type == "application/json" || type == "text/json" ||
          type.ends_with("+json");
-}
-
-std::optional<Pointer> Pointer::Parse(std::string_view text) {
-  if (!text.starts_with('/')) return std::nullopt;
-  Pointer pointer;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '/') {
-      pointer.names_.emplace_back();
-    } else if (text[at] != '~') {
-      pointer.names_.back() += text[at];
-    } else if (++at < text.size() && (text[at] == '0' || text[at] == '1')) {
-      pointer.names_.back() += text[at] == '0' ? '~' : '/';
-    } else {
-      return std::nullopt;
-    }
-  }
-  return pointer;
-}
-
-std::optional<JsonValue> Pointer::Find(JsonValue root) const {
-  std::optional<JsonValue> at = root;
-  for (const auto& name : names_) {
-    if (at->type() == JsonType::kObject) {
-      at = at->Find(name);
-    } else if (at->type() == JsonType::kArray) {
-      std::size_t index = 0;
-      const auto [end, fault] = std::from_chars(name.data(), name.data() + name.size(), index);
-      if (fault != std::errc() || end != name.data() + name.size()) return std::nullopt;
-      auto item = at->begin();
-      while (item != at->end() && index > 0) {
-        ++item;
-        --index;
-      }
-      at = item != at->end() ? std::optional(*item) : std::nullopt;
-    } else {
-      at = std::nullopt;
-    }
-    if (!at) return std::nullopt;
-  }
-  return at;
 }
 
 std::string MakeEvent(const Delivery& delivery, std::string_view hidden, std::string_view body) {

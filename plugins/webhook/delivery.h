@@ -14,9 +14,6 @@
 
 namespace tower::webhook {
 
-// ASCII letters to lower case.
-std::string Lower(std::string_view text);
-
 bool IsHeaderName(std::string_view text);  // of letters, digits, dashes and underscores
 
 // Views into the request, or into what a test made.
@@ -37,18 +34,6 @@ struct Delivery {
 
 // Whether a body of this type is JSON: so says the type, or there is none.
 bool IsJson(std::string_view content_type);
-
-// A JSON pointer (RFC 6901) such as /data/id, taken apart.
-class Pointer {
- public:
-  // Nothing for a text that is none. That of the whole document is not wanted here.
-  static std::optional<Pointer> Parse(std::string_view text);
-  std::size_t depth() const noexcept { return names_.size(); }
-  std::optional<JsonValue> Find(JsonValue root) const;
-
- private:
-  std::vector<std::string> names_;
-};
 
 // `{"headers": {…}, "query": {…}, "body": …, "path": …}`. `body` is spliced in as it is: JSON.
 // Headers that carry secrets are left out, and so is `hidden` (lower case).

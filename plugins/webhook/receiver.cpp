@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/digest.h"
+#include "core/base/encode.h"
 #include "core/json/json.h"
 
 namespace tower::webhook {
@@ -69,7 +70,7 @@ Receiver::Receiver(WatcherContext& tower, const Settings& settings, Mapping& map
       settings_(settings),
       verifier_(settings.verify),
       place_of_id_(settings.PlaceOfId()),
-      hidden_header_(Lower(settings.verify.hmac_header)),
+      hidden_header_(ToLower(settings.verify.hmac_header)),
       is_slack_(settings.verify.scheme == "slack"),
       mapping_(mapping) {}
 
@@ -138,7 +139,7 @@ std::optional<HttpResponse> Receiver::SlackChallenge(const Body& body) const {
 Receiver::Or<std::string> Receiver::FindId(const Delivery& delivery, const Body& body) {
   std::string id;
   if (place_of_id_.pointer) {
-    const auto found = body.json ? place_of_id_.pointer->Find(*body.json) : std::nullopt;
+    const auto found = body.json ? place_of_id_.pointer->In(*body.json) : std::nullopt;
     if (found && found->type() == JsonType::kString) id = found->String();
     if (found && found->type() == JsonType::kNumber) id = found->text();
   }
@@ -215,8 +216,7 @@ void Receiver::Put(const HttpLater& later, const std::vector<Trigger>& triggers,
       later.Send(Taken(*put, is_slack));
       return;
     }
-    const auto code = put.error().code;
-    if (code == ErrorCode::kConflict || code == ErrorCode::kInvalid) {
+    if (put.error().of_event()) {
       log.Warn("a delivery was refused", {{"id", id}, {"error", put.error()}});
       notes.Reject((id.empty() ? "" : "delivery " + id + ": ") + put.error().message);
     }
@@ -256,7 +256,7 @@ HttpResponse Receiver::ShakeHands(const HttpRequest& request) const {
   const auto origin = request.Header("WebHook-Request-Origin");
   if (!origin || origin->empty()) return Problem(400, "WebHook-Request-Origin must stand once");
   const bool agreed = std::any_of(allowed.begin(), allowed.end(), [&](const auto& name) {
-    return name == "*" || Lower(name) == Lower(*origin);
+    return name == "*" || ToLower(name) == ToLower(*origin);
   });
   if (!agreed) return Problem(403, "this origin is not among allowed-origins");
   auto response = WithHeader({}, "Allow", "POST");

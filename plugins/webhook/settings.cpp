@@ -4,6 +4,8 @@
 #include <functional>
 #include <utility>
 
+#include "core/base/encode.h"
+
 namespace tower::webhook {
 namespace {
 
@@ -74,7 +76,7 @@ void Settings::Declare(OptionSet& options) {
   options.Check({"verify", "hmac-header"}, [this] { return verify.CheckHeader(); });
   options.Check({"id"}, [this]() -> Status {
     const bool good =
-        id.starts_with('/') ? Pointer::Parse(id).has_value() : id.empty() || IsHeaderName(id);
+        id.starts_with('/') ? JsonPointer::Parse(id).has_value() : id.empty() || IsHeaderName(id);
     return good ? Ok() : Invalid("id must be the name of a header, or a JSON pointer");
   });
 }
@@ -85,9 +87,9 @@ IdPlace Settings::PlaceOfId() const {
                             : verify.scheme == "stripe" ? "/id"
                             : verify.scheme == "github" ? "X-GitHub-Delivery"
                                                         : "Idempotency-Key";
-  if (where.starts_with('/')) return {{}, Pointer::Parse(where)};
+  if (where.starts_with('/')) return {{}, JsonPointer::Parse(where)};
   if (id.empty() && verify.scheme == "standard-webhooks") return {{"webhook-id", "svix-id"}, {}};
-  return {{Lower(where)}, {}};
+  return {{ToLower(where)}, {}};
 }
 
 }  // namespace tower::webhook

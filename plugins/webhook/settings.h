@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/json/pointer.h"
 #include "core/options/options.h"
 #include "plugins/webhook/delivery.h"
 #include "plugins/webhook/verify.h"
@@ -15,8 +16,8 @@ namespace tower::webhook {
 
 // Where a delivery's id is.
 struct IdPlace {
-  std::vector<std::string> headers;  // the first of them that is there; lower case
-  std::optional<Pointer> pointer;    // or a place in the body
+  std::vector<std::string> headers;    // the first of them that is there; lower case
+  std::optional<JsonPointer> pointer;  // or a place in the body
 };
 
 struct Settings {

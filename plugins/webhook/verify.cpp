@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include "core/base/encode.h"
+
 namespace tower::webhook {
 namespace {
 
@@ -47,7 +49,7 @@ std::optional<std::string> StandardKey(std::string_view secret) {
 // Of a header Authorization.
 std::optional<std::string_view> Credentials(const Delivery& delivery, std::string_view scheme) {
   const auto given = delivery.Header("authorization");
-  if (!given || Lower(given->substr(0, scheme.size())) != scheme) return std::nullopt;
+  if (!given || ToLower(given->substr(0, scheme.size())) != scheme) return std::nullopt;
   return Behind(" ", given->substr(scheme.size()));
 }
 
@@ -92,7 +94,7 @@ Verifier::Verifier(const VerifyOptions& options) : options_(options) {
     options_.hmac_algorithm = "sha256";
     options_.hmac_encoding = "hex";
   }
-  options_.hmac_header = Lower(options_.hmac_header);
+  options_.hmac_header = ToLower(options_.hmac_header);
   if (options_.IsOneOf({"github", "hmac"})) algorithm_ = KindOf(options_.hmac_algorithm);
   by_token_ = options_.IsOneOf({"gitlab", "bearer", "basic"});
   for (const auto line : Lines(options_.secrets)) {

@@ -309,7 +309,7 @@ TEST_CASE("the URLs are tried in turn", "[amqp]") {
   options.urls = {"amqp://guest:guest@127.0.0.1:1/%2f"};
   const Status connected = AmqpBroker(options).Connect({});
   REQUIRE_FALSE(connected);
-  CHECK(connected.error().message == "amqp://127.0.0.1:1/%2f: connection refused");
+  CHECK(connected.error().message == "amqp://127.0.0.1:1/%2F: connection refused");
   CHECK(connected.error().code == ErrorCode::kUnavailable);
 }
 

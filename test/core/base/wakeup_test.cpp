@@ -33,6 +33,19 @@ TEST_CASE("a signal ends another thread's wait", "[wakeup]") {
   CHECK(Readable(wakeup, 30'000));
 }
 
+TEST_CASE("a stop makes its event readable, also when it came first", "[wakeup]") {
+  std::stop_source source;
+  const auto readable = [](const StopEvent& event) {
+    pollfd entry{event.fd(), POLLIN, 0};
+    return poll(&entry, 1, 0) == 1;
+  };
+  const StopEvent before(source.get_token());
+  CHECK_FALSE(readable(before));
+  source.request_stop();
+  CHECK(readable(before));
+  CHECK(readable(StopEvent(source.get_token())));
+}
+
 TEST_CASE("signals of a batch come at its end, and only those of its own thread", "[wakeup]") {
   const auto first = std::make_shared<Wakeup>();
   const auto second = std::make_shared<Wakeup>();

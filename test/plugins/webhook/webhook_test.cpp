@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/base/digest.h"
+#include "core/base/encode.h"
 #include "core/json/json.h"
 #include "test/support/http_fixture.h"
 #include "test/support/watcher_harness.h"

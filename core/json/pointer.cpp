@@ -1,9 +1,11 @@
-#include "plugins/poll/pointer.h"
+#include "core/json/pointer.h"
 
 #include <algorithm>
 #include <charconv>
+#include <system_error>
+#include <utility>
 
-namespace tower::poll {
+namespace tower {
 namespace {
 
 std::optional<std::string> Unescaped(std::string_view token) {
@@ -34,24 +36,22 @@ std::optional<JsonValue> ItemAt(const JsonValue& array, const std::string& token
 
 }  // namespace
 
-Result<Pointer> Pointer::Parse(std::string_view text) {
-  const Error bad{ErrorCode::kInvalid, "must be a JSON pointer such as /data/items, or #"};
-  Pointer pointer;
-  if (text == "#") return pointer;
-  if (!text.starts_with('/')) return bad;
+std::optional<JsonPointer> JsonPointer::Parse(std::string_view text) {
+  JsonPointer pointer;
+  if (!text.empty() && !text.starts_with('/')) return std::nullopt;
   while (!text.empty()) {
     text.remove_prefix(1);
     const auto end = std::min(text.find('/'), text.size());
     auto token = Unescaped(text.substr(0, end));
-    if (!token) return bad;
+    if (!token) return std::nullopt;
     pointer.tokens_.push_back(std::move(*token));
     text.remove_prefix(end);
   }
   return pointer;
 }
 
-std::optional<JsonValue> Pointer::In(const JsonValue& root) const {
-  std::optional<JsonValue> at = root;
+std::optional<JsonValue> JsonPointer::In(const JsonValue& document) const {
+  std::optional<JsonValue> at = document;
   for (const auto& token : tokens_) {
     at = at->type() == JsonType::kArray ? ItemAt(*at, token) : at->Find(token);
     if (!at) break;
@@ -59,4 +59,4 @@ std::optional<JsonValue> Pointer::In(const JsonValue& root) const {
   return at;
 }
 
-}  // namespace tower::poll
+}  // namespace tower
