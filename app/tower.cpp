@@ -125,7 +125,7 @@ void Tower::Stop() {
   const auto grace = setup_.settings.shutdown_grace;
   const auto deadline = steady_clock::now() + grace;
   log_.Info("stopping", {{"queued", queue_->Stats().depth}});
-  if (http_) http_->Drain(grace / 2);  // /readyz, /livez and /metrics still answer
+  if (http_) http_->Drain(grace / 2);  // health checks are still answered
   if (supervisor_) supervisor_->Stop();
   if (publisher_) publisher_->Stop(Until(deadline));
   if (http_) http_->Stop();

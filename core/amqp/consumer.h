@@ -39,7 +39,7 @@ struct AmqpDelivery {
   std::string exchange, routing_key;
   std::string message_id, type, content_type, app_id, reply_to;
   std::optional<std::uint64_t> timestamp;  // seconds since 1970
-  std::string headers = "{}";              // one JSON object, see amqp_table.h
+  std::string headers = "{}";              // one JSON object, see core/amqp/table.h
   std::uint64_t size = 0;                  // of the body, in bytes
   std::string body;                        // empty where `size` is more than max_body
 };

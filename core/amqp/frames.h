@@ -1,5 +1,5 @@
 // AMQP frames to bytes and back: rabbitmq-c's codec, without its sockets. A method is passed as a
-// pointer to rabbitmq-c's struct for it, which only core/amqp*.cpp know.
+// pointer to rabbitmq-c's struct for it, which only the .cpp files of this package know.
 #ifndef CORE_AMQP_FRAMES_H_
 #define CORE_AMQP_FRAMES_H_
 

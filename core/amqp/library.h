@@ -1,4 +1,4 @@
-// rabbitmq-c's types, and ours as it wants them. Only for core/amqp*.cpp: no header includes this.
+// rabbitmq-c's types, and ours as it wants them. No header includes this.
 #ifndef CORE_AMQP_LIBRARY_H_
 #define CORE_AMQP_LIBRARY_H_
 

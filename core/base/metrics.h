@@ -92,8 +92,8 @@ class Metrics {
   ~Metrics();
 };
 
-// Counters that several rooms add to: triggers that are on disk, and events and requests that did
-// not become triggers. `source`: the watcher's name, or "http".
+// Counters that several packages add to: triggers that are on disk, and events and requests that
+// did not become triggers. `source`: the watcher's name, or "http".
 Counter& AcceptedCounter(Metrics& metrics, std::string_view source);
 Counter& RejectedCounter(Metrics& metrics, std::string_view source, std::string_view reason);
 

@@ -2,10 +2,9 @@
 // stands in README.md ("HTTP").
 //
 // A request is looked at in this order, and its body is read only when all of it passed: the head
-// is well formed, no page of another site sends it (http_access.h), the token is good, path and
-// method are known, Content-Encoding, Content-Type and
-// the length are acceptable, the route wants it. Every answer of 400 and above is
-// application/problem+json (RFC 9457).
+// is well formed, no page of another site sends it (core/http/access.h), the token is good, path
+// and method are known, Content-Encoding, Content-Type and the length are acceptable, the route
+// wants it. Every answer of 400 and above is application/problem+json (RFC 9457).
 #ifndef CORE_HTTP_HTTP_H_
 #define CORE_HTTP_HTTP_H_
 
@@ -106,7 +105,7 @@ struct HttpServerOptions {
   std::chrono::milliseconds idle_timeout{75'000};     // between two requests
   std::string tokens_file;       // empty: no token is asked for, and only loopback is listened on
   bool allow_anonymous = false;  // without tokens, listen anywhere
-  std::vector<std::string> allowed_hosts;  // names that are taken as Host (http_access.h)
+  std::vector<std::string> allowed_hosts;  // names that are taken as Host (core/http/access.h)
 };
 
 struct HttpRouteOptions {

@@ -1,4 +1,4 @@
-// The text of JSON strings, byte by byte. For json.cpp.
+// The text of JSON strings, byte by byte, for parsers and writers of JSON.
 #ifndef CORE_JSON_TEXT_H_
 #define CORE_JSON_TEXT_H_
 

@@ -1,4 +1,4 @@
-// What a script may use up on one event: memory, steps, time. For core/mapping*.cpp.
+// What a script may use up on one event: memory, steps, time.
 //
 // A step is an instruction of Lua's machine, or as much work inside a function of ours or of a
 // standard library. Steps are what a runaway script meets first, on every machine at the same

@@ -1,4 +1,4 @@
-// JSON as Lua values, and back. For core/mapping*.cpp.
+// JSON as Lua values, and back.
 //
 // null, arrays and numbers beyond Lua's own have values of their own, so that an event that goes
 // through a script unchanged comes out equal. README.md ("Mapping") names them.

@@ -1,5 +1,5 @@
 // Lua's headers. Not lua.hpp: whether the functions of Lua that was compiled as C++ have C linkage
-// (Debian 12) or not (Debian 13) is told by luaconf.h alone. Only for core/mapping*.cpp.
+// (Debian 12) or not (Debian 13) is told by luaconf.h alone.
 #ifndef CORE_LUA_LUA_H_
 #define CORE_LUA_LUA_H_
 

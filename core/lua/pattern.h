@@ -1,5 +1,4 @@
-// Lua's patterns (section 6.4.1 of its manual), matched within a script's budget. For
-// core/mapping*.cpp.
+// Lua's patterns (section 6.4.1 of its manual), matched within a script's budget.
 #ifndef CORE_LUA_PATTERN_H_
 #define CORE_LUA_PATTERN_H_
 

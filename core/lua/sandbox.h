@@ -1,4 +1,4 @@
-// What a script finds when it starts. For core/mapping*.cpp.
+// What a script finds when it starts.
 #ifndef CORE_LUA_SANDBOX_H_
 #define CORE_LUA_SANDBOX_H_
 

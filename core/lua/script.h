@@ -1,4 +1,4 @@
-// A compiled script in a state of its own. For core/watch/mapping.cpp.
+// A compiled script in a state of its own.
 #ifndef CORE_LUA_SCRIPT_H_
 #define CORE_LUA_SCRIPT_H_
 

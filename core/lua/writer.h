@@ -1,4 +1,4 @@
-// Lua values as JSON. For core/mapping*.cpp.
+// Lua values as JSON.
 #ifndef CORE_LUA_WRITER_H_
 #define CORE_LUA_WRITER_H_
 

@@ -239,7 +239,7 @@ Status Option::Set(const std::vector<std::string>& texts) {
     return Error{ErrorCode::kInvalid, "must be " + Rule() + ", but is empty"};
   }
   if (auto stored = store_(texts, *this); !stored) {
-    // A codec of a type that this room doesn't know has more to say than a rule.
+    // A codec of a type that is not built in has more to say than a rule.
     const bool own = HasOwnRule(type_) && one_of_.empty();
     std::string message = own ? stored.error().message : "must be " + Rule();
     if (!secret_) message += ", but is " + Quoted(internal::Join(texts, ","));

@@ -1,5 +1,5 @@
 // One declaration per option gives its flag, its environment variable, its key in the configuration
-// file, its default, its help and its row in a README. This room knows no command line library;
+// file, its default, its help and its row in a README. It knows no command line library;
 // app/cli reads the sources and calls Set.
 #ifndef CORE_OPTIONS_OPTIONS_H_
 #define CORE_OPTIONS_OPTIONS_H_

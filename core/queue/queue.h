@@ -1,6 +1,5 @@
 // The queue: a log on disk with a cursor. Triggers are appended at one end, published in order, and
-// trimmed at the old end once they are history; everything up to the cursor is settled. The only
-// room that knows SQLite.
+// trimmed at the old end once they are history; everything up to the cursor is settled.
 #ifndef CORE_QUEUE_QUEUE_H_
 #define CORE_QUEUE_QUEUE_H_
 

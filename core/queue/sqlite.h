@@ -1,4 +1,4 @@
-// SQLite as RAII, as much of it as the queue needs. The only room that includes sqlite3.h.
+// SQLite as RAII, as much of it as the queue needs. Only sqlite.cpp includes sqlite3.h.
 //
 // Errors: kFull (SQLITE_FULL: the disk or max_page_count), kPermanent (the file is damaged, no
 // database, or not in our format), kUnavailable (the rest).

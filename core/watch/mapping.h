@@ -1,9 +1,9 @@
 // An event of a source -> the triggers that it means: by an expression or a script in Lua 5.4, or,
-// without one, the event itself. The only room that knows Lua.
+// without one, the event itself.
 //
 // The script sees the global `event` and returns a trigger, an array of triggers, or nil for an
 // event that means nothing. What it can't reach: files, processes, the network, the clock, other
-// events. What it may use up is limited: mapping_budget.h. README.md ("Mapping") is the author's
+// events. What it may use up is limited: core/lua/budget.h. README.md ("Mapping") is the author's
 // view of it.
 #ifndef CORE_WATCH_MAPPING_H_
 #define CORE_WATCH_MAPPING_H_
