@@ -50,7 +50,7 @@ std::string PluginOf(const std::string& name, const Strings& weaker, WatcherKind
 }
 
 // Makes the watchers that `plugin` names, with their options declared.
-void AddWatchers(Setup& setup, const Strings& weaker, WatcherKinds kinds, Complaints& complaints) {
+void AddWatchers(Setup& setup, const Strings& weaker, WatcherKinds kinds, ConfigErrors& errors) {
   for (const auto& text : setup.settings.plugins) {
     const auto equals = text.find('=');
     const auto name = text.substr(0, equals);
@@ -69,7 +69,7 @@ void AddWatchers(Setup& setup, const Strings& weaker, WatcherKinds kinds, Compla
       fault = UnknownPlugin(kinds, plugin);
     }
     if (!fault.empty()) {
-      complaints.push_back(
+      errors.push_back(
           {"plugin \"" + text + "\"", fault, "set by --plugin, PLUGINS, or plugins in the file"});
       continue;
     }
@@ -84,7 +84,7 @@ void AddWatchers(Setup& setup, const Strings& weaker, WatcherKinds kinds, Compla
 // The values of the two options that decide which other options there are. What is wrong with them
 // is reported when all are read. Returns all that the sources list as watchers.
 Strings ApplyEarly(Setup& setup, const std::vector<std::string>& arguments,
-                   const Environment& environment, Givens& file, Complaints& complaints) {
+                   const Environment& environment, SourceValues& file, ConfigErrors& errors) {
   std::vector<Option*> early;
   Option* plugin = nullptr;
   Option* config = nullptr;
@@ -92,15 +92,15 @@ Strings ApplyEarly(Setup& setup, const std::vector<std::string>& arguments,
     if (option->name() == "plugin") plugin = option;
     if (option->name() == "config") config = option;
   }
-  Complaints later;
-  Givens flags;
+  ConfigErrors later;
+  SourceValues flags;
   for (const auto* option : {plugin, config}) {
     auto texts = Glimpse(arguments, option->Flag());
     if (!texts.empty()) flags[option->name()] = {std::move(texts), option->Flag()};
   }
   const auto variables = FromEnvironment({plugin, config}, environment, later);
   Apply(*config, {&flags, &variables}, later);
-  if (!setup.settings.config.empty()) file = ReadConfigFile(setup.settings.config, complaints);
+  if (!setup.settings.config.empty()) file = ReadConfigFile(setup.settings.config, errors);
   const auto keys = FromConfigFile({plugin}, file, later);
   Apply(*plugin, {&flags, &variables, &keys}, later);
   Strings listed;
@@ -113,53 +113,53 @@ Strings ApplyEarly(Setup& setup, const std::vector<std::string>& arguments,
 }
 
 CommandLine Read(Setup& setup, const std::vector<std::string>& arguments,
-                 const Environment& environment, WatcherKinds kinds, Complaints& complaints) {
-  Givens file;
-  const auto listed = ApplyEarly(setup, arguments, environment, file, complaints);
-  const bool unread = !complaints.empty() && complaints.back().of_source;
-  AddWatchers(setup, listed, kinds, complaints);
+                 const Environment& environment, WatcherKinds kinds, ConfigErrors& errors) {
+  SourceValues file;
+  const auto listed = ApplyEarly(setup, arguments, environment, file, errors);
+  const bool unread = !errors.empty() && errors.back().of_source;
+  AddWatchers(setup, listed, kinds, errors);
   if (setup.watchers.empty() && !arguments.empty() && arguments.front() == "map") {
     // Its flags may say which watcher is meant, without --plugin.
     const auto named = WatchersOfFlags(arguments);
     setup.settings.plugins.assign(named.begin(), named.end());
-    AddWatchers(setup, listed, kinds, complaints);
+    AddWatchers(setup, listed, kinds, errors);
   }
 
   const auto options = setup.AllOptions();
-  auto line = ReadCommandLine(arguments, options, complaints);
-  const auto variables = FromEnvironment(options, environment, complaints);
-  const auto keys = FromConfigFile(options, file, complaints);
+  auto line = ReadCommandLine(arguments, options, errors);
+  const auto variables = FromEnvironment(options, environment, errors);
+  const auto keys = FromConfigFile(options, file, errors);
   if (unread) {  // the watchers that these are meant for may stand in the file
-    std::erase_if(complaints, [](const Complaint& complaint) {
-      return complaint.about.starts_with("--plugin.") || complaint.about.starts_with("PLUGIN_");
+    std::erase_if(errors, [](const ConfigError& error) {
+      return error.about.starts_with("--plugin.") || error.about.starts_with("PLUGIN_");
     });
   }
-  for (auto* option : options) Apply(*option, {&line.options, &variables, &keys}, complaints);
+  for (auto* option : options) Apply(*option, {&line.options, &variables, &keys}, errors);
   setup.settings.Complete();
   return line;
 }
 
 // Adds what the rules say that see the values that were given: a rule over an option that was
 // refused would see its default.
-void ApplyRules(const OptionSet& options, bool world, Complaints& complaints) {
+void ApplyRules(const OptionSet& options, bool world, ConfigErrors& errors) {
   std::set<std::string> refused;
-  for (const auto& complaint : complaints) {
-    if (complaint.of_source) return;  // any of them may be without its value
-    refused.insert(complaint.about);
+  for (const auto& error : errors) {
+    if (error.of_source) return;  // any of them may be without its value
+    refused.insert(error.about);
   }
   for (const auto& fault : options.Faults(std::move(refused), world)) {
-    complaints.push_back({options.prefix(), fault.message, ""});
+    errors.push_back({options.prefix(), fault.message, ""});
   }
 }
 
 // What shows only once the options have their values; with `world`, what they need of it too.
-void Examine(const Setup& setup, bool world, Complaints& complaints) {
-  ApplyRules(setup.core, world, complaints);
-  for (const auto& watcher : setup.watchers) ApplyRules(*watcher.options, world, complaints);
+void Examine(const Setup& setup, bool world, ConfigErrors& errors) {
+  ApplyRules(setup.core, world, errors);
+  for (const auto& watcher : setup.watchers) ApplyRules(*watcher.options, world, errors);
 }
 
-int Refuse(const Complaints& complaints, std::ostream& err) {
-  err << ComplaintsText(complaints);
+int Refuse(const ConfigErrors& errors, std::ostream& err) {
+  err << ConfigErrorsText(errors);
   return kExitUsage;
 }
 
@@ -196,14 +196,13 @@ int RunCheck(bool connects, const Setup& setup, const ConnectHook& connect, std:
 }
 
 // `--help`, of what else stands on the line: a command, a plugin, or watchers that it enables.
-int RunHelp(const CommandLine& line, const Setup& setup, const Complaints& complaints,
+int RunHelp(const CommandLine& line, const Setup& setup, const ConfigErrors& errors,
             WatcherKinds kinds, std::ostream& out, std::ostream& err) {
-  Complaints serious;
-  for (const auto& complaint : complaints) {
-    const bool topic = line.topic && complaint.about == "\"" + *line.topic + "\"";
-    const bool unknown =
-        complaint.about.starts_with("plugin \"") && line.options.contains("plugin");
-    if (unknown || (!topic && complaint.about.starts_with("-"))) serious.push_back(complaint);
+  ConfigErrors serious;
+  for (const auto& error : errors) {
+    const bool topic = line.topic && error.about == "\"" + *line.topic + "\"";
+    const bool unknown = error.about.starts_with("plugin \"") && line.options.contains("plugin");
+    if (unknown || (!topic && error.about.starts_with("-"))) serious.push_back(error);
   }
   const auto* kind = line.topic ? FindKind(kinds, *line.topic) : nullptr;
   if (line.topic && kind == nullptr) {
@@ -231,11 +230,12 @@ CliResult Dispatch(const std::vector<std::string>& arguments, const Environment&
                    WatcherKinds kinds, const ConnectHook& connect, std::istream& in,
                    std::ostream& out, std::ostream& err) {
   auto setup = std::make_unique<Setup>();
-  Complaints complaints;
-  const auto line = Read(*setup, arguments, environment, kinds, complaints);
-  if (line.help) return {RunHelp(line, *setup, complaints, kinds, out, err), nullptr};
+  ConfigErrors errors;
+  const auto line = Read(*setup, arguments, environment, kinds, errors);
+  if (line.help) return {RunHelp(line, *setup, errors, kinds, out, err), nullptr};
   const bool lists = line.version || line.command == CommandLine::Command::kPlugins;
-  if (lists && !line.strangers.empty()) return {Refuse(line.strangers, err), nullptr};
+  if (lists && !line.unknown_arguments.empty())
+    return {Refuse(line.unknown_arguments, err), nullptr};
   if (line.version) {
     out << VersionText(line.verbose);
     return {};
@@ -245,13 +245,13 @@ CliResult Dispatch(const std::vector<std::string>& arguments, const Environment&
   }
   if (line.command == CommandLine::Command::kMap) {
     const MapRequest request{WatchersOfFlags(arguments), line.lines};
-    return {RunMap(request, *setup, complaints, in, out, err), nullptr};
+    return {RunMap(request, *setup, errors, in, out, err), nullptr};
   }
   const bool check = line.command == CommandLine::Command::kCheck;
   const auto& policy = setup->settings.http_policy;
   if (CheckHttpPolicy(policy)) ConfigureHttpClients(policy);  // before watchers are checked or run
-  Examine(*setup, check, complaints);
-  if (!complaints.empty()) return {Refuse(complaints, err), nullptr};
+  Examine(*setup, check, errors);
+  if (!errors.empty()) return {Refuse(errors, err), nullptr};
   if (check) return {RunCheck(line.connect, *setup, connect, out, err), nullptr};
   return {kExitStopped, std::move(setup)};
 }
@@ -261,8 +261,8 @@ CliResult Dispatch(const std::vector<std::string>& arguments, const Environment&
 Configured Configure(const std::vector<std::string>& arguments, const Environment& environment,
                      WatcherKinds kinds) {
   Configured out{std::make_unique<Setup>(), {}};
-  Read(*out.setup, arguments, environment, kinds, out.complaints);
-  Examine(*out.setup, false, out.complaints);
+  Read(*out.setup, arguments, environment, kinds, out.errors);
+  Examine(*out.setup, false, out.errors);
   return out;
 }
 

@@ -30,7 +30,7 @@ struct CliResult {
 Configured Configure(const std::vector<std::string>& arguments, const Environment& environment,
                      WatcherKinds kinds);
 
-// `arguments` without the program's name. Help and answers go to `out`, complaints to `err`; `in`
+// `arguments` without the program's name. Help and answers go to `out`, errors to `err`; `in`
 // is read by `map` alone.
 CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
                  WatcherKinds kinds, const ConnectHook& connect, std::istream& in,

@@ -36,29 +36,28 @@ CLI::Option* AddOption(CLI::App& app, const Option& option) {
 std::string NameOf(const std::string& argument) { return argument.substr(0, argument.find('=')); }
 
 // Returns the first that is no flag.
-std::optional<std::string> ReportStrangers(const std::vector<std::string>& strangers,
-                                           const std::vector<Option*>& options,
-                                           Complaints& complaints) {
+std::optional<std::string> ReportUnknownArguments(const std::vector<std::string>& unknown_arguments,
+                                                  const std::vector<Option*>& options,
+                                                  ConfigErrors& errors) {
   std::optional<std::string> argument;
   std::vector<std::string> candidates = {"--help", "--version",  "--verbose", "--connect",
                                          "--json", "--markdown", "--lines"};
   for (const auto* option : options) candidates.push_back(option->Flag());
   bool may_be_value = false;  // of the unknown option before it
-  for (const auto& stranger : strangers) {
+  for (const auto& stranger : unknown_arguments) {
     const bool is_flag = stranger.starts_with('-');
     if (is_flag) {
       const auto name = NameOf(stranger);
       const bool of_watcher = name.starts_with("--plugin.");
-      complaints.push_back({name, "unknown option" + DidYouMean(name, candidates),
-                            of_watcher
-                                ? "--plugin.WATCHER.NAME sets an option of a watcher that is "
-                                  "enabled with --plugin WATCHER"
-                                : ""});
+      errors.push_back({name, "unknown option" + DidYouMean(name, candidates),
+                        of_watcher ? "--plugin.WATCHER.NAME sets an option of a watcher that is "
+                                     "enabled with --plugin WATCHER"
+                                   : ""});
     } else if (!may_be_value) {
       if (!argument) argument = stranger;
-      complaints.push_back(
-          {"\"" + stranger + "\"",
-           "unexpected argument" + DidYouMean(stranger, {"check", "plugins", "map"}), ""});
+      errors.push_back({"\"" + stranger + "\"",
+                        "unexpected argument" + DidYouMean(stranger, {"check", "plugins", "map"}),
+                        ""});
     }
     may_be_value = is_flag && stranger.find('=') == std::string::npos;
   }
@@ -80,7 +79,7 @@ std::vector<std::string> Glimpse(const std::vector<std::string>& arguments, std:
 }
 
 CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
-                            const std::vector<Option*>& options, Complaints& complaints) {
+                            const std::vector<Option*>& options, ConfigErrors& errors) {
   CommandLine out;
   CLI::App app;
   app.set_help_flag();
@@ -106,9 +105,9 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::ArgumentMismatch&) {  // thrown when the arguments end too early, only
-    complaints.push_back({arguments.back(), "needs a value", "", true});
+    errors.push_back({arguments.back(), "needs a value", "", true});
   } catch (const CLI::ParseError& error) {
-    complaints.push_back({"command line", error.what(), "", true});
+    errors.push_back({"command line", error.what(), "", true});
   }
   for (const auto& [option, flag] : flags) {
     if (flag->results().empty()) continue;
@@ -117,9 +116,9 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
   if (check->parsed()) out.command = CommandLine::Command::kCheck;
   if (map->parsed()) out.command = CommandLine::Command::kMap;
   if (plugins->parsed()) out.command = CommandLine::Command::kPlugins;
-  out.topic = ReportStrangers(app.remaining(true), options, out.strangers);
+  out.topic = ReportUnknownArguments(app.remaining(true), options, out.unknown_arguments);
   if (out.help && !out.plugin.empty()) out.topic = out.plugin;
-  complaints.insert(complaints.end(), out.strangers.begin(), out.strangers.end());
+  errors.insert(errors.end(), out.unknown_arguments.begin(), out.unknown_arguments.end());
   return out;
 }
 

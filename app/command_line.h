@@ -24,13 +24,13 @@ struct CommandLine {
   bool lines = false;                // of map
   std::string plugin;                // of plugins: one of them; empty for all
   std::optional<std::string> topic;  // of help: the first argument that is no command
-  Givens options;
-  Complaints strangers;  // unknown options and arguments
+  SourceValues options;
+  ConfigErrors unknown_arguments;  // unknown options and arguments
 };
 
-// `arguments` without the program's name. Complains of strangers and of missing values.
+// `arguments` without the program's name. Complains of unknown_arguments and of missing values.
 CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
-                            const std::vector<Option*>& options, Complaints& complaints);
+                            const std::vector<Option*>& options, ConfigErrors& errors);
 
 // Only the values of one flag, before it is known which options there are: which watchers are
 // enabled decides that.

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "app/toml.h"
+#include "core/base/file.h"
 
 namespace tower {
 namespace {
@@ -28,8 +29,8 @@ bool IsPluginWord(std::string_view key) { return key == "plugin" || key == "plug
 
 class Flattener {
  public:
-  Flattener(const std::string& path, Givens& out, Complaints& complaints)
-      : path_(path), out_(out), faults_(complaints) {}
+  Flattener(const std::string& path, SourceValues& out, ConfigErrors& errors)
+      : path_(path), out_(out), faults_(errors) {}
 
   void Visit(const toml::table& table) { Visit(table, "", ""); }
 
@@ -54,7 +55,7 @@ class Flattener {
   }
 
   void Take(const std::string& name, const std::string& written, const toml::node& node) {
-    Given given{{}, Origin(node), node.is_array(), written};
+    SourceValue given{{}, Origin(node), node.is_array(), written};
     const auto add = [&](const toml::node& item) {
       auto text = TextOf(item);
       if (text) return given.texts.push_back(*std::move(text));
@@ -79,8 +80,8 @@ class Flattener {
   }
 
   const std::string& path_;
-  Givens& out_;
-  Complaints& faults_;
+  SourceValues& out_;
+  ConfigErrors& faults_;
 };
 
 // Of a key that no option has. `candidates` are the keys that there are.
@@ -112,28 +113,28 @@ std::string HintFor(const TomlFault& fault, std::string_view text) {
 
 }  // namespace
 
-Givens ReadConfigFile(const std::string& path, Complaints& complaints) {
-  Givens out;
-  const auto text = ReadSmallFile(path);
+SourceValues ReadConfigFile(const std::string& path, ConfigErrors& errors) {
+  SourceValues out;
+  const auto text = ReadFileOrPipe(path);
   if (!text) {
-    complaints.push_back(
+    errors.push_back(
         {"config", text.error().message, "set by --config or CONTROL_TOWER_CONFIG", true});
     return out;
   }
   const auto read = ParseToml(*text);
   if (const auto* fault = std::get_if<TomlFault>(&read)) {
-    complaints.push_back(
+    errors.push_back(
         {path + ":" + std::to_string(fault->line) + ":" + std::to_string(fault->column),
          fault->what, HintFor(*fault, *text), true});
   } else {
-    Flattener(path, out, complaints).Visit(std::get<toml::table>(read));
+    Flattener(path, out, errors).Visit(std::get<toml::table>(read));
   }
   return out;
 }
 
-Givens FromConfigFile(const std::vector<Option*>& options, const Givens& keys,
-                      Complaints& complaints) {
-  Givens out;
+SourceValues FromConfigFile(const std::vector<Option*>& options, const SourceValues& keys,
+                            ConfigErrors& errors) {
+  SourceValues out;
   std::vector<std::string> candidates;
   for (const auto* option : options) {
     if (option->name() != "config") candidates.push_back(FileKeyOf(*option));
@@ -152,7 +153,7 @@ Givens FromConfigFile(const std::vector<Option*>& options, const Givens& keys,
                                                            return name.starts_with(key);
                                                          });
     if (group) continue;
-    complaints.push_back(
+    errors.push_back(
         {given.written,
          "unknown key" + HintFor(key.substr(0, key.find_last_not_of('.') + 1), candidates),
          "given by " + given.origin});

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/base/build_info.h"
-#include "core/http/http.h"
+#include "core/json/writer.h"
 
 namespace tower {
 namespace {
@@ -67,16 +67,19 @@ std::string GroupsText(const OptionSet& options) {
   return out;
 }
 
-std::string OptionJson(const Option& option) {
-  const auto boolean = [](bool value) { return value ? "true" : "false"; };
-  return "{\"name\": " + JsonString(option.name()) + ", \"flag\": " + JsonString(option.Flag()) +
-         ", \"variable\": " + JsonString(VariableOf(option)) +
-         ", \"type\": " + JsonString(option.type()) +
-         ", \"default\": " + JsonString(option.default_text()) +
-         ", \"rule\": " + JsonString(option.Rule()) +
-         ", \"required\": " + boolean(option.required()) + ", \"list\": " + boolean(option.list()) +
-         ", \"secret\": " + boolean(option.secret()) + ", \"help\": " + JsonString(option.help()) +
-         "}";
+void WriteOption(JsonWriter& json, const Option& option) {
+  json.BeginObject()
+      .Member("name", option.name())
+      .Member("flag", option.Flag())
+      .Member("variable", VariableOf(option))
+      .Member("type", option.type())
+      .Member("default", option.default_text())
+      .Member("rule", option.Rule())
+      .Member("required", option.required())
+      .Member("list", option.list())
+      .Member("secret", option.secret())
+      .Member("help", option.help())
+      .EndObject();
 }
 
 // The options that a watcher of this kind has, under the plugin's own name.
@@ -250,30 +253,27 @@ std::string PluginMarkdown(const WatcherKind& kind) {
 }
 
 std::string PluginsJson(WatcherKinds kinds) {
-  std::string out = "[";
+  std::string out;
+  JsonWriter json(out);
+  json.BeginArray();
   for (const auto* kind : kinds) {
     const Sample sample(*kind);
-    if (out.size() > 1) out += ",";
-    out += "\n  {\"name\": " + JsonString(kind->name()) +
-           ", \"summary\": " + JsonString(kind->summary()) + ", \"options\": [";
-    std::string separator;
-    for (const auto& option : sample.options.all()) {
-      out += separator + "\n    " + OptionJson(option);
-      separator = ",";
-    }
-    out += "]}";
+    json.BeginObject().Member("name", kind->name()).Member("summary", kind->summary());
+    json.Key("options").BeginArray();
+    for (const auto& option : sample.options.all()) WriteOption(json, option);
+    json.EndArray().EndObject();
   }
-  return out + (out.size() > 1 ? "\n]\n" : "]\n");
+  json.EndArray();
+  return out + '\n';
 }
 
-std::string ComplaintsText(const Complaints& complaints) {
+std::string ConfigErrorsText(const ConfigErrors& errors) {
   std::string out = "control-tower: ";
-  out += complaints.size() == 1 ? "a fault" : std::to_string(complaints.size()) + " faults";
+  out += errors.size() == 1 ? "a fault" : std::to_string(errors.size()) + " faults";
   out += " in the configuration\n";
-  for (const auto& complaint : complaints) {
-    out +=
-        "  " + (complaint.about.empty() ? "" : complaint.about + ": ") + complaint.message + "\n";
-    if (!complaint.hint.empty()) out += "      " + complaint.hint + "\n";
+  for (const auto& error : errors) {
+    out += "  " + (error.about.empty() ? "" : error.about + ": ") + error.message + "\n";
+    if (!error.hint.empty()) out += "      " + error.hint + "\n";
   }
   return out + "control-tower --help lists every option\n";
 }

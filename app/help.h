@@ -34,7 +34,7 @@ std::string PluginMarkdown(const WatcherKind& kind);
 std::string OptionsMarkdown(const OptionSet& options);
 
 // What is shown when a configuration is refused.
-std::string ComplaintsText(const Complaints& complaints);
+std::string ConfigErrorsText(const ConfigErrors& errors);
 
 }  // namespace tower
 

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::string_view kFlagPrefix = "--plugin.";
 
-int Refuse(const Complaints& complaints, std::ostream& err) {
-  err << ComplaintsText(complaints);
+int Refuse(const ConfigErrors& errors, std::ostream& err) {
+  err << ConfigErrorsText(errors);
   return kExitUsage;
 }
 
@@ -40,12 +40,12 @@ std::string VariablePrefix(const std::string& watcher) {
 }
 
 // Whether a fault is one of the mapping, or may hide one.
-bool Concerns(const Complaint& complaint, const Setup& setup, const std::string& watcher) {
-  std::string about = complaint.about;
+bool Concerns(const ConfigError& error, const Setup& setup, const std::string& watcher) {
+  std::string about = error.about;
   if (about.starts_with("plugins.")) about.erase(6, 1);  // as it stands in the file
   const auto prefix = "plugin." + watcher + ".";
   if (about == prefix + "map" || about == prefix + "map-file") return true;
-  if (about == "plugin" || about == "config" || complaint.of_source) return true;
+  if (about == "plugin" || about == "config" || error.of_source) return true;
   const auto names = [&about](const OptionSet& options) {
     return std::any_of(options.all().begin(), options.all().end(),
                        [&about](const Option& option) { return option.name() == about; });
@@ -96,13 +96,12 @@ std::set<std::string> WatchersOfFlags(const std::vector<std::string>& arguments)
   return names;
 }
 
-int RunMap(const MapRequest& request, const Setup& setup, const Complaints& complaints,
+int RunMap(const MapRequest& request, const Setup& setup, const ConfigErrors& errors,
            std::istream& in, std::ostream& out, std::ostream& err) {
   const auto* const chosen = Choose(request, setup);
-  Complaints serious;
-  for (const auto& complaint : complaints) {
-    if (Concerns(complaint, setup, chosen == nullptr ? "" : chosen->name))
-      serious.push_back(complaint);
+  ConfigErrors serious;
+  for (const auto& error : errors) {
+    if (Concerns(error, setup, chosen == nullptr ? "" : chosen->name)) serious.push_back(error);
   }
   if (!serious.empty()) return Refuse(serious, err);
   if (chosen == nullptr) return Refuse({{"map", Which(setup), "name one by --plugin NAME"}}, err);

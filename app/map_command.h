@@ -23,7 +23,7 @@ struct MapRequest {
 // What is wrong with the options keeps it from running only where it has to do with the mapping:
 // neither what other options of the watcher lack, nor what others that are not enabled have in the
 // file or in the environment. Returns the exit code: kExitFailed when an event was at fault.
-int RunMap(const MapRequest& request, const Setup& setup, const Complaints& complaints,
+int RunMap(const MapRequest& request, const Setup& setup, const ConfigErrors& errors,
            std::istream& in, std::ostream& out, std::ostream& err);
 
 }  // namespace tower

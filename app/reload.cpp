@@ -34,14 +34,14 @@ void Reloader::Reload(const std::function<Configured()>& configure) {
   Identities identities;
   try {
     next = configure();
-    if (next.complaints.empty()) {
+    if (next.errors.empty()) {
       identities = IdentitiesOf(*next.setup);
       CheckWatchers(next, identities);
     }
   } catch (const std::exception& exception) {
-    next.complaints.push_back({"", std::string("exception: ") + exception.what(), ""});
+    next.errors.push_back({"", std::string("exception: ") + exception.what(), ""});
   }
-  if (!next.complaints.empty()) return Refuse(next.complaints);
+  if (!next.errors.empty()) return Refuse(next.errors);
   for (const auto& warning : next.setup->Warnings()) log_.Warn(kUnwise, {{"error", warning}});
   TakeCore(*next.setup);
   TakeWatchers(*next.setup, std::move(identities));
@@ -67,18 +67,17 @@ void Reloader::CheckWatchers(Configured& next, const Identities& identities) con
   for (auto& watcher : next.setup->watchers) {
     if (IsKnown(watcher.name, identities.at(watcher.name))) continue;
     for (const auto& fault : watcher.options->Faults({}, true)) {
-      next.complaints.push_back({watcher.options->prefix(), fault.message, ""});
+      next.errors.push_back({watcher.options->prefix(), fault.message, ""});
     }
   }
 }
 
-void Reloader::Refuse(const Complaints& complaints) {
-  for (const auto& [about, message, hint, of_source] : complaints) {
-    log_.Error("a fault in the new configuration",
+void Reloader::Refuse(const ConfigErrors& errors) {
+  for (const auto& [about, message, hint, of_source] : errors) {
+    log_.Error("fault in the new configuration",
                {{"error", about.empty() ? message : about + ": " + message}, {"hint", hint}});
   }
-  log_.Error("the new configuration is refused, the old one goes on",
-             {{"faults", complaints.size()}});
+  log_.Error("new configuration refused; the old one stays in effect", {{"faults", errors.size()}});
   refused_.Add();
 }
 
@@ -97,8 +96,7 @@ void Reloader::TakeCore(const Setup& next) {
     }
   }
   if (waiting.empty()) return;
-  log_.Warn("options of the core are not applied until control-tower is restarted",
-            {{"options", waiting}});
+  log_.Warn("changed core options take effect after a restart", {{"options", waiting}});
 }
 
 void Reloader::TakeWatchers(Setup& next, Identities identities) {

@@ -41,7 +41,7 @@ class Reloader {
   static Identities IdentitiesOf(const Setup& setup);
   bool IsKnown(const std::string& name, const Identity& identity) const;
   void CheckWatchers(Configured& next, const Identities& identities) const;
-  void Refuse(const Complaints& complaints);
+  void Refuse(const ConfigErrors& errors);
   void TakeCore(const Setup& next);
   void TakeWatchers(Setup& next, Identities identities);
 

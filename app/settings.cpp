@@ -40,24 +40,26 @@ Status CheckQueueFolder(const std::string& path) {
 }
 
 void DeclareServer(OptionSet& options, Settings& settings) {
-  options.Add("server.host", &settings.http.host, "Address on which HTTP listens.").NotEmpty();
+  options.Add("server.host", &settings.http.host, "Address that the HTTP server listens on.")
+      .NotEmpty();
   options
       .Add("server.port", &settings.http.port,
-           "Port on which HTTP listens; 0 picks a free one and logs it.")
+           "Port that the HTTP server listens on; 0 chooses a free port and logs it.")
       .Range(0, 65535);
   options
       .Add("server.max-body", &settings.http_max_body,
-           "Largest body of a request; a larger one is answered with 413.")
+           "Maximum size of a request body; larger requests get 413.")
       .Range(1024, 1 << 30);
-  options.Add("server.tokens-file", &settings.http.tokens_file,
-              "File of bearer tokens, one name:token a line, that nobody but its owner can write. "
-              "Without it HTTP listens on loopback addresses only. SIGHUP reads it anew.");
+  options.Add(
+      "server.tokens-file", &settings.http.tokens_file,
+      "File of bearer tokens, one name:token per line, writable by its owner only. Without it "
+      "the server listens on loopback addresses only. SIGHUP reloads it.");
   options.Add("server.allow-anonymous", &settings.http.allow_anonymous,
-              "Listen on any address without tokens.");
+              "Listen on any address, even without tokens.");
   options
       .Add("server.allowed-hosts", &settings.http.allowed_hosts,
-           "Names by which clients without a token may call this server, besides localhost, "
-           "loopback addresses and server.host.")
+           "Host names that requests without a token may use, in addition to localhost, loopback "
+           "addresses and server.host.")
       .Commas();
   options.Check({"server.allowed-hosts"}, [&settings]() -> Status {
     for (const auto& host : settings.http.allowed_hosts) {
@@ -68,10 +70,9 @@ void DeclareServer(OptionSet& options, Settings& settings) {
     return Ok();
   });
   options
-      .Add(
-          "server.max-memory", &settings.http_max_memory,
-          "Most memory for all requests and answers at hand; beyond it they are answered with 503. "
-          "A quarter of it is for senders that have not shown who they are.")
+      .Add("server.max-memory", &settings.http_max_memory,
+           "Maximum memory for all requests and responses in progress; beyond it requests get 503. "
+           "Unauthenticated senders may use a quarter of it.")
       .Range(1 << 20, 1LL << 40);
   options.Check({"server.max-body", "server.max-memory"}, [&settings]() -> Status {
     if (settings.http_max_memory.bytes / 8 >= settings.http_max_body.bytes) return Ok();
@@ -80,22 +81,23 @@ void DeclareServer(OptionSet& options, Settings& settings) {
                  "server.max-body: raise the first or lower the second"};
   });
   options
-      .Add("server.max-connections", &settings.http.max_connections, "Most connections at a time.")
+      .Add("server.max-connections", &settings.http.max_connections,
+           "Maximum number of open connections.")
       .Range(1, 100'000);
   options
       .Add("server.max-connections-per-address", &settings.http.max_connections_per_address,
-           "Most connections at a time from one IPv4 address, or one IPv6 network of 64 bits; a "
-           "proxy in front is one address.")
+           "Maximum number of open connections from one IPv4 address or one IPv6 /64 network; "
+           "all clients behind a proxy count as one address.")
       .Range(1, 100'000);
   options
       .Add("server.request-timeout", &settings.http.request_timeout,
-           "Longest time in which a request must have arrived as a whole.")
+           "Time within which a request must be received completely.")
       .Range(100, 3'600'000);
   options
       .Add(
           "server.idle-timeout", &settings.http.idle_timeout,
-          "How long a connection may wait for its next request; longer than a proxy in front of it "
-          "keeps one, so that the proxy ends it first.")
+          "Time after which an idle connection is closed. Set it longer than the idle timeout of a "
+          "proxy in front, so that the proxy closes first.")
       .Range(100, 3'600'000);
   options.Check({"server.host", "server.tokens-file", "server.allow-anonymous"},
                 [&settings] { return CheckHost(settings.http); });
@@ -114,11 +116,11 @@ void DeclareServer(OptionSet& options, Settings& settings) {
 
 void DeclareHttpClients(OptionSet& options, Settings& settings) {
   options.Add("http.deny", &settings.http_deny,
-              "What no watcher sends a request to, whatever name leads there: networks, addresses, "
-              "and the names link-local, metadata (of clouds), loopback and private.");
+              "Addresses that watchers may not contact, checked after DNS resolution: networks, "
+              "addresses, and the names link-local, metadata (of clouds), loopback and private.");
   options.Add("http.ca-file", &settings.http_policy.ca_file,
-              "Certificates, in PEM, that a service's certificate is checked against; without it "
-              "those of the system.");
+              "PEM file of CA certificates that services are verified against; by default those of "
+              "the system.");
   options.Check({"http.deny", "http.ca-file"},
                 [&settings] { return CheckHttpPolicy(settings.http_policy); });
 }
@@ -126,32 +128,37 @@ void DeclareHttpClients(OptionSet& options, Settings& settings) {
 void DeclareAmqp(OptionSet& options, Settings& settings) {
   options
       .Add("amqp.url", &settings.amqp_urls,
-           "Where RabbitMQ is: one or several, separated by commas, tried in turn; amqps:// for "
-           "TLS.")
+           "URL of RabbitMQ, or several separated by commas, which are tried in turn; amqps:// "
+           "uses TLS.")
       .NotEmpty()
       .Commas()
       .Secret();
   options.Add("amqp.exchange", &settings.amqp.exchange, "Exchange to publish to.").NotEmpty();
   options
       .Add("amqp.exchange-type", &settings.amqp.exchange_type,
-           "Type of the exchange when declared.")
+           "Type with which the exchange is declared.")
       .NotEmpty();
-  options.Add("amqp.queue", &settings.amqp.queue,
-              "Durable quorum queue to declare and to bind to everything, so that nothing is "
-              "unroutable before there are consumers.");
+  options.Add(
+      "amqp.queue", &settings.amqp.queue,
+      "Durable quorum queue to declare and to bind to every routing key, so that no trigger "
+      "is unroutable before there are consumers.");
   options.Add("amqp.declare", &settings.amqp.declare,
-              "Declare exchange and queue; false only checks that they are there.");
-  options.Add("amqp.ca-file", &settings.amqp.ca_file,
-              "Certificates, in PEM, that a broker's certificate is checked against; without it "
-              "those of the system.");
-  options.Add("amqp.cert", &settings.amqp.cert, "Client certificate for the broker, in PEM.");
-  options.Add("amqp.key", &settings.amqp.key, "File with its private key, in PEM.");
+              "Declare the exchange and the queue; false only checks that they exist.");
+  options.Add(
+      "amqp.ca-file", &settings.amqp.ca_file,
+      "PEM file of CA certificates that the broker is verified against; by default those of "
+      "the system.");
+  options.Add("amqp.cert", &settings.amqp.cert,
+              "PEM file with the client certificate for the broker.");
+  options.Add("amqp.key", &settings.amqp.key,
+              "PEM file with the private key of the client certificate.");
   options
       .Add("amqp.heartbeat", &settings.amqp.heartbeat,
-           "After twice this time without a sign of life the connection counts as dead.")
+           "Heartbeat interval; a connection that is silent for twice this time is closed.")
       .Range(1000, 600'000);
   options
-      .Add("amqp.window", &settings.publisher.window, "Most messages that are not yet confirmed.")
+      .Add("amqp.window", &settings.publisher.window,
+           "Maximum number of unconfirmed messages in flight.")
       .Range(1, 65'535);
   options.Warn({"broker", "amqp.url"}, [&settings]() -> Status {
     return settings.broker == "amqp" ? CheckAmqpSecrecy(settings.amqp) : Ok();
@@ -173,23 +180,24 @@ void DeclareQueue(OptionSet& options, Settings& settings) {
   auto& queue = settings.queue;
   options
       .Add("queue.path", &queue.path,
-           "File in which triggers wait; its folder must exist. :memory: keeps nothing.")
+           "Queue file; its folder must exist. :memory: stores nothing on disk.")
       .NotEmpty();
   options
       .Add("queue.max-bytes", &settings.queue_max_bytes,
-           "Most that is kept; history gives way first, then new triggers are refused. 0: 1GiB, or "
-           "half of the volume that queue.path is on, where that is less.")
+           "Maximum queue size; history is deleted first, then new triggers are refused. 0 means "
+           "1GiB, or half of the volume of queue.path if that is less.")
       .Range(0, std::int64_t{16} << 40);
   options.Check({"queue.max-bytes"}, [&settings]() -> Status {
     const auto bytes = settings.queue_max_bytes.bytes;
     if (bytes == 0 || bytes >= (1 << 20)) return Ok();
     return Error{ErrorCode::kInvalid, "queue.max-bytes: must be 0 or at least 1MiB"};
   });
-  options.Add("queue.retention", &queue.retention, "How long a published trigger can be looked up.")
+  options
+      .Add("queue.retention", &queue.retention, "How long published triggers are kept for lookup.")
       .Range(0, kNoLimit);
   options
       .Add("queue.max-history", &queue.max_history,
-           "Most published triggers that can be looked up.")
+           "Maximum number of published triggers kept for lookup.")
       .Range(0, kNoLimit);
   options.Check({"queue.path"}, [&queue] { return CheckQueueFolder(queue.path); });
   options.CheckWorld({"queue.path"}, [&queue] { return CheckQueueFile(queue.path); });

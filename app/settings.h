@@ -11,7 +11,7 @@
 
 #include "app/sources.h"
 #include "core/base/log.h"
-#include "core/http/http.h"
+#include "core/http/server.h"
 #include "core/http_client/client.h"
 #include "core/options/options.h"
 #include "core/publish/amqp_broker.h"
@@ -96,12 +96,12 @@ struct Setup {
 };
 
 // Logged with each of the warnings of a setup that comes into force.
-inline constexpr std::string_view kUnwise = "an option is unwise";
+inline constexpr std::string_view kUnwise = "unsafe option";
 
 // A configuration, or all that is wrong with it.
 struct Configured {
   std::unique_ptr<Setup> setup;
-  Complaints complaints;  // without any, the setup is right
+  ConfigErrors errors;  // without any, the setup is right
 };
 
 }  // namespace tower

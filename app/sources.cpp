@@ -1,16 +1,11 @@
 #include "app/sources.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <set>
+
+#include "core/base/file.h"
 
 namespace tower {
 namespace {
@@ -53,8 +48,8 @@ Environment WithoutServiceLinks(const Environment& environment) {
   return out;
 }
 
-void CheckForStrangers(const std::set<std::string>& known, const Environment& environment,
-                       Complaints& complaints) {
+void CheckForUnknownVariables(const std::set<std::string>& known, const Environment& environment,
+                              ConfigErrors& errors) {
   const std::vector<std::string> candidates(known.begin(), known.end());
   for (const auto& [name, value] : environment) {
     const bool of_watcher = name.starts_with(kPluginPrefix);
@@ -63,10 +58,10 @@ void CheckForStrangers(const std::set<std::string>& known, const Environment& en
     const auto rest = name.substr(prefix.size());
     const auto hint = known.contains(rest) ? "; did you mean " + rest + "?"
                                            : DidYouMean(name, candidates, prefix.size());
-    complaints.push_back(
-        {name, "unknown variable" + hint,
-         of_watcher ? "PLUGIN_{WATCHER}_{NAME} sets an option of a watcher that is enabled"
-                    : "CONTROL_TOWER_{GROUP}_{NAME} sets the option group.name"});
+    errors.push_back({name, "unknown variable" + hint,
+                      of_watcher
+                          ? "PLUGIN_{WATCHER}_{NAME} sets an option of a watcher that is enabled"
+                          : "CONTROL_TOWER_{GROUP}_{NAME} sets the option group.name"});
   }
 }
 
@@ -129,46 +124,19 @@ std::vector<std::string> SplitAtCommas(std::string_view text) {
   }
 }
 
-Result<std::string> ReadSmallFile(const std::string& path) {
-  constexpr std::size_t kMost = 1 << 20;
-  constexpr int kPipePatience = 10'000;  // ms without a byte, where a program writes the file
-  const auto fail = [&path](const std::string& why) {
-    return Error{ErrorCode::kInvalid, "read " + path + ": " + why};
-  };
-  // Non-blocking, or a pipe without a writer would hold the start up for ever.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return fail(ErrnoText(errno));
-  std::string text;
-  std::array<char, 65536> block;
-  ssize_t got = 0;
-  while (text.size() <= kMost) {
-    got = read(fd, block.data(), block.size());
-    if (got < 0 && errno == EINTR) continue;
-    pollfd pipe = {fd, POLLIN, 0};
-    if (got < 0 && errno == EAGAIN && poll(&pipe, 1, kPipePatience) > 0) continue;
-    if (got <= 0) break;
-    text.append(block.data(), static_cast<std::size_t>(got));
-  }
-  const int fault = errno;
-  close(fd);
-  if (got < 0) return fail(ErrnoText(fault));
-  if (text.size() > kMost) return fail("larger than 1MiB");
-  return text;
-}
-
-Givens FromEnvironment(const std::vector<Option*>& options, const Environment& variables,
-                       Complaints& complaints) {
+SourceValues FromEnvironment(const std::vector<Option*>& options, const Environment& variables,
+                             ConfigErrors& errors) {
   const auto environment = WithoutServiceLinks(variables);
   std::set<std::string> names;
   std::set<std::string> known;
   for (const auto* option : options) {
     const auto variable = VariableOf(*option);
     if (!names.insert(variable).second) {
-      complaints.push_back({option->name(), "has the same variable as another option: " + variable,
-                            "give the watcher another name"});
+      errors.push_back({option->name(), "has the same variable as another option: " + variable,
+                        "give the watcher another name"});
     }
   }
-  Givens out;
+  SourceValues out;
   for (const auto* option : options) {
     const auto variable = VariableOf(*option);
     const auto file_variable = variable + std::string(kFileSuffix);
@@ -183,26 +151,25 @@ Givens FromEnvironment(const std::vector<Option*>& options, const Environment& v
       return option->list() ? SplitAtCommas(text) : std::vector{text};
     };
     if (direct != environment.end() && by_file != environment.end()) {
-      complaints.push_back({option->name(),
-                            "is set twice, by " + variable + " and " + file_variable,
-                            "remove one of the two variables"});
+      errors.push_back({option->name(), "is set twice, by " + variable + " and " + file_variable,
+                        "remove one of the two variables"});
     } else if (direct != environment.end()) {
       out[option->name()] = {split(direct->second), "variable " + variable};
     } else if (by_file != environment.end()) {
-      auto text = ReadSmallFile(by_file->second);
+      auto text = ReadFileOrPipe(by_file->second);
       if (!text) {
-        complaints.push_back({option->name(), text.error().message, "given by " + file_variable});
+        errors.push_back({option->name(), text.error().message, "given by " + file_variable});
         continue;
       }
       DropOneNewline(*text);
       out[option->name()] = {split(*text), "variable " + file_variable};
     }
   }
-  CheckForStrangers(known, environment, complaints);
+  CheckForUnknownVariables(known, environment, errors);
   return out;
 }
 
-void Apply(Option& option, const std::vector<const Givens*>& sources, Complaints& complaints) {
+void Apply(Option& option, const std::vector<const SourceValues*>& sources, ConfigErrors& errors) {
   for (const auto* source : sources) {
     const auto found = source->find(option.name());
     if (found == source->end()) continue;
@@ -211,17 +178,17 @@ void Apply(Option& option, const std::vector<const Givens*>& sources, Complaints
     const auto texts =
         option.commas() ? SplitAtCommas(internal::Join(given.texts, ",")) : given.texts;
     if (given.array && !option.list()) {
-      complaints.push_back({option.name(), "takes one value, but is an array", hint});
+      errors.push_back({option.name(), "takes one value, but is an array", hint});
     } else if (const auto set = option.Set(texts); !set) {
-      complaints.push_back({option.name(), set.error().message, hint});
+      errors.push_back({option.name(), set.error().message, hint});
     }
     return;
   }
-  const bool unread = std::any_of(complaints.begin(), complaints.end(),
-                                  [](const auto& complaint) { return complaint.of_source; });
+  const bool unread =
+      std::any_of(errors.begin(), errors.end(), [](const auto& error) { return error.of_source; });
   if (option.required() && !unread) {
-    complaints.push_back({option.name(), "is required, and must be " + option.Rule(),
-                          "set it by " + WaysToSet(option)});
+    errors.push_back({option.name(), "is required, and must be " + option.Rule(),
+                      "set it by " + WaysToSet(option)});
   }
 }
 

@@ -15,23 +15,23 @@
 namespace tower {
 
 // One thing that is wrong with a configuration. Shown in two lines, `about: message` and `hint`.
-struct Complaint {
+struct ConfigError {
   std::string about;       // "server.port"
   std::string message;     // "must be a whole number, from 0 to 65535, but is "70000""
   std::string hint;        // where it was given, and where it could be; may be empty
   bool of_source = false;  // a whole source could not be read; options may lack their values
 };
-using Complaints = std::vector<Complaint>;
+using ConfigErrors = std::vector<ConfigError>;
 
 // What one source says about one option.
-struct Given {
+struct SourceValue {
   std::vector<std::string> texts;
   std::string origin;   // "--server.port", "variable CONTROL_TOWER_BROKER", "tower.toml:3"
   bool array = false;   // of the file: written as an array
   std::string written;  // of the file: the key as it stands there
 };
 // By name of the option ("server.port").
-using Givens = std::map<std::string, Given>;
+using SourceValues = std::map<std::string, SourceValue>;
 
 using Environment = std::map<std::string, std::string>;
 Environment ReadEnvironment();  // of this process
@@ -50,18 +50,15 @@ std::string WaysToSet(const Option& option);
 // newline at its end is dropped). Complains of both set, a file that can't be read, an unknown
 // variable that begins with CONTROL_TOWER_ or PLUGIN_, one variable for two options. What
 // Kubernetes sets for a Service of such a name is left alone.
-Givens FromEnvironment(const std::vector<Option*>& options, const Environment& variables,
-                       Complaints& complaints);
+SourceValues FromEnvironment(const std::vector<Option*>& options, const Environment& variables,
+                             ConfigErrors& errors);
 
 // Gives the option the value of the strongest source that has one; `sources` come strongest first.
 // What is missing is a fault, unless it may stand in a source that could not be read.
-void Apply(Option& option, const std::vector<const Givens*>& sources, Complaints& complaints);
+void Apply(Option& option, const std::vector<const SourceValues*>& sources, ConfigErrors& errors);
 
 // `a, b` to {"a", "b"}; {} for a text without anything in it.
 std::vector<std::string> SplitAtCommas(std::string_view text);
-
-// A whole file of at most a megabyte, for values and configuration. Errors name the path.
-Result<std::string> ReadSmallFile(const std::string& path);
 
 }  // namespace tower
 

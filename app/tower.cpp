@@ -115,7 +115,7 @@ Status Tower::StartHttp() {
 
 void Tower::Reload(const std::function<Configured()>& configure) {
   if (auto read = http_->ReloadTokens(); !read) {
-    log_.Error("the tokens are refused, the old ones go on", {{"error", read.error()}});
+    log_.Error("tokens refused; the old ones stay in effect", {{"error", read.error()}});
   }
   reloader_->Reload(configure);
 }

@@ -14,7 +14,7 @@
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 #include "core/base/result.h"
-#include "core/http/http.h"
+#include "core/http/server.h"
 #include "core/publish/publisher.h"
 #include "core/queue/queue.h"
 #include "core/watch/hooks.h"

@@ -8,6 +8,7 @@
 #include "core/base/build_info.h"
 #include "core/base/process_metrics.h"
 #include "core/base/time_text.h"
+#include "core/json/writer.h"
 
 namespace tower {
 namespace {
@@ -72,22 +73,26 @@ HttpResponse Ready(const HttpServer& server, const OpsSources& sources,
 HttpResponse Version(bool details) {
   const auto& info = GetBuildInfo();
   HttpResponse response;
-  auto& body = response.body;
-  body = "{\"version\":" + JsonString(info.version);
-  if (!details) {
-    body += "}\n";
-    return response;
+  JsonWriter json(response.body);
+  json.BeginObject().Member("version", info.version);
+  if (details) {
+    json.Member("commit", info.commit)
+        .Member("compiler", info.compiler)
+        .Member("buildType", info.build_type)
+        .Key("components")
+        .BeginArray();
+    for (const auto& component : info.components) {
+      json.BeginObject()
+          .Member("name", component.name)
+          .Member("version", component.version)
+          .Member("licence", component.licence)
+          .Member("origin", component.origin)
+          .EndObject();
+    }
+    json.EndArray();
   }
-  body += ",\"commit\":" + JsonString(info.commit) + ",\"compiler\":" + JsonString(info.compiler) +
-          ",\"buildType\":" + JsonString(info.build_type) + ",\"components\":[";
-  for (const auto& component : info.components) {
-    if (body.back() != '[') body += ',';
-    body += "{\"name\":" + JsonString(component.name) +
-            ",\"version\":" + JsonString(component.version) +
-            ",\"licence\":" + JsonString(component.licence) +
-            ",\"origin\":" + JsonString(component.origin) + "}";
-  }
-  body += "]}\n";
+  json.EndObject();
+  response.body += '\n';
   return response;
 }
 
@@ -98,54 +103,55 @@ HttpResponse Index(const HttpServer& server) {
   return Text(text + "\nREADME.md says what each of them takes and answers.\n");
 }
 
-// `,"name":"…"` of a time that is known.
-void AppendTime(std::string& body, std::string_view name, const std::optional<WallTime>& time) {
-  if (time) body.append(",\"").append(name).append("\":\"").append(TimeText(*time)) += '"';
+// A member for a time that is known.
+void WriteTime(JsonWriter& json, std::string_view name, const std::optional<WallTime>& time) {
+  if (time) json.Member(name, TimeText(*time));
 }
 
-void AppendNotes(std::string& body, const WatcherNotes::Snapshot& notes) {
-  body += ",\"taken\":" + std::to_string(notes.taken) +
-          ",\"rejected\":" + std::to_string(notes.rejected);
-  AppendTime(body, "lastEvent", notes.last_event);
+void WriteNotes(JsonWriter& json, const WatcherNotes::Snapshot& notes) {
+  json.Member("taken", notes.taken).Member("rejected", notes.rejected);
+  WriteTime(json, "lastEvent", notes.last_event);
   if (const auto& last = notes.last_rejection) {
-    body += ",\"lastRejection\":{\"reason\":" + JsonString(last->why);
-    AppendTime(body, "at", last->at);
-    body += '}';
+    json.Key("lastRejection").BeginObject().Member("reason", last->why);
+    WriteTime(json, "at", last->at);
+    json.EndObject();
   }
-  AppendTime(body, "nextFire", notes.next_fire);
+  WriteTime(json, "nextFire", notes.next_fire);
   if (notes.retries.empty()) return;
-  body += ",\"retrying\":[";
+  json.Key("retrying").BeginArray();
   for (const auto& [what, error, at] : notes.retries) {
-    if (body.back() != '[') body += ',';
-    body += "{\"what\":" + JsonString(what) + ",\"error\":" + JsonString(error);
-    AppendTime(body, "at", at);
-    body += '}';
+    json.BeginObject().Member("what", what).Member("error", error);
+    WriteTime(json, "at", at);
+    json.EndObject();
   }
-  body += ']';
+  json.EndArray();
 }
 
 HttpResponse Watchers(const std::vector<WatcherStatus>& watchers, const PublisherState& publisher) {
   HttpResponse response;
-  auto& body = response.body;
-  body = "{\"watchers\":[";
+  JsonWriter json(response.body);
+  json.BeginObject().Key("watchers").BeginArray();
   for (const auto& watcher : watchers) {
-    if (body.back() != '[') body += ',';
-    body += "{\"name\":" + JsonString(watcher.name) + ",\"plugin\":" + JsonString(watcher.plugin) +
-            ",\"state\":" + JsonString(ToString(watcher.state)) +
-            ",\"restarts\":" + std::to_string(watcher.restarts);
-    if (!watcher.last_error.empty()) body += ",\"lastError\":" + JsonString(watcher.last_error);
-    AppendTime(body, "retryAt", watcher.retry_at);
-    AppendNotes(body, watcher.notes);
-    body += '}';
+    json.BeginObject()
+        .Member("name", watcher.name)
+        .Member("plugin", watcher.plugin)
+        .Member("state", ToString(watcher.state))
+        .Member("restarts", watcher.restarts);
+    if (!watcher.last_error.empty()) json.Member("lastError", watcher.last_error);
+    WriteTime(json, "retryAt", watcher.retry_at);
+    WriteNotes(json, watcher.notes);
+    json.EndObject();
   }
-  body += "],\"refusedRoutingKeys\":[";
+  json.EndArray().Key("refusedRoutingKeys").BeginArray();
   for (const auto& refused : publisher.refused) {
-    if (body.back() != '[') body += ',';
-    body += "{\"routingKey\":" + JsonString(refused.routing_key) +
-            ",\"waiting\":" + std::to_string(refused.waiting) +
-            ",\"since\":" + JsonString(TimeText(refused.since)) + '}';
+    json.BeginObject()
+        .Member("routingKey", refused.routing_key)
+        .Member("waiting", refused.waiting)
+        .Member("since", TimeText(refused.since))
+        .EndObject();
   }
-  body += "]}\n";
+  json.EndArray().EndObject();
+  response.body += '\n';
   return response;
 }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/metrics.h"
-#include "core/http/http.h"
+#include "core/http/server.h"
 #include "core/publish/publisher.h"
 #include "core/queue/queue.h"
 #include "core/watch/supervisor.h"

@@ -18,6 +18,7 @@
 #include "core/base/log_limit.h"
 #include "core/base/time_text.h"
 #include "core/base/uuid.h"
+#include "core/json/writer.h"
 #include "core/trigger/trace_context.h"
 #include "core/trigger/trigger.h"
 
@@ -57,27 +58,19 @@ bool IsArray(std::string_view json) {
   return first != std::string_view::npos && json[first] == '[';
 }
 
-// The members that tell of a record, without the braces around them.
-std::string Summary(const TriggerRecord& record) {
+// The members that tell of a record.
+void WriteSummary(JsonWriter& json, const TriggerRecord& record) {
   const auto& trigger = record.trigger;
-  std::string text = "\"uuid\":\"" + trigger.uuid.ToString() +
-                     "\",\"status\":" + JsonString(ToString(record.state)) +
-                     ",\"source\":" + JsonString(trigger.source);
-  if (!trigger.client.empty()) text += ",\"client\":" + JsonString(trigger.client);
-  text += ",\"acceptedAt\":\"" + TimeText(trigger.accepted_at) + '"';
+  json.Member("uuid", trigger.uuid.ToString())
+      .Member("status", ToString(record.state))
+      .Member("source", trigger.source);
+  if (!trigger.client.empty()) json.Member("client", trigger.client);
+  json.Member("acceptedAt", TimeText(trigger.accepted_at));
   if (record.settled_at) {
-    text += ",\"" + std::string(ToString(record.state)) + "At\":\"" + TimeText(*record.settled_at) +
-            '"';
+    json.Member(std::string(ToString(record.state)) + "At", TimeText(*record.settled_at));
   }
-  if (!record.discarded_by.empty()) text += ",\"discardedBy\":" + JsonString(record.discarded_by);
-  if (!record.reason.empty()) text += ",\"reason\":" + JsonString(record.reason);
-  return text;
-}
-
-HttpResponse Retryable(std::string_view detail) {
-  auto response = Problem(503, detail);
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
+  if (!record.discarded_by.empty()) json.Member("discardedBy", record.discarded_by);
+  if (!record.reason.empty()) json.Member("reason", record.reason);
 }
 
 constexpr std::string_view kNoUuid = "the path must name a UUID";
@@ -88,7 +81,7 @@ constexpr std::string_view kUnknownUuid =
 HttpResponse NotChanged(const Error& error) {
   if (error.code == ErrorCode::kNotFound) return Problem(404, kUnknownUuid);
   if (error.code == ErrorCode::kConflict) return Problem(409, error.message);
-  return Retryable(error.message);
+  return Unavailable(error.message);
 }
 
 // 202, for one trigger or for a batch.
@@ -135,8 +128,15 @@ std::string Describe(const TriggerFilter& filter) {
   return text;
 }
 
-HttpResponse Json(int status, std::string body) {
-  return HttpResponse{.status = status, .body = std::move(body)};
+// An object with what `write` puts into it.
+HttpResponse Json(int status, const std::function<void(JsonWriter&)>& write) {
+  HttpResponse response{.status = status};
+  JsonWriter json(response.body);
+  json.BeginObject();
+  write(json);
+  json.EndObject();
+  response.body += '\n';
+  return response;
 }
 
 class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
@@ -191,9 +191,7 @@ HttpResponse TriggerApi::Invalid(const Faults& faults) {
 HttpResponse TriggerApi::Refused(const Error& error, std::size_t triggers) {
   const auto refuse = [&](int status, Counter& counter) {
     counter.Add(triggers);
-    auto response = Problem(status, error.message);
-    if (status == 503) response.headers.emplace_back("Retry-After", "1");
-    return response;
+    return status == 503 ? Unavailable(error.message) : Problem(status, error.message);
   };
   switch (error.code) {
     case ErrorCode::kConflict:
@@ -270,10 +268,14 @@ HttpResponse TriggerApi::Get(const HttpRequest& request) const {
   const auto record = queue_.Find(*uuid);
   if (!record) {
     return record.error().code == ErrorCode::kNotFound ? Problem(404, kUnknownUuid)
-                                                       : Retryable(record.error().message);
+                                                       : Unavailable(record.error().message);
   }
   HttpResponse response;
-  response.body = "{" + Summary(*record) + ",\"trigger\":" + record->trigger.body + "}\n";
+  JsonWriter json(response.body);
+  json.BeginObject();
+  WriteSummary(json, *record);
+  json.RawMember("trigger", record->trigger.body).EndObject();
+  response.body += '\n';
   return response;
 }
 
@@ -282,16 +284,19 @@ HttpResponse TriggerApi::List(const HttpRequest& request) const {
   if (!query) return Problem(400, query.error().message);
   const auto page =
       queue_.List(query->filter, static_cast<std::size_t>(query->limit), query->before);
-  if (!page) return Retryable(page.error().message);
+  if (!page) return Unavailable(page.error().message);
   HttpResponse response;
-  auto& body = response.body;
-  body = "{\"triggers\":[";
+  JsonWriter json(response.body);
+  json.BeginObject().Key("triggers").BeginArray();
   for (const auto& record : page->records) {
-    if (body.back() != '[') body += ',';
-    body += "{" + Summary(record) + ",\"apiVersion\":" + JsonString(record.trigger.api_version) +
-            ",\"protocol\":" + JsonString(record.trigger.protocol) + "}";
+    json.BeginObject();
+    WriteSummary(json, record);
+    json.Member("apiVersion", record.trigger.api_version)
+        .Member("protocol", record.trigger.protocol)
+        .EndObject();
   }
-  body += "]}\n";
+  json.EndArray().EndObject();
+  response.body += '\n';
   if (page->next > 0) response.headers.emplace_back("Link", NextLink(*query, page->next));
   return response;
 }
@@ -321,7 +326,9 @@ HttpResponse TriggerApi::Discard(const HttpRequest& request) {
                    if (*count > 0) api->LogChange(asker, Change::kDiscard, 1, "uuid=" + uuid);
                    later.Send();
                  });
-  return Json(200, "{\"uuid\":\"" + uuid->ToString() + "\",\"status\":\"discarded\"}\n");
+  return Json(200, [&uuid](JsonWriter& json) {
+    json.Member("uuid", uuid->ToString()).Member("status", "discarded");
+  });
 }
 
 HttpResponse TriggerApi::ChangeAll(const HttpRequest& request, Change change) {
@@ -348,32 +355,37 @@ HttpResponse TriggerApi::ChangeAll(const HttpRequest& request, Change change) {
 
 HttpResponse TriggerApi::Changed(const BulkOutcome& outcome, Change change, bool dry_run) {
   const bool discards = change == Change::kDiscard;
-  const auto matched = std::to_string(outcome.matched);
-  const auto changed = std::to_string(outcome.changed);
   const std::string what = discards ? "discarded" : "redelivered";
   (discards ? discarded_ : redelivered_).Add(static_cast<std::uint64_t>(outcome.changed));
   if (outcome.status) {
-    if (dry_run) return Json(200, "{\"dryRun\":true,\"matched\":" + matched + "}\n");
-    return Json(202, "{\"" + what + "\":" + changed + "}\n");
+    return Json(dry_run ? 200 : 202, [&](JsonWriter& json) {
+      if (dry_run) {
+        json.Member("dryRun", true).Member("matched", outcome.matched);
+      } else {
+        json.Member(what, outcome.changed);
+      }
+    });
   }
+  const auto extend = [&](JsonWriter& json) {
+    json.Member("matched", outcome.matched).Member(what, outcome.changed);
+  };
+  const auto matched = std::to_string(outcome.matched);
   const auto& error = outcome.status.error();
-  auto response =
-      error.code == ErrorCode::kConflict
-          ? Problem(409, error.message + "; send \"confirm\": " + matched + " if all are meant")
-          : Retryable("only " + changed + " of " + matched + " triggers are " + what + ": " +
-                      error.message);
-  // RFC 9457, section 3.2.
-  response.body.insert(response.body.rfind('}'),
-                       ",\"matched\":" + matched + ",\"" + what + "\":" + changed);
-  return response;
+  if (error.code == ErrorCode::kConflict) {
+    return Problem(409, error.message + "; send \"confirm\": " + matched + " if all are meant", {},
+                   extend);
+  }
+  return Unavailable("only " + std::to_string(outcome.changed) + " of " + matched +
+                         " triggers are " + what + ": " + error.message,
+                     std::chrono::seconds(1), extend);
 }
 
 void TriggerApi::LogChange(const Asker& asker, Change change, std::int64_t count,
                            std::string_view triggers) {
   const auto held_back = logged_changes_.Pass(std::chrono::steady_clock::now());
   if (!held_back) return;
-  log_.Info(change == Change::kDiscard ? "triggers were discarded on request"
-                                       : "triggers are delivered again on request",
+  log_.Info(change == Change::kDiscard ? "triggers discarded on request"
+                                       : "triggers redelivered on request",
             {{"peer", asker.peer},
              {"client", asker.client},
              {"count", count},

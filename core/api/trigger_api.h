@@ -3,7 +3,7 @@
 #define CORE_API_TRIGGER_API_H_
 
 #include "core/base/metrics.h"
-#include "core/http/http.h"
+#include "core/http/server.h"
 #include "core/queue/queue.h"
 
 namespace tower {

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "core/base/result.h"
-#include "core/http/http.h"
+#include "core/http/message.h"
 #include "core/json/json.h"
 #include "core/queue/queue.h"
 

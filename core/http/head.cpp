@@ -38,7 +38,7 @@ Refused ParseRequestLine(std::string_view line, HttpHead& head) {
       !is_digit(7)) {
     return HttpRefusal{400, "the request line does not end with HTTP/1.1"};
   }
-  if (version[5] != '1') return HttpRefusal{505, "HTTP/1.1 is spoken here"};
+  if (version[5] != '1') return HttpRefusal{505, "only HTTP/1.0 and HTTP/1.1 are supported"};
   head.minor_version = version[7] - '0';
   head.keep_alive = head.minor_version > 0;
   if (target.size() > kMaxHttpTarget) return HttpRefusal{414, "the target is over 8192 bytes"};

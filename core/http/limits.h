@@ -56,7 +56,7 @@ class HttpPlaces {
   std::map<Place::Address, std::size_t> by_address_;
 };
 
-// The memory of all requests and answers at hand. Who has not shown who they are, the strangers,
+// The memory of all requests and answers at hand. Who has not shown who they are, the unknown_arguments,
 // have at most a quarter of it together. Thread-safe; shares are used by one thread each.
 class HttpMemory {
  public:

@@ -80,9 +80,8 @@ std::size_t AllowFiles(std::size_t connections, const Logger& log) {
   if (files.rlim_cur >= wanted) return connections;
   const auto most =
       std::max({files.rlim_cur / 4, files.rlim_cur - std::min(files.rlim_cur, others), rlim_t{1}});
-  log.Warn(
-      "fewer connections are taken than server.max-connections: the limit of open files is low",
-      {{"limit", files.rlim_cur}, {"wanted", wanted}, {"connections", most}});
+  log.Warn("fewer connections than server.max-connections: the limit of open files is too low",
+           {{"limit", files.rlim_cur}, {"wanted", wanted}, {"connections", most}});
   return most;
 }
 
@@ -191,7 +190,7 @@ bool HttpListener::AcceptOne() {
       Pause(kPauseAfterError);
       return true;
     default:
-      log_.Error("the listening socket broke", {{"error", ErrnoText(errno)}});
+      log_.Error("listening socket failed", {{"error", ErrnoText(errno)}});
       return false;
   }
 }
@@ -202,7 +201,7 @@ bool HttpListener::Reopen() {
   for (;;) {
     const auto opened = Open();
     if (opened) return true;
-    log_.Error("listening again failed", {{"error", opened.error()}});
+    log_.Error("cannot listen again", {{"error", opened.error()}});
     if (!Pause(kPauseBeforeReopening)) return false;
   }
 }

@@ -11,8 +11,6 @@
 #include <new>
 #include <system_error>
 
-#include "core/http/mailbox.h"
-
 namespace tower {
 namespace {
 
@@ -37,6 +35,22 @@ int MakeEpoll() {
 }
 
 }  // namespace
+
+void HttpDrain::Add(std::size_t count) {
+  const std::lock_guard lock(mutex_);
+  count_ += count;
+}
+
+void HttpDrain::Done(std::size_t count) {
+  const std::lock_guard lock(mutex_);
+  count_ -= count;
+  if (count_ == 0) done_.notify_all();
+}
+
+bool HttpDrain::Await(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  return done_.wait_for(lock, time, [this] { return count_ == 0; });
+}
 
 HttpLoop::HttpLoop(Options options, HttpService& service, HttpMemory& memory, Logger log)
     : options_(options),
@@ -137,7 +151,7 @@ void HttpLoop::Accept(NewConnection&& added) {
   const bool beyond = !connection.exchange.beyond.empty();
   if (beyond) beyond_.push_back(id);
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &event) != 0) {
-    log_.Warn("a connection was refused", {{"error", ErrnoText(errno)}});
+    log_.Warn("connection refused", {{"error", ErrnoText(errno)}});
     Close(connection);
     return;
   }
@@ -264,7 +278,7 @@ void HttpLoop::Drive(std::uint64_t id) {
   } catch (const std::bad_alloc&) {
     RefuseForMemory(connection);
   } catch (const std::exception& error) {
-    log_.Error("a connection was given up", {{"error", error.what()}});
+    log_.Error("connection aborted", {{"error", error.what()}});
     Close(connection);
   }
 }
@@ -281,7 +295,7 @@ void HttpLoop::RefuseForMemory(Connection& connection) {
       return;
     }
   } catch (const std::exception& error) {
-    log_.Error("a connection was given up", {{"error", error.what()}});
+    log_.Error("connection aborted", {{"error", error.what()}});
   }
   Close(connection);
 }

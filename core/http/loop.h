@@ -21,8 +21,8 @@
 
 #include "core/base/log.h"
 #include "core/base/wakeup.h"
-#include "core/http/http.h"
 #include "core/http/limits.h"
+#include "core/http/message.h"
 #include "core/http/reader.h"
 
 namespace tower {
@@ -188,6 +188,34 @@ class HttpLoop {
   HttpDrain* drain_ = nullptr;
 
   std::thread thread_;
+};
+
+// What other threads have for a loop. Thread-safe. Outlives the loop where an answer is still held
+// back.
+struct HttpMailbox {
+  struct Letters {
+    std::vector<HttpLoop::NewConnection> added;
+    std::vector<std::pair<HttpLater::Ticket, std::optional<HttpResponse>>> finished;
+    HttpDrain* drain = nullptr;
+    bool stop = false;
+    bool empty() const { return added.empty() && finished.empty() && drain == nullptr && !stop; }
+  };
+
+  template <typename Write>
+  static void Post(const std::shared_ptr<HttpMailbox>& box, Write write) {
+    {
+      const std::lock_guard lock(box->mutex);
+      write(box->letters);
+      if (!box->asleep) return;
+      box->asleep = false;
+    }
+    WakeupBatch::Signal({box, &box->wakeup});
+  }
+
+  std::mutex mutex;
+  Letters letters;
+  bool asleep = false;  // the loop waits, and has to be woken
+  Wakeup wakeup;
 };
 
 }  // namespace tower

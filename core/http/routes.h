@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "core/base/metrics.h"
-#include "core/http/http.h"
+#include "core/http/server.h"
 
 namespace tower {
 

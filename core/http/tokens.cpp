@@ -7,7 +7,7 @@
 
 #include "core/base/digest.h"
 #include "core/base/encode.h"
-#include "core/base/regular_file.h"
+#include "core/base/file.h"
 #include "core/http/head.h"
 
 namespace tower {

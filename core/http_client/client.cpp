@@ -2,7 +2,6 @@
 
 #include <netdb.h>
 #include <poll.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "core/base/build_info.h"
+#include "core/base/encode.h"
 #include "core/base/wakeup.h"
 #include "core/http_client/exchange.h"
 #include "core/http_client/policy.h"
@@ -47,7 +47,7 @@ Result<std::string> HeadersOf(const HttpHeaders& given) {
   for (const auto& [name, value] : given) {
     if (auto fits = CheckHttpHeader(name, value); !fits) return fits.error();
     std::erase_if(ours, [&name = name](const auto& header) {
-      return strcasecmp(header.first.c_str(), name.c_str()) == 0;
+      return EqualsIgnoringCase(header.first, name);
     });
   }
   std::string text;

@@ -1,7 +1,6 @@
 #include "core/http_client/exchange.h"
 
 #include <poll.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <array>

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
-#include <experimental/simd>
 #include <utility>
 
 #include "core/json/json.h"
@@ -95,15 +95,18 @@ std::size_t FindInvalidUtf8(std::string_view text) noexcept {
 }
 
 std::size_t PlainPrefix(std::string_view text) noexcept {
-  namespace simd = std::experimental;
-  using Bytes = simd::native_simd<unsigned char>;
-  const auto all = [](char c) { return Bytes(static_cast<unsigned char>(c)); };
-  const auto* const bytes = reinterpret_cast<const unsigned char*>(text.data());
+  // Eight bytes at a time. A borrow can raise a bit of a byte behind the first special one, never
+  // before it.
+  constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  const auto zeros = [](std::uint64_t word) { return (word - kOnes) & ~word; };
   std::size_t at = 0;
-  for (; text.size() - at >= Bytes::size(); at += Bytes::size()) {
-    const Bytes some(bytes + at, simd::element_aligned);
-    const auto special = some == all('"') || some == all('\\') || some < all(' ');
-    if (simd::any_of(special)) return at + static_cast<std::size_t>(simd::find_first_set(special));
+  for (std::uint64_t word; text.size() - at >= sizeof(word); at += sizeof(word)) {
+    std::memcpy(&word, text.data() + at, sizeof(word));
+    if constexpr (std::endian::native == std::endian::big) break;
+    const auto special =
+        (zeros(word ^ kOnes * '"') | zeros(word ^ kOnes * '\\') | ((word - kOnes * ' ') & ~word)) &
+        kOnes * 0x80;
+    if (special != 0) return at + static_cast<std::size_t>(std::countr_zero(special)) / 8;
   }
   const auto special =
       std::find_if(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), [](char c) {

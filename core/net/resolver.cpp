@@ -4,7 +4,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <array>
@@ -14,28 +13,12 @@
 #include <system_error>
 #include <thread>
 
+#include "core/base/encode.h"
 #include "core/base/wakeup.h"
 
 namespace tower {
 
 using std::chrono::steady_clock;
-
-int PollTimeout(Deadline deadline) {
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
-}
-
-Ready WaitFor(int fd, short events, int interrupt_fd, Deadline deadline) {
-  for (;;) {
-    std::array<pollfd, 2> fds = {{{fd, events, 0}, {interrupt_fd, POLLIN, 0}}};
-    const int n = poll(fds.data(), fds.size(), PollTimeout(deadline));
-    if (n < 0 && errno == EINTR) continue;
-    if (fds[1].revents != 0) return Ready::kInterrupted;
-    if (fds[0].revents != 0 || n < 0) return Ready::kYes;
-    if (steady_clock::now() >= deadline) return Ready::kTimeout;
-  }
-}
 
 bool IsLoopback(const sockaddr& address) {
   if (address.sa_family == AF_INET) {
@@ -58,7 +41,7 @@ bool IsLoopbackHost(const std::string& host) {
   if (inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1) {
     return IsLoopback(reinterpret_cast<const sockaddr&>(v6));
   }
-  return strcasecmp(host.c_str(), "localhost") == 0;
+  return EqualsIgnoringCase(host, "localhost");
 }
 
 struct Resolver::Lookup {

@@ -4,25 +4,16 @@
 
 #include <sys/socket.h>
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "core/base/deadline.h"
 #include "core/base/result.h"
 
 namespace tower {
-
-using Deadline = std::chrono::steady_clock::time_point;
-
-// Milliseconds until the deadline for poll(2), rounded up; 0 when it has passed.
-int PollTimeout(Deadline deadline);
-
-// Waits for one of `events` on `fd`, for `interrupt_fd` to become readable, or for the deadline.
-enum class Ready { kYes, kTimeout, kInterrupted };
-Ready WaitFor(int fd, short events, int interrupt_fd, Deadline deadline);
 
 struct SocketAddress {
   sockaddr_storage storage{};

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <span>
-#include <sstream>
 #include <system_error>
 
 #include "core/base/digest.h"
+#include "core/base/file.h"
 
 namespace tower {
 namespace {
@@ -99,13 +97,10 @@ std::string Measured(std::string_view text) {
   return std::to_string(text.size()).append(":").append(text);
 }
 
-// What is no plain file has no content; opening it could wait for ever.
+// What can't be read as a small file has no content.
 std::string ContentOf(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return "none";
-  std::ostringstream content;
-  content << std::ifstream(path, std::ios::binary).rdbuf();
-  return Measured(content.str());
+  const auto file = ReadRegularFile(path);
+  return file ? Measured(file->text) : "none";
 }
 
 bool HasOwnRule(std::string_view type) {

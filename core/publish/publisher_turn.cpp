@@ -106,7 +106,7 @@ bool Publisher::Impl::LoadDeferred() {
   if (!keys) {
     take_at_ = now_ + kIdle;
     if (take_log_.Pass(keys.error().message, now_)) {
-      log_.Error("queue not readable", {{"error", keys.error()}});
+      log_.Error("cannot read the queue", {{"error", keys.error()}});
     }
     return false;
   }
@@ -125,9 +125,8 @@ bool Publisher::Impl::TakeMore() {
   if (now_ < take_at_ || !LoadDeferred()) return false;
   if (refused_keys_.size() >= kMostRefusedKeys) {
     if (refused_log_.Pass("too many", now_)) {
-      log_.Warn(
-          "broker refuses too many routing keys: nothing new is published until it takes some",
-          {{"routing_keys", refused_keys_.size()}});
+      log_.Warn("broker refuses too many routing keys; publishing is paused until it accepts some",
+                {{"routing_keys", refused_keys_.size()}});
     }
     return false;
   }
@@ -136,7 +135,7 @@ bool Publisher::Impl::TakeMore() {
   if (!taken) {
     take_at_ = now_ + kIdle;
     if (take_log_.Pass(taken.error().message, now_)) {
-      log_.Error("queue not readable", {{"error", taken.error()}});
+      log_.Error("cannot read the queue", {{"error", taken.error()}});
     }
     return false;
   }
@@ -203,7 +202,7 @@ Status Publisher::Impl::SendDeferred(const std::string& routing_key, RefusedKey&
   auto taken =
       queue_.TakeDeferred(routing_key, key.read_seq, std::min(room, kDeferredRead), key.settled);
   if (!taken && take_log_.Pass(taken.error().message, now_)) {
-    log_.Error("queue not readable", {{"error", taken.error()}});
+    log_.Error("cannot read the queue", {{"error", taken.error()}});
   }
   if (!taken || taken->empty()) {
     // Not on disk yet, or, of what was delivered again, before read_seq.
@@ -285,7 +284,7 @@ void Publisher::Impl::SetBlocked(bool blocked, const std::string& reason) {
   if (blocked) {
     log_.Warn("broker takes nothing", {{"error", reason}});
   } else {
-    log_.Info("broker takes messages again");
+    log_.Info("broker is no longer blocked");
   }
 }
 
@@ -303,7 +302,7 @@ void Publisher::Impl::Refused(Outgoing& message) {
   if (key == nullptr) {
     key = &refused_keys_.Add(routing_key_, now_);
     key->in_flight = window_.Count(routing_key_) + 1;  // with this one
-    log_.Warn("broker refuses a routing key; its triggers wait, others go on",
+    log_.Warn("broker refuses a routing key; its triggers wait, others are published",
               {{"routing_key", routing_key_}, {"error", "basic.nack: a queue may be full"}});
   }
   refused_keys_.Refuse(*key, now_);
@@ -333,7 +332,7 @@ void Publisher::Impl::ForgetRefused() {
   refused_keys_.Forget(now_, [this](const std::string& routing_key, const RefusedKey& key) {
     refused_shown_ = false;
     log_.Info(
-        "broker takes a routing key again",
+        "broker accepts the routing key again",
         {{"routing_key", routing_key},
          {"refused_seconds",
           std::chrono::duration_cast<std::chrono::seconds>(key.refused_at - key.since).count()}});

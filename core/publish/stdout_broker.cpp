@@ -9,6 +9,8 @@
 #include <array>
 #include <cerrno>
 
+#include "core/base/deadline.h"
+
 namespace tower {
 namespace {
 
@@ -17,11 +19,6 @@ using std::chrono::steady_clock;
 
 Error OutputError(int error_number) {
   return {ErrorCode::kPermanent, "write to standard output: " + ErrnoText(error_number)};
-}
-
-int TimeoutUntil(steady_clock::time_point deadline) {
-  const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
 }
 
 }  // namespace
@@ -58,7 +55,7 @@ Result<std::uint64_t> StdoutBroker::Publish(const AcceptedTrigger& trigger) {
 Result<bool> StdoutBroker::WaitForRoom(steady_clock::time_point deadline) {
   for (;;) {
     std::array<pollfd, 2> fds = {{{fd_, POLLOUT, 0}, {interrupt_.fd(), POLLIN, 0}}};
-    const int n = poll(fds.data(), fds.size(), TimeoutUntil(deadline));
+    const int n = poll(fds.data(), fds.size(), PollTimeout(deadline));
     if (n < 0 && errno != EINTR) return OutputError(errno);
     if (interrupted_.load()) return Error{ErrorCode::kStopped, "interrupted"};
     if (n > 0 && fds[0].revents != 0) return true;
@@ -97,7 +94,7 @@ Status StdoutBroker::Wait(milliseconds timeout, int wake_fd, std::vector<BrokerE
   }
   // Nothing to write: a pipe whose reader leaves reports POLLERR without being asked.
   std::array<pollfd, 3> fds = {{{fd_, 0, 0}, {interrupt_.fd(), POLLIN, 0}, {wake_fd, POLLIN, 0}}};
-  if (poll(fds.data(), fds.size(), TimeoutUntil(deadline)) < 0) return Ok();  // EINTR: as if woken
+  if (poll(fds.data(), fds.size(), PollTimeout(deadline)) < 0) return Ok();  // EINTR: as if woken
   if (interrupted_.load()) return Error{ErrorCode::kStopped, "interrupted"};
   if ((fds[0].revents & POLLERR) != 0) return OutputError(EPIPE);
   return Ok();

@@ -107,7 +107,7 @@ bool TriggerQueue::Impl::FindRoom(std::int64_t bytes) {
   if (HasRoom(bytes)) return true;
   if (full_ || HasRoom(Reserve())) return false;
   full_ = true;
-  log_.Warn("queue is full: nothing more is taken",
+  log_.Warn("queue is full: new triggers are refused",
             {{"max_bytes", options_.max_bytes}, {"undeliverable", backlog_.undeliverable()}});
   return false;
 }
@@ -116,7 +116,7 @@ bool TriggerQueue::Impl::FindRoom(std::int64_t bytes) {
 void TriggerQueue::Impl::NoteRoom() {
   if (!full_ || !HasRoom(Reserve())) return;
   full_ = false;
-  log_.Info("queue has room again");
+  log_.Info("queue accepts triggers again");
 }
 
 std::int64_t TriggerQueue::Impl::Reserve() const {

@@ -136,7 +136,7 @@ bool TriggerQueue::Impl::MakeRoom() {
   const bool made = store_->MakeRoom();
   const auto gone = store_->ends().trimmed - before;
   if (gone > 0 && room_log_.Pass("full", now)) {
-    log_.Warn("disk is full: history gives way", {{"path", options_.path}, {"triggers", gone}});
+    log_.Warn("disk is full: history is deleted", {{"path", options_.path}, {"triggers", gone}});
   }
   return made;
 }
@@ -295,7 +295,7 @@ void TriggerQueue::Impl::NoteHealth(const Status& outcome) {
   if (!outcome && (health_ || health_.error().message != outcome.error().message)) {
     log_.Error("queue cannot write", {{"error", outcome.error()}});
   } else if (outcome && !health_) {
-    log_.Info("queue writes again");
+    log_.Info("queue is writable again");
   }
   health_ = outcome;
 }

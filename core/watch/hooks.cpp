@@ -69,9 +69,8 @@ void Hooks::End(const std::string& name) {
 HttpResponse Hooks::NotServed(std::string_view name) {
   const std::lock_guard lock(mutex_);
   if (!expected_.contains(name)) return Problem(404, "there is no hook of this name");
-  auto response = Problem(503, "the watcher of this hook does not run at the moment");
-  response.headers.emplace_back("Retry-After", "5");
-  return response;
+  return Unavailable("the watcher of this hook does not run at the moment",
+                     std::chrono::seconds(5));
 }
 
 std::optional<HttpResponse> Hooks::BeforeBody(const HttpRequest& request) {

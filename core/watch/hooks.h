@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/http/http.h"
+#include "core/http/server.h"
 
 namespace tower {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/base/regular_file.h"
+#include "core/base/file.h"
 #include "core/lua/script.h"
 
 namespace tower {

@@ -191,7 +191,7 @@ void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
     self.notes.EndRun();
     if (stop.stop_requested()) {
       if (error.code != ErrorCode::kStopped)
-        self.log.Warn("watcher ended badly", {{"error", error}});
+        self.log.Warn("watcher failed; it will be restarted", {{"error", error}});
       break;
     }
     if (FailedForGood(self, error)) return;
@@ -247,7 +247,7 @@ Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
 
 bool Supervisor::Impl::FailedForGood(Supervised& self, const Error& error) {
   if (error.code != ErrorCode::kPermanent && error.code != ErrorCode::kInvalid) return false;
-  self.log.Error("watcher failed for good", {{"error", error}});
+  self.log.Error("watcher failed permanently", {{"error", error}});
   SetState(self, WatcherState::kFailed, &error);
   if (options_.exit_on_failure && on_failure_) {
     WatcherStatus status;

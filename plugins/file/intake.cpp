@@ -42,7 +42,7 @@ std::string ReasonPart(const LogField& field) {
 
 }  // namespace
 
-void Complaints::Complain(const std::string& path, const Error& error) {
+void ConfigErrors::Complain(const std::string& path, const Error& error) {
   constexpr std::size_t kMost = 10'000;
   if (said_.size() >= kMost) said_.clear();
   auto& said = said_[path];
@@ -52,13 +52,13 @@ void Complaints::Complain(const std::string& path, const Error& error) {
   log_.Warn("left alone", {{"path", path}, {"error", error}});
 }
 
-void Complaints::ForgetBefore(const std::string& folder, Clock::time_point time) {
+void ConfigErrors::ForgetBefore(const std::string& folder, Clock::time_point time) {
   std::erase_if(said_, [&](const auto& each) {
     return each.second.when < time && each.first.starts_with(JoinPath(folder, ""));
   });
 }
 
-std::vector<WatcherNotes::Retry> Complaints::Retries(WallTime at) const {
+std::vector<WatcherNotes::Retry> ConfigErrors::Retries(WallTime at) const {
   std::vector<WatcherNotes::Retry> retries;
   for (const auto& [path, said] : said_) {
     if (retries.size() == WatcherNotes::kMostRetries) break;

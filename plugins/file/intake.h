@@ -22,11 +22,11 @@ namespace tower::file {
 
 // What is wrong with paths that are tried again at each look. Logs it once, until something else is
 // wrong with the path or it got better.
-class Complaints {
+class ConfigErrors {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit Complaints(const Logger& log) : log_(log) {}
+  explicit ConfigErrors(const Logger& log) : log_(log) {}
   void Complain(const std::string& path, const Error& error);
   void Retract(const std::string& path) { said_.erase(path); }
   // Forgets what was said before that time of paths below `folder`: they were looked at since.
@@ -47,11 +47,11 @@ class Intake {
  public:
   // All must outlive the intake.
   Intake(WatcherContext& tower, const Settings& settings, Mapping& mapping, Ledger& ledger,
-         Complaints& complaints)
+         ConfigErrors& errors)
       : tower_(tower),
         settings_(settings),
         ledger_(ledger),
-        complaints_(complaints),
+        complaints_(errors),
         interpreter_(settings, mapping, tower.name) {}
 
   struct Place {
@@ -98,7 +98,7 @@ class Intake {
   WatcherContext& tower_;
   const Settings& settings_;
   Ledger& ledger_;
-  Complaints& complaints_;
+  ConfigErrors& complaints_;
   Interpreter interpreter_;
   std::map<std::string, Fd> unsynced_;  // folders in which files were moved or deleted
 };

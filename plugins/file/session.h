@@ -108,7 +108,7 @@ class Session {
   WatcherContext& tower_;
   const Settings& settings_;
   Ledger ledger_;
-  Complaints complaints_;
+  ConfigErrors complaints_;
   Intake intake_;
   std::vector<Watched> sources_;
   std::uint64_t looks_ = 0;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "core/http/http.h"
+#include "core/http/message.h"
 #include "core/json/json.h"
 
 namespace tower::webhook {

@@ -23,15 +23,6 @@ HttpResponse Json(int status, std::string body) {
   return response;
 }
 
-HttpResponse WithHeader(HttpResponse response, std::string name, std::string value) {
-  response.headers.emplace_back(std::move(name), std::move(value));
-  return response;
-}
-
-HttpResponse Retryable(std::string_view detail) {
-  return WithHeader(Problem(503, detail), "Retry-After", "1");
-}
-
 HttpResponse Refused(const Error& error) {
   switch (error.code) {
     case ErrorCode::kConflict:
@@ -39,7 +30,7 @@ HttpResponse Refused(const Error& error) {
     case ErrorCode::kInvalid:
       return Problem(413, error.message);
     default:
-      return Retryable(error.message);
+      return Unavailable(error.message);
   }
 }
 
@@ -75,7 +66,7 @@ Receiver::Receiver(WatcherContext& tower, const Settings& settings, Mapping& map
       mapping_(mapping) {}
 
 Receiver::~Receiver() {
-  for (const auto& waiting : waiting_) waiting.later.Send(Retryable("the watcher stops"));
+  for (const auto& waiting : waiting_) waiting.later.Send(Unavailable("the watcher stops"));
 }
 
 std::optional<HttpResponse> Receiver::BeforeBody(const HttpRequest& request) {
@@ -158,7 +149,7 @@ Receiver::Or<std::string> Receiver::FindId(const Delivery& delivery, const Body&
 HttpResponse Receiver::Wait(const HttpRequest& request, std::string event, std::string id) {
   const std::lock_guard lock(mutex_);
   if (!waiting_.empty() && waiting_bytes_ + event.size() > kMostWaiting) {
-    return Retryable("too many deliveries wait for the script");
+    return Unavailable("too many deliveries wait for the script");
   }
   waiting_bytes_ += event.size();
   waiting_.push_back({request.Defer(), std::move(event), std::move(id)});
@@ -181,7 +172,7 @@ void Receiver::MapUntil(const std::stop_token& stop) {
     try {
       Map(*next);
     } catch (...) {  // out of memory; the sender must not wait for ever
-      next->later.Send(Retryable("out of memory"));
+      next->later.Send(Unavailable("out of memory"));
       throw;
     }
   }

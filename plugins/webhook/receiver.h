@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/http/http.h"
+#include "core/http/message.h"
 #include "core/watch/mapping.h"
 #include "core/watch/watcher.h"
 #include "plugins/webhook/delivery.h"

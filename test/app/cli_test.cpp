@@ -438,10 +438,10 @@ TEST_CASE("plugins lists what is linked in, or one plugin's options", "[cli]") {
         "duration such as 500ms, 10s, 5m or 7d, from 10ms to 1m) |\n"
         "| `--plugin.probe.api-key` | `PLUGIN_PROBE_API_KEY` | none | Credentials. |\n");
   CHECK_THAT(Run({"plugins", "--json"}).out,
-             ContainsSubstring("{\"name\": \"plugin.probe.every\", \"flag\": "
-                               "\"--plugin.probe.every\", \"variable\": \"PLUGIN_PROBE_EVERY\""));
+             ContainsSubstring(R"({"name":"plugin.probe.every","flag":"--plugin.probe.every",)"
+                               R"("variable":"PLUGIN_PROBE_EVERY")"));
   const auto one_json = Run({"plugins", "probe", "--json"}).out;
-  CHECK_THAT(one_json, ContainsSubstring("{\"name\": \"probe\"") && !ContainsSubstring("other"));
+  CHECK_THAT(one_json, ContainsSubstring(R"({"name":"probe")") && !ContainsSubstring("other"));
   CHECK_THAT(Refused({"plugins", "prbe"}), ContainsSubstring("did you mean probe?"));
   CHECK_THAT(Refused({"plugins", "--markdown"}), ContainsSubstring("needs the name"));
 }
@@ -669,9 +669,9 @@ TEST_CASE("a configuration is made anew from what is there at the moment", "[cli
   CHECK(key_of(again()) == "two");
   folder.Write("tower.toml", "broker = 'kafka'\n");
   const auto faulty = again();
-  REQUIRE(faulty.complaints.size() == 2);
-  CHECK(faulty.complaints[0].about == "PLUGIN_PROBE_API_KEY_FILE");
-  CHECK(faulty.complaints[1].about == "broker");
+  REQUIRE(faulty.errors.size() == 2);
+  CHECK(faulty.errors[0].about == "PLUGIN_PROBE_API_KEY_FILE");
+  CHECK(faulty.errors[1].about == "broker");
 }
 
 }  // namespace

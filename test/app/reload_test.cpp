@@ -97,8 +97,8 @@ class Fixture {
     diary.Clear();
     Write(watchers);
     auto configured = Read();
-    if (!configured.complaints.empty()) {
-      throw std::runtime_error(ComplaintsText(configured.complaints));
+    if (!configured.errors.empty()) {
+      throw std::runtime_error(ConfigErrorsText(configured.errors));
     }
     setup_ = std::move(configured.setup);
     tower_ = std::make_unique<Tower>(*setup_, [] {});

@@ -71,9 +71,9 @@ TEST_CASE("the TOML in the README of each plugin is a configuration", "[plugins]
       const auto example = readme.substr(at, readme.find("\n```", at) + 1 - at);
       INFO("plugins/" << kind->name() << "/README.md:\n" << example);
       const auto file = folder.Write("example.toml", example);
-      for (const auto& complaint : Configure({"--config", file}, {}, *kinds).complaints) {
-        CAPTURE(complaint.about, complaint.message);
-        CHECK(complaint.message.starts_with("is required"));  // a secret that is given elsewhere
+      for (const auto& error : Configure({"--config", file}, {}, *kinds).errors) {
+        CAPTURE(error.about, error.message);
+        CHECK(error.message.starts_with("is required"));  // a secret that is given elsewhere
       }
     }
   }

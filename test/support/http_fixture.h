@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "core/base/metrics.h"
-#include "core/http/http.h"
+#include "core/http/server.h"
 #include "test/support/http_client.h"
 #include "test/support/temp_dir.h"
 

@@ -364,10 +364,10 @@ TEST_CASE("more than a thousand are changed only once their number is confirmed"
   CHECK(site.Redeliver(R"({"status":"undeliverable","confirm":1100})").body ==
         "{\"redelivered\":1100}\n");
   CHECK(site.queue->Stats().depth == 1100);
-  CHECK_THAT(logs.text(), ContainsSubstring("triggers were discarded on request") &&
+  CHECK_THAT(logs.text(), ContainsSubstring("triggers discarded on request") &&
                               ContainsSubstring(
                                   R"("count":1100,"triggers":"status=undeliverable protocol=A")") &&
-                              ContainsSubstring("triggers are delivered again on request") &&
+                              ContainsSubstring("triggers redelivered on request") &&
                               ContainsSubstring(R"("peer":"127.0.0.1")"));
   CHECK_THAT(site.metrics.Render(), ContainsSubstring("triggers_discarded_total 1100\n"));
 }

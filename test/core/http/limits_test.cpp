@@ -12,7 +12,7 @@
 #include <optional>
 #include <thread>
 
-#include "core/http/http.h"
+#include "core/http/server.h"
 #include "test/support/eventually.h"
 #include "test/support/http_fixture.h"
 #include "test/support/temp_dir.h"
@@ -192,7 +192,7 @@ TEST_CASE("the addresses of one client are one", "[http]") {
   CHECK(places.beyond() == 0);  // they are gone
 }
 
-TEST_CASE("memory is counted for all, and for strangers apart", "[http]") {
+TEST_CASE("memory is counted for all, and for unknown_arguments apart", "[http]") {
   constexpr std::size_t kMiB = 1U << 20U;
   HttpMemory memory(16 * kMiB);
   HttpMemory::Share stranger(memory);
@@ -260,18 +260,18 @@ int Answered(const std::vector<std::unique_ptr<RawHttpClient>>& clients) {
                                         [](const auto& client) { return client->Readable(); }));
 }
 
-TEST_CASE("bodies of strangers have a quarter of the memory, and leave the rest to others",
+TEST_CASE("bodies of unknown_arguments have a quarter of the memory, and leave the rest to others",
           "[http]") {
   TempDir folder;
   MemoryServer fixture(
       {.max_body = kBody, .max_memory = 16 * kBody, .tokens_file = WriteTokens(folder, kToken)});
   const std::string token = "Authorization: Bearer 0123456789abcdef\r\n";
   const std::string large(kBody, 'x');
-  std::vector<std::unique_ptr<RawHttpClient>> strangers;
-  for (int i = 0; i < 20; ++i) strangers.push_back(Unfinished(fixture, "/hook"));
-  REQUIRE(Eventually([&] { return Answered(strangers) >= 17; }));  // 3 have room, with their heads
-  CHECK(Answered(strangers) < 20);
-  for (const auto& client : strangers) {
+  std::vector<std::unique_ptr<RawHttpClient>> unknown_arguments;
+  for (int i = 0; i < 20; ++i) unknown_arguments.push_back(Unfinished(fixture, "/hook"));
+  REQUIRE(Eventually([&] { return Answered(unknown_arguments) >= 17; }));  // 3 have room, with their heads
+  CHECK(Answered(unknown_arguments) < 20);
+  for (const auto& client : unknown_arguments) {
     if (!client->Readable()) continue;
     const auto answer = client->Receive();
     REQUIRE(answer);
@@ -295,7 +295,7 @@ TEST_CASE("bodies of strangers have a quarter of the memory, and leave the rest 
   CHECK(Ask(fixture, "GET", "/health").status == 200);
   CHECK(Ask(fixture, "POST", "/take", "small", token).status == 200);
 
-  strangers.clear();
+  unknown_arguments.clear();
   clients.clear();
   CHECK(Eventually([&] { return Ask(fixture, "POST", "/take", large, token).status == 200; }));
   CHECK(Eventually([&] { return Ask(fixture, "POST", "/hook", large).status == 401; }));
@@ -396,7 +396,7 @@ TEST_CASE("a listening socket that breaks is opened again", "[http]") {
     if (ntohs(address.sin_port) == fixture.port()) shutdown(fd, SHUT_RD);
   }
   REQUIRE(Eventually(
-      [&] { return logs.text().find("the listening socket broke") != std::string::npos; }));
+      [&] { return logs.text().find("listening socket failed") != std::string::npos; }));
   CHECK(Eventually([&] {
     try {
       return Ask(fixture, "GET", "/open").status == 200;

@@ -88,7 +88,7 @@ TEST_CASE("a routing key that is refused holds up no other, however much waits f
   CHECK(OrderOfLast(NumbersOf(house.broker, "Full")) == From(0, 3000));
   REQUIRE(Eventually([&] { return house.publisher->State().refused_keys == 0; }));
   CHECK(Eventually([&] {
-    return house.logs.text().find("broker takes a routing key again") != std::string::npos;
+    return house.logs.text().find("broker accepts the routing key again") != std::string::npos;
   }));
   house.Put(1, 3000, "Full");
   REQUIRE(house.Drained());

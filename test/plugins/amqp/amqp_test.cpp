@@ -188,12 +188,12 @@ TEST_CASE("several URLs may stand in one text", "[amqp]") {
   for (const auto* kind : *kinds) {
     if (kind->name() == "amqp") watcher = kind->New(options);
   }
-  Complaints complaints;
-  const Givens flags = {{"plugin.x.url", {{"amqp://u:secret@one,amqps://two"}, "--plugin.x.url"}}};
+  ConfigErrors errors;
+  const SourceValues flags = {{"plugin.x.url", {{"amqp://u:secret@one,amqps://two"}, "--plugin.x.url"}}};
   for (auto& option : options.all()) {
-    if (option.name() == "plugin.x.url") Apply(option, {&flags}, complaints);
+    if (option.name() == "plugin.x.url") Apply(option, {&flags}, errors);
   }
-  CHECK(complaints.empty());
+  CHECK(errors.empty());
   CHECK(options.Faults({}, false).empty());
 }
 

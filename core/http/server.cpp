@@ -4,7 +4,7 @@
 // no byte of it: its releases differ in how they read targets, headers and bodies. Of its classes,
 // only Server's process_request and hooks, and Stream, are used, which are the same in 0.41.0 and
 // 0.53.1.
-#include "core/http/http.h"
+#include "core/http/server.h"
 
 #include <httplib.h>
 
@@ -78,12 +78,6 @@ const std::string& DateText() {
   text.assign(formatted,
               std::strftime(formatted, sizeof formatted, "%a, %d %b %Y %H:%M:%S GMT", &parts));
   return text;
-}
-
-HttpResponse Retryable(std::string_view detail) {
-  auto response = Problem(503, detail);
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
 }
 
 // Nothing here may be kept by a cache on the way, unless the handler says so, nor be taken for
@@ -295,10 +289,10 @@ std::optional<HttpResponse> HttpServer::Impl::Respond(HttpExchange& exchange) {
 // Too many want too much at a time.
 HttpResponse HttpServer::Impl::Crowded(const HttpExchange& exchange, std::string_view limit) {
   if (const auto held_back = logged_crowds_.Pass(HttpExchange::Clock::now())) {
-    log_.Warn("a request was refused, since there is too much at hand",
+    log_.Warn("request refused: server.max-memory is in use",
               {{"error", limit}, {"peer", exchange.peer}, {"held_back", *held_back}});
   }
-  return Retryable(limit);
+  return Unavailable(limit);
 }
 
 std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange) {
@@ -340,7 +334,8 @@ std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange) {
     response.headers.emplace_back("Allow", pattern->allow());
     return response;
   }
-  if (!route->options.open && listener_->draining()) return Retryable("control-tower is stopping");
+  if (!route->options.open && listener_->draining())
+    return Unavailable("control-tower is stopping");
   exchange.route = route;
   if (route->options.content_types.empty()) return std::nullopt;
   if (auto refused = CheckBody(head, *route, request)) return refused;
@@ -359,7 +354,7 @@ std::optional<HttpResponse> HttpServer::Impl::CheckAccess(const HttpHead& head,
   const auto refusal = access_.Check(head);
   if (!refusal) return std::nullopt;
   if (const auto held_back = logged_refusals_.Pass(HttpExchange::Clock::now())) {
-    log_.Warn("a request was refused for where it comes from",
+    log_.Warn("request refused because of its origin",
               {{"peer", request.peer},
                {"client", ClientOf(head).value_or("")},
                {"method", head.method},
@@ -388,10 +383,10 @@ std::optional<HttpResponse> HttpServer::Impl::CheckToken(const HttpHead& head,
   request.trusted = false;
   if (head.Count("Authorization") > 0) {
     if (const auto held_back = logged_logins_.Pass(HttpExchange::Clock::now())) {
-      log_.Warn("a token was refused", {{"peer", request.peer},
-                                        {"method", head.method},
-                                        {"path", request.path},
-                                        {"held_back", *held_back}});
+      log_.Warn("token refused", {{"peer", request.peer},
+                                  {"method", head.method},
+                                  {"path", request.path},
+                                  {"held_back", *held_back}});
     }
   }
   auto response =
@@ -443,11 +438,12 @@ std::optional<HttpResponse> HttpServer::Impl::Guard(HttpExchange& exchange, Call
   } catch (const std::bad_alloc&) {
     exchange.deferred = false;
     log_.Error("out of memory while answering", {{"route", exchange.pattern->text()}});
-    return Retryable("out of memory");
+    return Unavailable("out of memory");
   } catch (const std::exception& error) {
     exchange.deferred = false;
-    log_.Error("a request failed", {{"route", exchange.pattern->text()}, {"error", error.what()}});
-    return Problem(500, "something went wrong here; the log says what");
+    log_.Error("request handler failed",
+               {{"route", exchange.pattern->text()}, {"error", error.what()}});
+    return Problem(500, "internal error; see the log");
   }
 }
 

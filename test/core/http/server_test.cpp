@@ -1,4 +1,4 @@
-#include "core/http/http.h"
+#include "core/http/server.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>

@@ -5,8 +5,8 @@
 // is well formed, no page of another site sends it (core/http/access.h), the token is good, path
 // and method are known, Content-Encoding, Content-Type and the length are acceptable, the route
 // wants it. Every answer of 400 and above is application/problem+json (RFC 9457).
-#ifndef CORE_HTTP_HTTP_H_
-#define CORE_HTTP_HTTP_H_
+#ifndef CORE_HTTP_SERVER_H_
+#define CORE_HTTP_SERVER_H_
 
 #include <chrono>
 #include <cstddef>
@@ -22,77 +22,9 @@
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 #include "core/base/result.h"
-#include "core/json/json.h"
+#include "core/http/message.h"
 
 namespace tower {
-
-struct HttpExchange;
-struct HttpMailbox;
-
-struct HttpResponse {
-  int status = 200;
-  std::string content_type = "application/json";
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;
-};
-
-// Lets an answer go that was held back. To be called once, by any thread; may outlive the server.
-class HttpLater {
- public:
-  void Send() const;                      // the answer that the handler returned
-  void Send(HttpResponse instead) const;  // another one
-
- private:
-  friend class HttpLoop;
-  friend struct HttpExchange;
-  friend struct HttpMailbox;
-  struct Ticket {
-    std::uint64_t connection = 0, turn = 0;
-  };
-  HttpLater() = default;
-  HttpLater(std::shared_ptr<HttpMailbox> mailbox, Ticket ticket)
-      : mailbox_(std::move(mailbox)), ticket_(ticket) {}
-  void Post(std::optional<HttpResponse> instead) const;
-  std::shared_ptr<HttpMailbox> mailbox_;
-  Ticket ticket_;
-};
-
-// A request, as a handler sees it. Views stay good until the handler returns.
-class HttpRequest {
- public:
-  std::string_view method;        // HEAD comes as GET
-  std::string_view path;          // percent-decoded but for %2F, without the query
-  std::string_view param;         // what stands for {…} in the route's pattern; never empty there
-  std::string_view content_type;  // the one of the route's content types that came; all of the
-                                  // header, or empty, where the route takes any
-  std::string_view body;
-  std::string_view peer;    // the client's address
-  std::string_view client;  // the name of its token; empty without tokens
-  bool trusted = true;      // it has shown a token, or none is asked for
-  std::vector<std::pair<std::string, std::string>> query;  // percent-decoded, in its order
-
-  // The value of a header that came exactly once, as sent. `name` in any case.
-  std::optional<std::string_view> Header(std::string_view name) const;
-  std::size_t HeaderCount(std::string_view name) const;
-  // All of them, in the order in which they came: names as sent, values as Header has them.
-  std::vector<std::pair<std::string_view, std::string_view>> Headers() const;
-  bool HasQuery(std::string_view name) const;
-
-  // For a handler that would have to wait: the answer that it returns is held back until HttpLater
-  // is told, which may be before it returns.
-  HttpLater Defer() const;
-
- private:
-  friend class HttpServer;
-  HttpExchange* exchange_ = nullptr;
-};
-
-// An answer of application/problem+json; the title is the status in words. With `faults`, `errors`
-// names each of them.
-HttpResponse Problem(int status, std::string_view detail, const Faults& faults = {});
-
-// AppendJsonString of json.h, as a value.
-std::string JsonString(std::string_view text);
 
 struct HttpServerOptions {
   std::string host = "127.0.0.1";
@@ -161,4 +93,4 @@ class HttpServer {
 
 }  // namespace tower
 
-#endif  // CORE_HTTP_HTTP_H_
+#endif  // CORE_HTTP_SERVER_H_
