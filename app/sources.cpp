@@ -1,5 +1,7 @@
 #include "app/sources.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
