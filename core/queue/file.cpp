@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 
+#include "core/queue/queue.h"
 #include "core/queue/store.h"
 
 namespace tower {

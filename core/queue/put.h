@@ -11,6 +11,7 @@
 
 #include "core/base/once_event.h"
 #include "core/queue/store.h"
+#include "core/trigger/trigger.h"
 
 namespace tower {
 

@@ -29,28 +29,6 @@ Error Closed() { return {ErrorCode::kStopped, "the queue is closed"}; }
 
 }  // namespace
 
-std::string_view ToString(TriggerState state) noexcept {
-  switch (state) {
-    case TriggerState::kQueued:
-      return "queued";
-    case TriggerState::kPublished:
-      return "published";
-    case TriggerState::kUndeliverable:
-      return "undeliverable";
-    case TriggerState::kDiscarded:
-      return "discarded";
-  }
-  return "unknown";
-}
-
-std::optional<TriggerState> ParseTriggerState(std::string_view text) noexcept {
-  for (const auto state : {TriggerState::kQueued, TriggerState::kPublished,
-                           TriggerState::kUndeliverable, TriggerState::kDiscarded}) {
-    if (ToString(state) == text) return state;
-  }
-  return std::nullopt;
-}
-
 TriggerQueue::Impl::Impl(const QueueOptions& options, std::unique_ptr<QueueStore> store,
                          std::unique_ptr<QueueReader> reader, Logger log, Metrics& metrics)
     : options_(options),

@@ -24,10 +24,9 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "core/queue/queue.h"
 #include "core/queue/reserve.h"
 #include "core/queue/sqlite.h"
-#include "core/trigger/trigger.h"
+#include "core/queue/types.h"
 
 namespace tower {
 
