@@ -188,6 +188,12 @@ Error ExplainQueueError(const std::string& path, Error error) {
   return error;
 }
 
+Error ExplainOpenQueueError(const std::string& path, Error error) {
+  auto explained = ExplainQueueError(path, std::move(error));
+  if (explained.code == ErrorCode::kPermanent) explained.code = ErrorCode::kUnavailable;
+  return explained;
+}
+
 Status CheckQueueFile(const std::string& path) {
   const auto fault = [&path](const std::string& why) {
     return Error{ErrorCode::kInvalid, "queue.path " + path + ": " + why};

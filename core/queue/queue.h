@@ -24,6 +24,13 @@
 
 namespace tower {
 
+class BulkRequest;
+class Handover;
+class QueueReader;
+class QueueStore;
+class QueueWriter;
+class SubmittedPut;
+
 // Whether Open could succeed, as far as a look tells that changes nothing: a file of ours, or none
 // in a folder that can be written to. Not in a process that has the queue open: it would give up
 // SQLite's locks. The error is kInvalid and names the file.
@@ -130,9 +137,19 @@ class TriggerQueue {
   void Close();
 
  private:
-  class Impl;
-  explicit TriggerQueue(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  TriggerQueue(std::unique_ptr<QueueStore> store, std::unique_ptr<QueueReader> reader,
+               const Logger& log, Metrics& metrics);
+  std::vector<Uuid> Submit(std::unique_ptr<SubmittedPut> request);
+  void Change(std::unique_ptr<BulkRequest> request);
+
+  const QueueOptions options_;
+  Metrics& metrics_;
+  // Each is thread-safe.
+  const std::unique_ptr<Handover> handover_;
+  const std::unique_ptr<QueueWriter> writer_;
+  // Closed before the writer's connection, so that the last one folds the write-ahead log into the
+  // file.
+  const std::unique_ptr<QueueReader> reader_;
 };
 
 }  // namespace tower

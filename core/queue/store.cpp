@@ -49,6 +49,12 @@ std::string CandidatesOf(const std::string& list) {
 
 }  // namespace
 
+std::int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 std::int64_t SizeOf(const AcceptedTrigger& trigger) noexcept {
   return static_cast<std::int64_t>(trigger.body.size() + trigger.api_version.size() +
                                    trigger.protocol.size() + trigger.traceparent.size() +

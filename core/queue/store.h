@@ -39,6 +39,9 @@ struct QueueRow {
   Listing listing = Listing::kNone;
 };
 
+// Milliseconds since 1970.
+std::int64_t NowMs();
+
 // What a trigger counts against max_bytes: its bytes and a fixed share of indexes and page
 // overhead.
 std::int64_t SizeOf(const AcceptedTrigger& trigger) noexcept;
@@ -272,6 +275,9 @@ class QueueReader {
 
 // `error`, with the file's name and what to do about it.
 Error ExplainQueueError(const std::string& path, Error error);
+// The same, for those who use the open queue: whatever its disk has, it is no fault of theirs that
+// would end them, so kPermanent becomes kUnavailable.
+Error ExplainOpenQueueError(const std::string& path, Error error);
 
 }  // namespace tower
 
