@@ -161,7 +161,7 @@ Handover::ToRead Handover::Take(std::size_t limit, std::vector<AcceptedTrigger>&
   return {ToRead::Where::kLog, backlog_.read_seq(), backlog_.last_seq()};
 }
 
-std::vector<AcceptedTrigger> Handover::NoteRedeliveries(std::vector<QueueReader::Redelivery>&& rows,
+std::vector<AcceptedTrigger> Handover::NoteRedeliveries(std::vector<ListedTrigger>&& rows,
                                                         std::int64_t upto) {
   const std::lock_guard lock(mutex_);
   return backlog_.NoteRedeliveries(std::move(rows), upto);
@@ -222,7 +222,7 @@ std::optional<std::int64_t> Handover::DeferredUpto(std::uint64_t settled) {
   return backlog_.read_seq();
 }
 
-void Handover::NoteDeferred(const std::vector<QueueReader::Redelivery>& rows) {
+void Handover::NoteDeferred(const std::vector<ListedTrigger>& rows) {
   const std::lock_guard lock(mutex_);
   backlog_.NoteDeferred(rows);
 }

@@ -22,6 +22,7 @@
 #include "core/queue/backlog.h"
 #include "core/queue/bulk.h"
 #include "core/queue/put.h"
+#include "core/queue/rows.h"
 #include "core/queue/types.h"
 
 namespace tower {
@@ -73,11 +74,11 @@ class Handover {
     enum class Where { kNone, kRedeliveries, kLog } where = Where::kNone;
     std::int64_t after = 0, upto = 0;
   };
-  // Appends the next triggers to `taken`, at most `limit`, as far as they are in memory. Otherwise
-  // tells what to read and to hand to NoteRedeliveries or NoteRows, which return what is to be
-  // published.
+  // kNone: `taken` has the next triggers, at most `limit`; none when there are none. Otherwise they
+  // are to be read from the file and handed to NoteRedeliveries or NoteRows, which return those to
+  // be published.
   ToRead Take(std::size_t limit, std::vector<AcceptedTrigger>& taken);
-  std::vector<AcceptedTrigger> NoteRedeliveries(std::vector<QueueReader::Redelivery>&& rows,
+  std::vector<AcceptedTrigger> NoteRedeliveries(std::vector<ListedTrigger>&& rows,
                                                 std::int64_t upto);
   std::vector<AcceptedTrigger> NoteRows(std::vector<QueueRow>&& rows);
   // False: stop was requested, the deadline has passed, or the queue is closed and empty.
@@ -88,7 +89,7 @@ class Handover {
   // Up to which seq deferred triggers may be taken; nothing while that call of Settle is not on
   // disk.
   std::optional<std::int64_t> DeferredUpto(std::uint64_t settled);
-  void NoteDeferred(const std::vector<QueueReader::Redelivery>& rows);
+  void NoteDeferred(const std::vector<ListedTrigger>& rows);
 
   // --- The writer ---
 
@@ -104,7 +105,7 @@ class Handover {
               const RedeliveryTotals* changed);
   // What Stats reports on trimming. True: it has recovered.
   bool NoteHistory(const Status& outcome);
-  // Moves changes that no round has taken.
+  // Appends the changes that no round has taken.
   void TakeChanges(Changes& changes);
 
  private:

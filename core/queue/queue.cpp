@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/queue/file.h"
 #include "core/queue/handover.h"
+#include "core/queue/reader.h"
 #include "core/queue/store.h"
 #include "core/queue/writer.h"
 
@@ -17,11 +19,13 @@ constexpr auto kRetryDelay = std::chrono::seconds(1);
 
 }  // namespace
 
+Status CheckQueueFile(const std::string& path) { return CheckFile(path); }
+
 Result<std::unique_ptr<TriggerQueue>> TriggerQueue::Open(const QueueOptions& options, Logger log,
                                                          Metrics& metrics) {
   auto store = QueueStore::Open(options);
   if (!store) return store.error();
-  auto reader = QueueReader::Open(options, **store);
+  auto reader = QueueReader::Open(options.path, (*store)->shared());
   if (!reader) return reader.error();
   if (const auto& repaired = (*store)->repaired(); !repaired.empty()) {
     log.Warn("queue file repaired", {{"path", options.path}, {"what", repaired}});

@@ -66,8 +66,8 @@ void QueueWriter::Commit(WriteRound& round) {
     commit_seconds_.Observe(std::chrono::duration<double>(Clock::now() - start).count());
   }
   Finish(round, outcome, outcome ? health : outcome);
-  if (!trim_at_ && store_->has_history()) {
-    const bool over = store_->kept_bytes() > static_cast<std::int64_t>(options_.max_bytes);
+  if (!trim_at_ && store_->ends().has_history()) {
+    const bool over = store_->ends().kept_bytes() > static_cast<std::int64_t>(options_.max_bytes);
     trim_at_ = Clock::now() + (over ? Clock::duration(0) : kTrimDelay);
   }
 }
@@ -97,7 +97,7 @@ Status QueueWriter::StoreAll(const WriteRound& round, const std::vector<PutReque
     if (auto stored = StoreSettled(round); !stored) return stored;
   }
   if (!changes_.empty()) {
-    if (auto stored = changes_.front()->StoreStep(*store_, now_ms); !stored) return stored;
+    if (auto stored = changes_.front()->StoreStep(store_->lists(), now_ms); !stored) return stored;
   }
   return Ok();
 }
@@ -105,11 +105,11 @@ Status QueueWriter::StoreAll(const WriteRound& round, const std::vector<PutReque
 Status QueueWriter::StoreSettled(const WriteRound& round) {
   const auto now_ms = NowMs();
   if (round.cursor > store_->ends().cursor) {
-    auto moved = store_->MoveCursor(round.cursor, round.position, now_ms);
+    auto moved = store_->history().MoveCursor(round.cursor, round.position, now_ms);
     if (!moved) return moved;
   }
   for (const auto& settled : round.settled) {
-    if (auto stored = store_->Settle(settled); !stored) return stored;
+    if (auto stored = store_->lists().Settle(settled); !stored) return stored;
   }
   return Ok();
 }
@@ -165,7 +165,7 @@ bool QueueWriter::MakeRoom() {
 void QueueWriter::TrimHistory() {
   const auto put = store_->ends().last_seq - std::exchange(trim_seq_, store_->ends().last_seq);
   trim_at_.reset();
-  for (auto steps = std::min(1 + put / QueueStore::kTrimStep, kTrimSteps); steps > 0; --steps) {
+  for (auto steps = std::min(1 + put / History::kTrimStep, kTrimSteps); steps > 0; --steps) {
     const auto more = TrimStep();
     NoteTrimmed(more ? Ok() : Status(more.error()));
     if (!more) {
@@ -180,10 +180,10 @@ void QueueWriter::TrimHistory() {
 // Synced as any other: what lies unsynced in the log can be lost by a sync that fails when the log
 // is folded, of which SQLite tells nobody, and with it all that is committed behind it.
 Result<bool> QueueWriter::TrimStep() {
-  const QueueStore::HistoryLimits limits{NowMs() - options_.retention.count(), options_.max_history,
-                                         static_cast<std::int64_t>(options_.max_bytes)};
+  const History::Limits limits{NowMs() - options_.retention.count(), options_.max_history,
+                               static_cast<std::int64_t>(options_.max_bytes)};
   if (auto begun = store_->Begin(); !begun) return begun.error();
-  auto more = store_->Trim(limits);
+  auto more = store_->history().Trim(limits);
   if (!more) {
     store_->Rollback();
     return more;
