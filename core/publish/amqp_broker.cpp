@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "core/trigger/trigger.h"
+
 namespace tower {
 namespace {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "core/trigger/trigger.h"
+#include "core/queue/types.h"
 
 namespace tower {
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/trigger/trigger.h"
+
 namespace tower {
 
 void PublishWindow::Add(std::uint64_t tag, Outgoing&& message) {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/trigger/trigger.h"
+#include "core/queue/types.h"
 
 namespace tower {
 

@@ -38,7 +38,7 @@ void Backlog::AddRedeliveries(const RedeliveryTotals& totals, std::int64_t last_
   last_redelivery_ = last_number;
 }
 
-std::vector<AcceptedTrigger> Backlog::NoteRedeliveries(std::vector<QueueReader::Redelivery>&& rows,
+std::vector<AcceptedTrigger> Backlog::NoteRedeliveries(std::vector<ListedTrigger>&& rows,
                                                        std::int64_t upto) {
   std::vector<AcceptedTrigger> taken;
   taken.reserve(rows.size());
@@ -51,7 +51,7 @@ std::vector<AcceptedTrigger> Backlog::NoteRedeliveries(std::vector<QueueReader::
   return taken;
 }
 
-void Backlog::NoteDeferred(const std::vector<QueueReader::Redelivery>& rows) {
+void Backlog::NoteDeferred(const std::vector<ListedTrigger>& rows) {
   for (const auto& row : rows) taken_[row.trigger.seq] = {Listing::kDeferred, row.bytes};
 }
 

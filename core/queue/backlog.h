@@ -10,7 +10,8 @@
 #include <span>
 #include <vector>
 
-#include "core/queue/store.h"
+#include "core/queue/rows.h"
+#include "core/queue/types.h"
 
 namespace tower {
 
@@ -42,11 +43,11 @@ class Backlog {
   std::int64_t last_redelivery() const noexcept { return last_redelivery_; }
   // None: there are none up to `upto`, which was last_redelivery() when they were read; there may
   // be more by now.
-  std::vector<AcceptedTrigger> NoteRedeliveries(std::vector<QueueReader::Redelivery>&& rows,
+  std::vector<AcceptedTrigger> NoteRedeliveries(std::vector<ListedTrigger>&& rows,
                                                 std::int64_t upto);
 
   // Deferred triggers that the consumer has taken from the file.
-  void NoteDeferred(const std::vector<QueueReader::Redelivery>& rows);
+  void NoteDeferred(const std::vector<ListedTrigger>& rows);
 
   // Moves the cursor over the settled prefix. Appends what the cursor alone does not tell. True
   // when there is anything to store.

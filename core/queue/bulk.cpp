@@ -7,21 +7,7 @@ namespace {
 
 constexpr std::size_t kStep = 2000;
 
-std::int64_t MsOf(std::chrono::sys_time<std::chrono::milliseconds> time) {
-  return static_cast<std::int64_t>(time.time_since_epoch().count());
-}
-
 }  // namespace
-
-bool Fits(const TriggerSummary& trigger, const TriggerFilter& filter) {
-  const auto is = [](std::string_view wanted, std::string_view value) {
-    return wanted.empty() || wanted == value;
-  };
-  return is(filter.api_version, trigger.api_version) && is(filter.protocol, trigger.protocol) &&
-         is(filter.source, trigger.source) &&
-         (!filter.since || trigger.accepted_ms >= MsOf(*filter.since)) &&
-         (!filter.until || trigger.accepted_ms < MsOf(*filter.until));
-}
 
 std::unique_ptr<BulkRequest> BulkRequest::Of(const Uuid& uuid,
                                              std::optional<std::string> discard_by,
@@ -46,28 +32,27 @@ std::unique_ptr<BulkRequest> BulkRequest::Of(const TriggerFilter& filter,
   return request;
 }
 
-bool BulkRequest::Fits(const QueueStore::Candidate& candidate) const {
+bool BulkRequest::Fits(const Candidate& candidate) const {
   if (candidate.state == TriggerState::kQueued) return false;
   if (discard_by_ && candidate.state != TriggerState::kUndeliverable) return false;
   if (filter_.state && *filter_.state != candidate.state) return false;
   return tower::Fits(candidate.summary(), filter_);
 }
 
-Status BulkRequest::Change(QueueStore& store, const QueueStore::Candidate& candidate,
-                           std::int64_t now_ms) {
+Status BulkRequest::Change(Lists& lists, const Candidate& candidate, std::int64_t now_ms) {
   step_changed_ += 1;
   if (candidate.state == TriggerState::kUndeliverable) {
     step.listed += 1;
     step.listed_bytes += candidate.bytes;
   }
-  if (discard_by_) return store.Discard(candidate, *discard_by_, now_ms);
+  if (discard_by_) return lists.Discard(candidate, *discard_by_, now_ms);
   step.count += 1;
   step.bytes += candidate.bytes;
-  return store.AddRedelivery(candidate);
+  return lists.AddRedelivery(candidate);
 }
 
-Status BulkRequest::StoreOne(QueueStore& store, std::int64_t now_ms) {
-  auto found = store.FindCandidate(*uuid_);
+Status BulkRequest::StoreOne(Lists& lists, std::int64_t now_ms) {
+  auto found = lists.FindCandidate(*uuid_);
   if (!found) return found.error();
   step_last_ = true;
   if (!*found) {
@@ -77,7 +62,7 @@ Status BulkRequest::StoreOne(QueueStore& store, std::int64_t now_ms) {
   const auto& candidate = **found;
   if (Fits(candidate)) {
     step_matched_ = 1;
-    return Change(store, candidate, now_ms);
+    return Change(lists, candidate, now_ms);
   }
   if (discard_by_ && candidate.state != TriggerState::kDiscarded) {
     step_fault_ = Error{ErrorCode::kConflict, "trigger " + uuid_->ToString() + " is " +
@@ -87,14 +72,14 @@ Status BulkRequest::StoreOne(QueueStore& store, std::int64_t now_ms) {
   return Ok();
 }
 
-Status BulkRequest::StoreStep(QueueStore& store, std::int64_t now_ms) {
+Status BulkRequest::StoreStep(Lists& lists, std::int64_t now_ms) {
   step = {};
   step_matched_ = step_changed_ = 0;
   step_after_ = after_;
-  if (uuid_) return StoreOne(store, now_ms);
+  if (uuid_) return StoreOne(lists, now_ms);
   // Of a list there are few; what is discarded is undeliverable until then.
   const auto among = discard_by_ ? TriggerState::kUndeliverable : filter_.state;
-  auto candidates = store.Candidates(after_, upto, among, kStep);
+  auto candidates = lists.Candidates(after_, upto, among, kStep);
   if (!candidates) return candidates.error();
   step_last_ = candidates->size() < kStep;
   for (const auto& candidate : *candidates) {
@@ -106,7 +91,7 @@ Status BulkRequest::StoreStep(QueueStore& store, std::int64_t now_ms) {
     if (!Fits(candidate)) continue;
     if (!counted_) {
       step_matched_ += 1;
-    } else if (auto changed = Change(store, candidate, now_ms); !changed) {
+    } else if (auto changed = Change(lists, candidate, now_ms); !changed) {
       return changed;
     }
   }

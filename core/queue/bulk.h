@@ -8,7 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "core/queue/store.h"
+#include "core/base/result.h"
+#include "core/base/uuid.h"
+#include "core/queue/lists.h"
+#include "core/queue/rows.h"
+#include "core/queue/types.h"
 
 namespace tower {
 
@@ -23,9 +27,9 @@ class BulkRequest {
   static std::unique_ptr<BulkRequest> Of(const TriggerFilter& filter, const BulkOptions& options,
                                          std::optional<std::string> discard_by, BulkDone done);
 
-  // One step, within the store's open transaction. What is the request's own error is kept; an
+  // One step, within the open transaction. What is the request's own error is kept; an
   // error returned is the transaction's.
-  Status StoreStep(QueueStore& store, std::int64_t now_ms);
+  Status StoreStep(Lists& lists, std::int64_t now_ms);
   // The step's transaction has ended so. True: the request is done, Finish is to be called.
   bool EndStep(const Status& committed);
   // Tells the caller.
@@ -37,9 +41,9 @@ class BulkRequest {
 
  private:
   BulkRequest() = default;
-  Status StoreOne(QueueStore& store, std::int64_t now_ms);
-  Status Change(QueueStore& store, const QueueStore::Candidate& candidate, std::int64_t now_ms);
-  bool Fits(const QueueStore::Candidate& candidate) const;
+  Status StoreOne(Lists& lists, std::int64_t now_ms);
+  Status Change(Lists& lists, const Candidate& candidate, std::int64_t now_ms);
+  bool Fits(const Candidate& candidate) const;
   Status CheckConfirmed() const;
 
   std::optional<Uuid> uuid_;  // else all that fit filter_

@@ -3,6 +3,8 @@
 #include <set>
 #include <utility>
 
+#include "core/queue/store.h"
+
 namespace tower {
 namespace {
 
@@ -13,7 +15,7 @@ Error Conflict(const Uuid& uuid, std::string_view what) {
 // Whether the key was used before; `receipt` then has the uuids of that time.
 Result<bool> FindKey(QueueStore& store, const PutOptions& options, Receipt& receipt) {
   if (options.key.empty()) return false;
-  auto known = store.FindKey(options.source, options.key);
+  auto known = store.keys().Find(options.source, options.key);
   if (!known) return known.error();
   if (!*known) return false;
   if ((*known)->fingerprint != options.fingerprint) {
@@ -32,7 +34,7 @@ Status FindKnownRows(QueueStore& store, PutRequest& request) {
     if (!seen.insert(trigger.uuid).second) {
       return Conflict(trigger.uuid, "stands twice in the batch");
     }
-    auto body = store.FindBody(trigger.uuid);
+    auto body = store.log().FindBody(trigger.uuid);
     if (!body) return body.error();
     if (!*body) continue;
     if (**body != trigger.body) return Conflict(trigger.uuid, "was used with other content");
@@ -51,11 +53,11 @@ Status Append(QueueStore& store, PutRequest& request, Receipt& receipt, std::int
     receipt.repeated = false;
     row.trigger.accepted_at =
         std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(now_ms));
-    if (auto stored = store.Append(row); !stored) return stored;
+    if (auto stored = store.log().Append(row); !stored) return stored;
   }
   const auto& options = request.options;
   if (options.key.empty()) return Ok();
-  return store.AddKey(options.source, options.key, options.fingerprint, receipt.uuids);
+  return store.keys().Add(options.source, options.key, options.fingerprint, receipt.uuids);
 }
 
 }  // namespace
@@ -148,7 +150,7 @@ Status StoreRequest(QueueStore& store, PutRequest& request, std::int64_t now_ms)
   }
   // Also for a repeat: its source moves on all the same.
   for (const auto& change : request.options.checkpoints) {
-    auto changed = store.ChangeCheckpoint(request.options.source, change);
+    auto changed = store.checkpoints().Change(request.options.source, change);
     if (!changed) return changed;
   }
   request.result = std::move(receipt);

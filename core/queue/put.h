@@ -10,9 +10,15 @@
 #include <vector>
 
 #include "core/base/once_event.h"
-#include "core/queue/store.h"
+#include "core/base/result.h"
+#include "core/base/uuid.h"
+#include "core/queue/rows.h"
+#include "core/queue/types.h"
+#include "core/trigger/trigger.h"
 
 namespace tower {
+
+class QueueStore;
 
 class PutRequest {
  public:

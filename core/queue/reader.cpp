@@ -1,7 +1,10 @@
+#include "core/queue/reader.h"
+
 #include <algorithm>
+#include <array>
 #include <limits>
 
-#include "core/queue/store.h"
+#include "core/queue/file.h"
 
 namespace tower {
 namespace {
@@ -20,17 +23,17 @@ constexpr std::size_t kReserve = 1024;
 
 }  // namespace
 
-Result<std::unique_ptr<QueueReader>> QueueReader::Open(const QueueOptions& options,
-                                                       const QueueStore& store) {
-  auto shared = store.shared();
-  if (options.path != ":memory:") {
-    auto opened = Database::Open(options.path, Database::Access::kReadOnly);
-    if (!opened) return ExplainQueueError(options.path, opened.error());
+Result<std::unique_ptr<QueueReader>> QueueReader::Open(const std::string& path,
+                                                       std::shared_ptr<SharedDatabase> writer) {
+  auto shared = std::move(writer);
+  if (path != ":memory:") {
+    auto opened = Database::Open(path, Database::Access::kReadOnly);
+    if (!opened) return ExplainQueueError(path, opened.error());
     shared = std::make_shared<SharedDatabase>(std::move(*opened));
   }
   std::unique_ptr<QueueReader> reader(new QueueReader(std::move(shared)));
   if (auto prepared = reader->Prepare(); !prepared) {
-    return ExplainQueueError(options.path, prepared.error());
+    return ExplainQueueError(path, prepared.error());
   }
   return reader;
 }
@@ -170,8 +173,7 @@ Status QueueReader::MarkListed(std::vector<QueueRow>& rows) {
 Result<TriggerRecord> QueueReader::Find(const Uuid& uuid) {
   const std::lock_guard lock(shared_->mutex);
   StatementScope scope(find_);
-  const std::string_view bytes(reinterpret_cast<const char*>(uuid.bytes().data()), 16);
-  auto found = find_.Bind(Statement::Blob{bytes}).Step();
+  auto found = find_.Bind(Statement::Blob{BytesOf(uuid)}).Step();
   if (!found) return found.error();
   if (!*found) {
     return Error{ErrorCode::kNotFound, "no trigger " + uuid.ToString() + " is kept here"};
@@ -183,10 +185,9 @@ Result<TriggerRecord> QueueReader::Find(const Uuid& uuid) {
   return record;
 }
 
-Result<std::vector<QueueReader::Redelivery>> QueueReader::Redeliveries(std::int64_t after,
-                                                                       std::int64_t upto,
-                                                                       std::size_t limit,
-                                                                       std::size_t max_bytes) {
+Result<std::vector<ListedTrigger>> QueueReader::Redeliveries(std::int64_t after, std::int64_t upto,
+                                                             std::size_t limit,
+                                                             std::size_t max_bytes) {
   const std::lock_guard lock(shared_->mutex);
   StatementScope scope(redeliveries_);
   redeliveries_.Bind(after, upto, static_cast<std::int64_t>(limit));
@@ -205,11 +206,9 @@ Result<std::vector<DeferredKey>> QueueReader::DeferredKeys() {
   }
 }
 
-Result<std::vector<QueueReader::Redelivery>> QueueReader::Deferred(std::string_view routing_key,
-                                                                   std::int64_t after,
-                                                                   std::int64_t upto,
-                                                                   std::size_t limit,
-                                                                   std::size_t max_bytes) {
+Result<std::vector<ListedTrigger>> QueueReader::Deferred(std::string_view routing_key,
+                                                         std::int64_t after, std::int64_t upto,
+                                                         std::size_t limit, std::size_t max_bytes) {
   const std::lock_guard lock(shared_->mutex);
   StatementScope scope(deferred_);
   deferred_.Bind(routing_key, after, upto, static_cast<std::int64_t>(limit));
@@ -224,9 +223,9 @@ Result<std::int64_t> QueueReader::OldestDeferredMs() {
   return *found ? oldest_deferred_.Int(0) : 0;
 }
 
-Result<std::vector<QueueReader::Redelivery>> QueueReader::ReadAll(Statement& statement,
-                                                                  std::size_t max_bytes) {
-  std::vector<Redelivery> rows;
+Result<std::vector<ListedTrigger>> QueueReader::ReadAll(Statement& statement,
+                                                        std::size_t max_bytes) {
+  std::vector<ListedTrigger> rows;
   std::size_t bytes = 0;
   while (bytes < max_bytes) {
     auto found = statement.Step();

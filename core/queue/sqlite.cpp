@@ -131,6 +131,15 @@ Result<Statement> Database::Prepare(std::string_view sql, Within within) {
   return statement;
 }
 
+Status Database::PrepareAll(std::initializer_list<StatementText> all, Within within) {
+  for (const auto& [statement, sql] : all) {
+    auto prepared = Prepare(sql, within);
+    if (!prepared) return prepared.error();
+    statement = std::move(*prepared);
+  }
+  return Ok();
+}
+
 Result<std::optional<std::int64_t>> Database::QueryInt(std::string_view sql) {
   auto statement = Prepare(sql);
   if (!statement) return statement.error();

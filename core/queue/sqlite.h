@@ -7,10 +7,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/result.h"
 
@@ -101,6 +104,11 @@ class Database {
   // committed by itself: a statement of kTransaction fails where there is none.
   enum class Within { kAny, kTransaction };
   Result<Statement> Prepare(std::string_view sql, Within within = Within::kAny);
+  struct StatementText {
+    Statement& statement;
+    std::string_view sql;
+  };
+  Status PrepareAll(std::initializer_list<StatementText> all, Within within = Within::kTransaction);
   // The first column of the first row; nothing when there is no row.
   Result<std::optional<std::int64_t>> QueryInt(std::string_view sql);
   // Runs PRAGMA quick_check for at most `budget`, and takes a file that is longer to read for sound
@@ -117,6 +125,13 @@ class Database {
   };
   explicit Database(sqlite3* database) : database_(database) {}
   std::unique_ptr<sqlite3, CloseDatabase> database_;
+};
+
+// A connection and the lock that whoever uses it holds. In memory, writer and reader share one.
+struct SharedDatabase {
+  explicit SharedDatabase(Database opened) : database(std::move(opened)) {}
+  std::mutex mutex;
+  Database database;
 };
 
 // "3.40.1"

@@ -3,9 +3,7 @@
 #ifndef CORE_TRIGGER_TRIGGER_H_
 #define CORE_TRIGGER_TRIGGER_H_
 
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -70,20 +68,6 @@ tl::expected<std::vector<Trigger>, Faults> ParseTriggerLines(std::string_view nd
 std::string RoutingKey(std::string_view api_version, std::string_view protocol);
 // The same into `key`, whose memory is used again.
 void AssignRoutingKey(std::string& key, std::string_view api_version, std::string_view protocol);
-
-// A trigger as the queue keeps it: accepted, numbered, ready to publish.
-struct AcceptedTrigger {
-  std::int64_t seq = 0;  // place in the queue, from 1, without gaps
-  Uuid uuid;
-  std::string api_version;
-  std::string protocol;
-  std::string source;       // the watcher's name, or "http"
-  std::string client;       // the name of the token or certificate that sent it, or empty
-  std::string traceparent;  // W3C Trace Context, or empty
-  std::string tracestate;
-  std::chrono::sys_time<std::chrono::milliseconds> accepted_at{};
-  std::string body;  // JSON with uuid
-};
 
 template <>
 struct OptionCodec<Trigger> {

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "core/base/uuid.h"
+#include "core/queue/reader.h"
 #include "test/support/temp_dir.h"
 
 namespace tower {
@@ -29,10 +30,11 @@ struct Fixture {
   TempDir folder;
   QueueOptions options{.path = folder / "queue.db"};
   std::unique_ptr<QueueStore> store = std::move(*QueueStore::Open(options));
-  std::unique_ptr<QueueReader> reader = std::move(*QueueReader::Open(options, *store));
+  std::unique_ptr<QueueReader> reader =
+      std::move(*QueueReader::Open(options.path, store->shared()));
 
   void Append(std::vector<QueueRow>& rows) const {
-    for (auto& row : rows) REQUIRE(store->Append(row));
+    for (auto& row : rows) REQUIRE(store->log().Append(row));
   }
   std::vector<QueueRow> Stored() const {
     return reader->Rows(0, store->ends().last_seq, 1000, 1 << 20).value();
@@ -83,11 +85,13 @@ TEST_CASE("a transaction sees the rows that it has appended", "[queue]") {
   const auto& first = rows.front().trigger;
   REQUIRE(f.store->Begin());
   f.Append(rows);
-  SECTION("by uuid") { CHECK(f.store->FindBody(first.uuid).value() == first.body); }
+  SECTION("by uuid") { CHECK(f.store->log().FindBody(first.uuid).value() == first.body); }
   SECTION("all that may be delivered again") {
-    CHECK(f.store->Candidates(0, 10, std::nullopt, 10).value().size() == 3);
+    CHECK(f.store->lists().Candidates(0, 10, std::nullopt, 10).value().size() == 3);
   }
-  SECTION("one that may be delivered again") { CHECK(f.store->FindCandidate(first.uuid).value()); }
+  SECTION("one that may be delivered again") {
+    CHECK(f.store->lists().FindCandidate(first.uuid).value());
+  }
   REQUIRE(f.store->Commit());
   CHECK(f.Stored().size() == 3);
 }
@@ -102,7 +106,7 @@ TEST_CASE("a uuid that is there already ends the transaction, and nothing of it 
   rows[5].trigger.uuid = before.front().trigger.uuid;
   REQUIRE(f.store->Begin());
   Status appended = Ok();
-  for (auto& row : rows) appended = appended ? f.store->Append(row) : appended;
+  for (auto& row : rows) appended = appended ? f.store->log().Append(row) : appended;
   CHECK(!appended);
   f.store->Rollback();
   CHECK(f.store->ends().last_seq == 1);
