@@ -19,9 +19,9 @@ constexpr int kNotFound = 404;
 constexpr int kPreconditionFailed = 406;
 constexpr int kCommandInvalid = 503;
 
-// RabbitMQ closes the channel with 406 for a message that is too large, say, and with 403 for one
-// whose routing key the user may not write to (rabbit_access_control:check_topic_access). Any other
-// 403 is for the exchange, and so for all messages.
+// RabbitMQ closes the channel with 406 for a message that is too large, for example, and with 403
+// for one whose routing key the user may not write to (rabbit_access_control:check_topic_access).
+// Any other 403 concerns the exchange, and so all messages.
 bool MessageAtFault(int code, std::string_view reason) {
   return code == kPreconditionFailed ||
          (code == kAccessRefused && reason.find("access to topic '") != std::string_view::npos);
@@ -68,7 +68,7 @@ Error AmqpBroker::TopologyError(std::string_view what, const std::string& name,
                                 const Error& error) const {
   std::string advice;
   auto code = connection_.close_code();
-  // RabbitMQ 4.0 says it with another code than 3.x.
+  // RabbitMQ 4.0 uses another code for it than 3.x.
   if (error.message.find("unknown exchange type") != std::string::npos) code = kCommandInvalid;
   switch (code) {
     case kNotFound:
@@ -128,7 +128,7 @@ Result<std::uint64_t> AmqpBroker::Publish(const AcceptedTrigger& trigger) {
 
 Status AmqpBroker::Wait(std::chrono::milliseconds timeout, int wake_fd,
                         std::vector<BrokerEvent>& events) {
-  if (!events_.empty()) timeout = std::chrono::milliseconds(0);  // heard of while publishing
+  if (!events_.empty()) timeout = std::chrono::milliseconds(0);  // arrived while publishing
   Status s = connection_.Wait(timeout, wake_fd);
   events.insert(events.end(), std::make_move_iterator(events_.begin()),
                 std::make_move_iterator(events_.end()));

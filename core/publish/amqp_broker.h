@@ -1,4 +1,4 @@
-// RabbitMQ, or another broker of AMQP 0-9-1, behind the seam of core/publish/broker.h.
+// RabbitMQ, or another broker of AMQP 0-9-1.
 #ifndef CORE_PUBLISH_AMQP_BROKER_H_
 #define CORE_PUBLISH_AMQP_BROKER_H_
 
@@ -17,12 +17,12 @@ namespace tower {
 struct AmqpOptions : AmqpServers {
   std::string exchange = "triggers";
   std::string exchange_type = "topic";
-  std::string queue;    // a quorum queue bound with "#"; empty for none
-  bool declare = true;  // make them; else only check that they exist
+  std::string queue;    // a quorum queue to bind with "#"; empty for none
+  bool declare = true;  // declare exchange and queue; false: only check that they exist
 };
 
-// Everything that can be checked without connecting: URLs, names, and where TLS is asked for its
-// files. kInvalid names the option.
+// Checks what can be checked without connecting: URLs, names, and the files of TLS where it is
+// used. kInvalid names the option.
 Status CheckAmqpOptions(const AmqpOptions& options);
 
 class AmqpBroker final : public Broker, private AmqpListener {
@@ -30,7 +30,7 @@ class AmqpBroker final : public Broker, private AmqpListener {
   explicit AmqpBroker(AmqpOptions options);
   ~AmqpBroker() override;
 
-  // As AmqpDialer says, and declares or checks exchange and queue.
+  // Connects as AmqpDialer does, then declares or checks exchange and queue.
   Status Connect(std::stop_token stop) override;
   Result<std::uint64_t> Publish(const AcceptedTrigger& trigger) override;
   Status Wait(std::chrono::milliseconds timeout, int wake_fd,
@@ -61,10 +61,10 @@ class AmqpBroker final : public Broker, private AmqpListener {
   AmqpConnection connection_;
   AmqpDialer dialer_;
   std::vector<BrokerEvent> events_;
-  // A message that comes back carries no tag, only its message_id: what is unconfirmed, by tag.
+  // Unconfirmed messages by tag: a returned message carries no tag, only its message_id.
   std::deque<Sent> sent_;
   std::uint64_t first_tag_ = 1;  // of sent_
-  // The last routing key, with what it was made of: most triggers in a row share it.
+  // The last routing key and its parts: consecutive triggers often share it.
   std::string api_version_, protocol_, routing_key_;
 };
 

@@ -1,4 +1,4 @@
-// The seam between the publisher and whatever takes the messages.
+// The interface between the publisher and a message broker.
 #ifndef CORE_PUBLISH_BROKER_H_
 #define CORE_PUBLISH_BROKER_H_
 
@@ -13,57 +13,63 @@
 
 namespace tower {
 
-// Something the broker told us.
+// An event of the connection.
 struct BrokerEvent {
   enum class Kind {
-    kConfirmed,  // `tag`, and with `multiple` every unconfirmed tag below it, is on the broker
-    kRefused,    // the same, not stored (basic.nack); the message is still ours
-    kReturned,   // `tag` was routed to no queue; its kConfirmed follows, and is not a delivery
-    kReset,      // the broker closed the channel and it was opened anew: tags start at 1 again, and
-                 // what was unconfirmed is unknown
-    kBlocked,    // the broker takes nothing for now (memory or disk alarm); publish nothing until
-                 // kUnblocked
+    // The broker has stored the message `tag` (basic.ack), and with `multiple` every unconfirmed
+    // message with a lower tag.
+    kConfirmed,
+    // The broker has not stored them (basic.nack). `multiple` as above.
+    kRefused,
+    // The message `tag` was routed to no queue (basic.return). Its kConfirmed follows and does not
+    // mean that it was stored.
+    kReturned,
+    // The broker closed the channel, and it was opened again: tags start at 1, and the fate of
+    // unconfirmed messages is unknown.
+    kReset,
+    // The broker takes no messages because of a memory or disk alarm. Publish none until
+    // kUnblocked.
+    kBlocked,
     kUnblocked,
   };
   Kind kind = Kind::kConfirmed;
   std::uint64_t tag = 0;
   bool multiple = false;
-  int code = 0;        // AMQP reply code, of kReturned and kReset
-  std::string reason;  // of kReturned, kReset and kBlocked: the broker's words
-  // Of kReset: the broker refused one of the unconfirmed messages for itself, and would refuse it
-  // again.
+  int code = 0;        // kReturned, kReset: AMQP reply code
+  std::string reason;  // kReturned, kReset, kBlocked: the text that the broker sent
+  // kReset: one of the unconfirmed messages is the cause, and would close the channel again.
   bool message_at_fault = false;
 };
 
-// A connection that publishes triggers and hears of their fate. Used by one thread, except
+// A connection that publishes triggers and reports what became of them. Used by one thread, except
 // Interrupt.
 class Broker {
  public:
   virtual ~Broker() = default;
 
-  // Connects, or connects again after any error below; every call is bounded in time. Afterwards
-  // tags start at 1. kPermanent: nothing but a change of settings will help (still retried, at the
-  // slowest pace).
+  // Connects, or connects again after any error below. Every call is bounded in time. Tags start at
+  // 1 afterwards. kPermanent: only a change of settings can help (the publisher still retries, at
+  // the slowest pace).
   virtual Status Connect(std::stop_token stop) = 0;
 
   // Sends one trigger and returns its tag. Does not wait for the confirm.
-  // kInvalid: this message can never be sent (too large, say), and the connection is unharmed. Any
-  // other error: the connection is dead.
+  // kInvalid: this message can never be sent (it is too large, for example); the connection is
+  // still usable. Any other error: the connection is lost.
   virtual Result<std::uint64_t> Publish(const AcceptedTrigger& trigger) = 0;
 
-  // Appends what has happened to `events`. When nothing has, waits until something does, `wake_fd`
-  // (when >= 0) becomes readable, or `timeout` passes. Keeps the connection alive: call it at least
-  // once a second. An error: the connection is dead.
+  // Appends new events to `events`. If there are none, waits until there is one, `wake_fd` (if >=
+  // 0) is readable, or `timeout` has passed. Sends heartbeats: call it at least once a second. An
+  // error: the connection is lost.
   virtual Status Wait(std::chrono::milliseconds timeout, int wake_fd,
                       std::vector<BrokerEvent>& events) = 0;
 
-  // Ends the connection in good order, within a second or so. Safe when not connected.
+  // Closes the connection cleanly, within about a second. Does nothing when not connected.
   virtual void Close() = 0;
 
-  // From any thread: makes a call that is under way, and every later one until Connect, fail soon.
+  // Thread-safe. Makes the call in progress, and every later one until Connect, fail soon.
   virtual void Interrupt() = 0;
 
-  // Where it is connected, without credentials: "amqp://host:5672/vhost".
+  // The URL of the broker without credentials: "amqp://host:5672/vhost".
   virtual std::string Address() const = 0;
 };
 

@@ -1,6 +1,6 @@
 #include "core/publish/publish_window.h"
 
-#include <algorithm>
+#include <string>
 #include <utility>
 
 #include "core/trigger/trigger.h"
@@ -17,29 +17,6 @@ void PublishWindow::Add(std::uint64_t tag, Outgoing&& message) {
 Outgoing* PublishWindow::At(std::uint64_t tag) {
   if (tag < first_tag_ || tag - first_tag_ >= messages_.size()) return nullptr;
   return &messages_[tag - first_tag_];
-}
-
-void PublishWindow::SettleOne(Outgoing& message, const Each& each) {
-  if (std::exchange(message.settled, true)) return;
-  --unsettled_;
-  bytes_ -= message.trigger.body.size();
-  each(message);
-}
-
-void PublishWindow::Settle(std::uint64_t tag, bool multiple, const Each& each) {
-  if (multiple) {
-    while (!messages_.empty() && first_tag_ <= tag) {
-      SettleOne(messages_.front(), each);
-      messages_.pop_front();
-      ++first_tag_;
-    }
-  } else if (Outgoing* message = At(tag); message != nullptr) {
-    SettleOne(*message, each);
-  }
-  while (!messages_.empty() && messages_.front().settled) {
-    messages_.pop_front();
-    ++first_tag_;
-  }
 }
 
 void PublishWindow::MarkReturned(std::uint64_t tag) {

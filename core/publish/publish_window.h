@@ -1,4 +1,4 @@
-// What the publisher has sent and not heard of: messages by tag.
+// Messages that are sent and not yet confirmed, by delivery tag.
 #ifndef CORE_PUBLISH_PUBLISH_WINDOW_H_
 #define CORE_PUBLISH_PUBLISH_WINDOW_H_
 
@@ -6,37 +6,38 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/queue/types.h"
 
 namespace tower {
 
-// A trigger on its way to the broker.
+// A trigger that is to be sent, or is sent and not yet confirmed.
 struct Outgoing {
   AcceptedTrigger trigger;
-  bool deferred = false;  // taken from those that wait for their routing key
+  bool deferred = false;  // read from the deferred triggers of its routing key, not from the log
   bool returned = false;  // by the broker, as unroutable
-  bool settled = false;   // its fate is known, or it was taken out
+  bool settled = false;   // confirmed or refused; only its place in the window is left
   std::chrono::steady_clock::time_point sent_at{};
 };
 
 // Not thread-safe. Tags count up from 1 without gaps.
 class PublishWindow {
  public:
-  using Each = std::function<void(Outgoing&)>;
-
-  // `tag` is one above the last, or any where the window is empty.
+  // REQUIRES: `tag` is one above the last, or the window is empty.
   void Add(std::uint64_t tag, Outgoing&& message);
-  // Calls `each` for `tag`, and with `multiple` for every unsettled tag below it too, in order;
-  // they are settled then. Unknown tags are ignored. Takes time in proportion to the tags covered.
-  void Settle(std::uint64_t tag, bool multiple, const Each& each);
+  // Settles `tag`, and with `multiple` every unsettled tag below it, in order: calls
+  // `settled(Outgoing&)` for each. Ignores unknown tags. Takes time proportional to the number of
+  // tags covered.
+  template <typename Settled>
+  void Settle(std::uint64_t tag, bool multiple, Settled settled);
   void MarkReturned(std::uint64_t tag);
-  // Empties the window; what was unsettled, in the order of its tags.
+  // Empties the window. Returns the unsettled messages in the order of their tags.
   std::vector<Outgoing> TakeAll();
-  // How many unsettled messages have this routing key. Takes time in proportion to all.
+  // The number of unsettled messages with this routing key. Takes time proportional to the size of
+  // the window.
   std::size_t Count(std::string_view routing_key) const;
 
   std::size_t size() const noexcept { return unsettled_; }
@@ -44,13 +45,39 @@ class PublishWindow {
 
  private:
   Outgoing* At(std::uint64_t tag);
-  void SettleOne(Outgoing& message, const Each& each);
+  template <typename Settled>
+  void SettleOne(Outgoing& message, Settled& settled);
 
   std::deque<Outgoing> messages_;
   std::uint64_t first_tag_ = 1;  // of messages_
   std::size_t unsettled_ = 0;
   std::size_t bytes_ = 0;
 };
+
+template <typename Settled>
+void PublishWindow::SettleOne(Outgoing& message, Settled& settled) {
+  if (std::exchange(message.settled, true)) return;
+  --unsettled_;
+  bytes_ -= message.trigger.body.size();
+  settled(message);
+}
+
+template <typename Settled>
+void PublishWindow::Settle(std::uint64_t tag, bool multiple, Settled settled) {
+  if (multiple) {
+    while (!messages_.empty() && first_tag_ <= tag) {
+      SettleOne(messages_.front(), settled);
+      messages_.pop_front();
+      ++first_tag_;
+    }
+  } else if (Outgoing* message = At(tag); message != nullptr) {
+    SettleOne(*message, settled);
+  }
+  while (!messages_.empty() && messages_.front().settled) {
+    messages_.pop_front();
+    ++first_tag_;
+  }
+}
 
 }  // namespace tower
 

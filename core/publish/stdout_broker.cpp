@@ -51,7 +51,7 @@ Result<std::uint64_t> StdoutBroker::Publish(const AcceptedTrigger& trigger) {
   return ++last_tag_;
 }
 
-// True when something can be written without blocking, false at the deadline.
+// True when a write does not block, false at the deadline.
 Result<bool> StdoutBroker::WaitForRoom(steady_clock::time_point deadline) {
   for (;;) {
     std::array<pollfd, 2> fds = {{{fd_, POLLOUT, 0}, {interrupt_.fd(), POLLIN, 0}}};
@@ -68,7 +68,7 @@ Status StdoutBroker::Flush(steady_clock::time_point deadline) {
     auto room = WaitForRoom(deadline);
     if (!room) return room.error();
     if (!*room) return Ok();
-    // A pipe that poll(2) calls writable takes PIPE_BUF bytes; more could block.
+    // poll(2) promises that a pipe takes PIPE_BUF bytes; writing more could block.
     std::size_t size = out_.size() - written_;
     if (!regular_file_) size = std::min<std::size_t>(size, PIPE_BUF);
     const ssize_t n = write(fd_, out_.data() + written_, size);
@@ -94,7 +94,8 @@ Status StdoutBroker::Wait(milliseconds timeout, int wake_fd, std::vector<BrokerE
   }
   // Nothing to write: a pipe whose reader leaves reports POLLERR without being asked.
   std::array<pollfd, 3> fds = {{{fd_, 0, 0}, {interrupt_.fd(), POLLIN, 0}, {wake_fd, POLLIN, 0}}};
-  if (poll(fds.data(), fds.size(), PollTimeout(deadline)) < 0) return Ok();  // EINTR: as if woken
+  if (poll(fds.data(), fds.size(), TimeoutUntil(deadline)) < 0)
+    return Ok();  // EINTR: like a wake-up
   if (interrupted_.load()) return Error{ErrorCode::kStopped, "interrupted"};
   if ((fds[0].revents & POLLERR) != 0) return OutputError(EPIPE);
   return Ok();

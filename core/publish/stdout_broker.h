@@ -1,5 +1,5 @@
-// Standard output as a broker: each trigger as one JSON line. For a first look without RabbitMQ,
-// and for pipes.
+// Standard output as a broker: each trigger is one line of JSON. For trying control-tower without
+// RabbitMQ, and for pipes.
 #ifndef CORE_PUBLISH_STDOUT_BROKER_H_
 #define CORE_PUBLISH_STDOUT_BROKER_H_
 
@@ -14,13 +14,14 @@
 
 namespace tower {
 
-// A line is the trigger's body: raw line breaks, which JSON allows between its tokens only, become
-// spaces, and every other byte stays. It is confirmed once write(2) has taken all of it; a reader
-// that is slow makes the publisher wait. When the reader is gone, Wait and Connect fail; the
-// process must ignore SIGPIPE.
+// A line is the trigger's body. Raw line breaks, which JSON allows between tokens only, are
+// replaced by spaces; every other byte is unchanged. A trigger is confirmed once write(2) has taken
+// all of it; a slow reader makes the publisher wait. When the reader is gone, Wait and Connect
+// fail; the process must ignore SIGPIPE.
 class StdoutBroker final : public Broker {
  public:
-  explicit StdoutBroker(int fd = 1);  // not closed, and not made non-blocking: others share it
+  // Neither closes `fd` nor makes it non-blocking: other processes may share it.
+  explicit StdoutBroker(int fd = 1);
 
   Status Connect(std::stop_token stop) override;
   Result<std::uint64_t> Publish(const AcceptedTrigger& trigger) override;
@@ -36,8 +37,8 @@ class StdoutBroker final : public Broker {
 
   const int fd_;
   bool regular_file_ = false;
-  std::string out_;          // lines, of which
-  std::size_t written_ = 0;  // bytes went out
+  std::string out_;          // lines to write
+  std::size_t written_ = 0;  // bytes of out_ that are written
   std::uint64_t last_tag_ = 0;
   std::uint64_t confirmed_ = 0;
   std::atomic<bool> interrupted_{false};

@@ -33,7 +33,7 @@ struct PublisherHouse {
   explicit PublisherHouse(std::int64_t window = 1000,
                           std::chrono::milliseconds confirm_timeout = kLong,
                           const std::string& path = ":memory:",
-                          std::chrono::milliseconds calm = std::chrono::milliseconds(20)) {
+                          std::chrono::milliseconds cooldown = std::chrono::milliseconds(20)) {
     auto opened = TriggerQueue::Open({.path = path}, Logger(), metrics);
     REQUIRE(opened);
     queue = std::move(*opened);
@@ -41,7 +41,7 @@ struct PublisherHouse {
                                    .confirm_timeout = confirm_timeout,
                                    .refused = {.pause_min = std::chrono::milliseconds(2),
                                                .pause_max = std::chrono::milliseconds(20),
-                                               .calm = calm},
+                                               .cooldown = cooldown},
                                    .backoff_min = std::chrono::milliseconds(1),
                                    .backoff_max = std::chrono::milliseconds(5)};
     publisher = std::make_unique<Publisher>(*queue, broker.Seam(), options, Logger(), metrics);

@@ -25,7 +25,7 @@ Wire::Wire(std::vector<PeerScript> scripts, const WireOptions& options)
                                   PublisherOptions{.window = options.window,
                                                    .refused = {.pause_min = milliseconds(2),
                                                                .pause_max = milliseconds(20),
-                                                               .calm = milliseconds(20)},
+                                                               .cooldown = milliseconds(20)},
                                                    .backoff_min = milliseconds(1),
                                                    .backoff_max = milliseconds(20)},
                                   Logger(), metrics_);

@@ -223,18 +223,18 @@ TEST_CASE("pauses between tries double, once for what was on its way together",
   auto& key = keys.Add("a", start);
   key.in_flight = 3;
   keys.Defer(key, 3, start);
-  keys.Refuse(key, start);
-  keys.Refuse(key, start + milliseconds(1));
-  keys.Refuse(key, start + milliseconds(2));
+  keys.OnRefused(key, start);
+  keys.OnRefused(key, start + milliseconds(1));
+  keys.OnRefused(key, start + milliseconds(2));
   CHECK(key.in_flight == 0);
   CHECK(keys.due() == start);
   int looks = 0;
   const auto look = [&](Time now) {
-    keys.LookAtDue(now, [&](const std::string&, RefusedKey& due) {
+    keys.ForEachDue(now, [&](const std::string&, RefusedKey& found) {
       ++looks;
-      due.rewind = false;
-      due.in_flight = 1;
-      due.next = Time::max();
+      found.rewind = false;
+      found.in_flight = 1;
+      found.due = Time::max();
     });
   };
   look(start + milliseconds(99));
@@ -242,34 +242,34 @@ TEST_CASE("pauses between tries double, once for what was on its way together",
   CHECK(keys.due() == start + milliseconds(100));
   look(start + milliseconds(100));
   CHECK(looks == 1);
-  keys.Refuse(key, start + milliseconds(110));
-  CHECK(key.next == start + milliseconds(310));
+  keys.OnRefused(key, start + milliseconds(110));
+  CHECK(key.due == start + milliseconds(310));
   look(start + milliseconds(310));
-  keys.Refuse(key, start + milliseconds(310));
-  CHECK(key.next == start + milliseconds(610));  // pause_max
+  keys.OnRefused(key, start + milliseconds(310));
+  CHECK(key.due == start + milliseconds(610));  // pause_max
 }
 
 TEST_CASE("a refused key is forgotten when nothing of it waits and it has been calm",
           "[publisher][refused-keys]") {
-  RefusedKeys keys({.calm = milliseconds(1000), .in_flight = 3});
+  RefusedKeys keys({.cooldown = milliseconds(1000), .in_flight = 3});
   const Time start{std::chrono::hours(1)};
   auto& key = keys.Add("a", start);
   key.in_flight = 1;
   keys.Defer(key, 1, start);
-  keys.Refuse(key, start);
+  keys.OnRefused(key, start);
   key.in_flight = 1;
-  keys.Take(key, start + milliseconds(10));
+  keys.OnSettled(key, start + milliseconds(10));
   CHECK(key.limit == 1);
   keys.EndDeferred(key);
   const auto look = [&](Time now) {
     std::size_t forgotten = 0;
-    keys.Forget(now, [&](const std::string&, const RefusedKey&) { ++forgotten; });
-    keys.LookAtDue(now, [](const std::string&, RefusedKey&) {});
+    keys.ForgetIdle(now, [&](const std::string&, const RefusedKey&) { ++forgotten; });
+    keys.ForEachDue(now, [](const std::string&, RefusedKey&) {});
     return forgotten;
   };
   CHECK(look(start + milliseconds(999)) == 0);
   CHECK(keys.due() == start + milliseconds(1000));
-  for (int n = 0; n < 5; ++n) keys.Take(key, start + milliseconds(1000));
+  for (int n = 0; n < 5; ++n) keys.OnSettled(key, start + milliseconds(1000));
   CHECK(key.limit == 3);
   CHECK(look(start + milliseconds(1000)) == 1);
   CHECK(keys.empty());

@@ -98,7 +98,7 @@ class World {
     if (!Open()) return;
     Publisher publisher(*queue_, broker_.Seam(),
                         {.window = chance_.Pick(1, 40),
-                         .refused = {.pause_min = 1ms, .pause_max = 4ms, .calm = 5ms},
+                         .refused = {.pause_min = 1ms, .pause_max = 4ms, .cooldown = 5ms},
                          .backoff_min = 1ms,
                          .backoff_max = 4ms},
                         {}, metrics_);
