@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "core/json/pointer.h"
-#include "plugins/poll/pointer.h"
 
 namespace tower::poll {
 namespace {
