@@ -48,8 +48,6 @@ std::string_view NextLine(std::string_view& text) {
   return line;
 }
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
 // "HTTP/1.1 200 OK". False where it is no such thing.
 bool ParseStatusLine(std::string_view line, int& status, bool& keeps_alive) {
   constexpr std::string_view kVersion = "HTTP/1.";
