@@ -1,4 +1,4 @@
-// Files below a watched folder: opened without following symbolic links, moved without overwriting.
+// Files below a watched folder, opened without following symbolic links.
 //
 // Errors: kNotFound (it is not there), kInvalid (a symbolic link, or not what was asked for),
 // kUnavailable (the rest: permissions, I/O; look again later).
@@ -66,36 +66,6 @@ Result<FileInfo> Inspect(int fd);
 
 // The whole file, if it is not larger than `limit` (else kInvalid).
 Result<std::string> ReadAll(int fd, std::uint64_t limit);
-
-// Moves `name` of the open folder `from` into the open folder `to` as `wanted`, or with a suffix
-// before the extension if that name is taken; nothing is overwritten. Returns the new name.
-// kConflict: the file changed after `version`; it stays, or is put back, where it was.
-Result<std::string> MoveInto(int from, const std::string& name, int to, const std::string& wanted,
-                             const Version& version);
-
-// Renames unless the new name is taken (EEXIST). Returns an errno value, 0 on success.
-int RenameNew(int from, const std::string& name, int to, const std::string& new_name);
-// The same for file systems on which renameat2(2) can't do that, such as NFS.
-int RenameNewByPlaceholder(int from, const std::string& name, int to, const std::string& new_name);
-
-// Deletes `name`, unless it changed after `version` (kConflict).
-Status Delete(int folder, const std::string& name, const Version& version);
-
-// What is written beside a file that was refused ends so, and is never taken for a file itself.
-inline constexpr std::string_view kNoteSuffix = ".error";
-
-// Writes why `name` was refused to `name`.error in the open folder, over an earlier one of its
-// kind. kConflict: there is another file of that name, which is left alone.
-Status WriteNote(int folder, const std::string& name, std::string_view why);
-// Moves it along when the file is moved: to `new_name`.error of the folder `to`, if it is there.
-Status MoveNote(int from, const std::string& name, int to, const std::string& new_name);
-// Deletes it, if it is there.
-void DeleteNote(int folder, const std::string& name);
-
-// Whether a file system, by the f_type of statfs(2), may change without inotify events: network
-// file systems, those in user space, and the shared folders of virtual machines.
-bool NeedsPolling(std::uint64_t file_system_type) noexcept;
-Result<bool> NeedsPolling(int fd);
 
 // "a/b" -> {"a", "b"}; "b" -> {"", "b"}.
 std::pair<std::string, std::string> SplitPath(const std::string& relative);

@@ -4,14 +4,18 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/options/options.h"
 #include "core/watch/mapping.h"
-#include "plugins/file/csv.h"
-#include "plugins/file/plate.h"
+#include "plugins/file/read/csv.h"
+#include "plugins/file/read/plate_map.h"
 
 namespace tower::file {
+
+// Beside a refused file NAME, NAME.error says why. Files with this suffix are never taken.
+inline constexpr std::string_view kErrorNoteSuffix = ".error";
 
 struct Settings {
   std::vector<std::string> path;

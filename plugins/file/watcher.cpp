@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <utility>
 
-#include "plugins/file/ledger.h"
+#include "plugins/file/notice/source.h"
 #include "plugins/file/session.h"
 #include "plugins/file/settings.h"
-#include "plugins/file/source.h"
+#include "plugins/file/take/ledger.h"
 
 namespace tower {
 namespace {

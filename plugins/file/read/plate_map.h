@@ -1,0 +1,105 @@
+// A plate map: a table in which each row says what goes into one well of a plate.
+#ifndef PLUGINS_FILE_READ_PLATE_MAP_H_
+#define PLUGINS_FILE_READ_PLATE_MAP_H_
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/options/options.h"
+#include "plugins/file/read/csv.h"
+#include "plugins/file/read/refusal.h"
+
+namespace tower::file {
+
+inline constexpr std::size_t kMaxPlateSide = 128;
+
+struct PlateSize {
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+  friend bool operator==(const PlateSize&, const PlateSize&) = default;
+};
+
+// Which plate the user has.
+struct PlateChoice {
+  std::optional<PlateSize> size = std::nullopt;
+  bool smallest = false;  // the smallest standard plate on which all wells are
+  bool given() const noexcept { return size.has_value() || smallest; }
+};
+
+// Counted from 1.
+struct Well {
+  std::size_t row = 0;
+  std::size_t column = 0;
+};
+
+// A1, a01, H12, AF48, up to DX128; white space around it does not matter.
+std::optional<Well> ParseWell(std::string_view text);
+// "B" or "2" -> 2.
+std::optional<std::size_t> ParsePlateRow(std::string_view text);
+// "07" -> 7.
+std::optional<std::size_t> ParsePlateColumn(std::string_view text);
+// {2, 7} -> "B7".
+std::string NameOf(const Well& well);
+
+// Where a table says which well a row is about: the column `well`, or else `row` and `column`, in
+// any case.
+class WellColumns {
+ public:
+  // Refused: there is no such column, or two of one name.
+  static OrRefusal<WellColumns> Find(const std::vector<std::string>& names);
+
+  OrRefusal<Well> WellOf(const CsvRow& row) const;
+  const std::set<std::size_t>& all() const noexcept { return all_; }
+
+ private:
+  std::optional<std::size_t> well_;
+  std::size_t row_ = 0, column_ = 0;
+  std::set<std::size_t> all_;
+};
+
+class PlateMap {
+ public:
+  explicit PlateMap(const PlateChoice& choice) : choice_(choice) {}
+
+  struct Content {
+    std::size_t line = 0;
+    std::string spec;      // JSON; empty: the well is left alone
+    std::string metadata;  // JSON
+  };
+  // Refused: a well that was added before, or that is not on the plate.
+  std::optional<Refusal> Add(const Well& well, Content content);
+
+  // Whether every well is left alone.
+  bool blank() const noexcept { return blank_; }
+  PlateSize size() const;
+  // Appends the array of what the wells have, column first from A1: A1, B1, …; null where that is
+  // nothing.
+  void AppendWells(std::string& out, std::string Content::*what) const;
+
+ private:
+  const PlateChoice choice_;
+  bool blank_ = true;
+  std::size_t rows_ = 0, columns_ = 0;                            // that are needed
+  std::map<std::pair<std::size_t, std::size_t>, Content> wells_;  // by column and row
+};
+
+}  // namespace tower::file
+
+namespace tower {
+
+template <>
+struct OptionCodec<file::PlateChoice> {
+  static constexpr std::string_view kType = "a plate such as 96 or 8x12, or auto";
+  static Result<file::PlateChoice> Parse(std::string_view text);
+  static std::string Format(const file::PlateChoice& value);
+};
+
+}  // namespace tower
+
+#endif  // PLUGINS_FILE_READ_PLATE_MAP_H_
