@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "plugins/schedule/times.h"
+#include "plugins/schedule/time/times.h"
 
 namespace tower::schedule {
 

@@ -11,10 +11,10 @@
 #include "core/options/options.h"
 #include "core/trigger/trigger.h"
 #include "core/watch/mapping.h"
-#include "plugins/schedule/cron.h"
-#include "plugins/schedule/instant.h"
 #include "plugins/schedule/plan.h"
-#include "plugins/schedule/times.h"
+#include "plugins/schedule/time/cron.h"
+#include "plugins/schedule/time/instant.h"
+#include "plugins/schedule/time/times.h"
 
 namespace tower::schedule {
 

@@ -1,7 +1,7 @@
 // The rule of a time zone for all years to come: the TZ text in the footer of a zoneinfo file (RFC
 // 9636, section 3.3.1; POSIX.1-2017, chapter 8.3, with times from -167 to 167 hours).
-#ifndef PLUGINS_SCHEDULE_POSIX_TZ_H_
-#define PLUGINS_SCHEDULE_POSIX_TZ_H_
+#ifndef PLUGINS_SCHEDULE_TIME_POSIX_TZ_H_
+#define PLUGINS_SCHEDULE_TIME_POSIX_TZ_H_
 
 #include <chrono>
 #include <optional>
@@ -53,4 +53,4 @@ class PosixTz {
 
 }  // namespace tower::schedule
 
-#endif  // PLUGINS_SCHEDULE_POSIX_TZ_H_
+#endif  // PLUGINS_SCHEDULE_TIME_POSIX_TZ_H_

@@ -1,4 +1,4 @@
-#include "plugins/schedule/times.h"
+#include "plugins/schedule/time/times.h"
 
 #include <algorithm>
 #include <utility>

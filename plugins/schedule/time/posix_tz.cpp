@@ -1,4 +1,4 @@
-#include "plugins/schedule/posix_tz.h"
+#include "plugins/schedule/time/posix_tz.h"
 
 #include <algorithm>
 #include <array>

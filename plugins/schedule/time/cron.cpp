@@ -1,9 +1,9 @@
-#include "plugins/schedule/cron.h"
+#include "plugins/schedule/time/cron.h"
 
 #include <algorithm>
 #include <bit>
 
-#include "plugins/schedule/cron_field.h"
+#include "plugins/schedule/time/cron_field.h"
 
 namespace tower::schedule {
 

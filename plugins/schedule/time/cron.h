@@ -5,8 +5,8 @@
 // `10-50/20`. Months and days of the week have names too (jan, MON), 0 and 7 are Sunday, and L is
 // the last day of the month. When both day fields are restricted, which is to say that neither
 // begins with `*`, a day has to fit one of them; else both.
-#ifndef PLUGINS_SCHEDULE_CRON_H_
-#define PLUGINS_SCHEDULE_CRON_H_
+#ifndef PLUGINS_SCHEDULE_TIME_CRON_H_
+#define PLUGINS_SCHEDULE_TIME_CRON_H_
 
 #include <chrono>
 #include <cstdint>
@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "core/base/result.h"
-#include "plugins/schedule/zone.h"
+#include "plugins/schedule/time/zone.h"
 
 namespace tower::schedule {
 
@@ -56,4 +56,4 @@ std::optional<std::chrono::sys_seconds> NextTime(const Cron& cron, const Zone& z
 
 }  // namespace tower::schedule
 
-#endif  // PLUGINS_SCHEDULE_CRON_H_
+#endif  // PLUGINS_SCHEDULE_TIME_CRON_H_

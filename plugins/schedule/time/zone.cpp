@@ -1,4 +1,4 @@
-#include "plugins/schedule/zone.h"
+#include "plugins/schedule/time/zone.h"
 
 #include <algorithm>
 #include <cerrno>

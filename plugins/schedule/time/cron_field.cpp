@@ -1,4 +1,4 @@
-#include "plugins/schedule/cron_field.h"
+#include "plugins/schedule/time/cron_field.h"
 
 #include <charconv>
 #include <optional>

@@ -1,6 +1,6 @@
 // One field of a cron text.
-#ifndef PLUGINS_SCHEDULE_CRON_FIELD_H_
-#define PLUGINS_SCHEDULE_CRON_FIELD_H_
+#ifndef PLUGINS_SCHEDULE_TIME_CRON_FIELD_H_
+#define PLUGINS_SCHEDULE_TIME_CRON_FIELD_H_
 
 #include <cstdint>
 #include <string>
@@ -41,4 +41,4 @@ Result<FieldValues> ParseField(std::string_view text, const CronField& field);
 
 }  // namespace tower::schedule
 
-#endif  // PLUGINS_SCHEDULE_CRON_FIELD_H_
+#endif  // PLUGINS_SCHEDULE_TIME_CRON_FIELD_H_

@@ -1,6 +1,6 @@
 // The moments at which a schedule fires.
-#ifndef PLUGINS_SCHEDULE_TIMES_H_
-#define PLUGINS_SCHEDULE_TIMES_H_
+#ifndef PLUGINS_SCHEDULE_TIME_TIMES_H_
+#define PLUGINS_SCHEDULE_TIME_TIMES_H_
 
 #include <chrono>
 #include <optional>
@@ -8,9 +8,9 @@
 #include <variant>
 #include <vector>
 
-#include "plugins/schedule/cron.h"
-#include "plugins/schedule/instant.h"
-#include "plugins/schedule/zone.h"
+#include "plugins/schedule/time/cron.h"
+#include "plugins/schedule/time/instant.h"
+#include "plugins/schedule/time/zone.h"
 
 namespace tower::schedule {
 
@@ -37,4 +37,4 @@ class Times {
 
 }  // namespace tower::schedule
 
-#endif  // PLUGINS_SCHEDULE_TIMES_H_
+#endif  // PLUGINS_SCHEDULE_TIME_TIMES_H_

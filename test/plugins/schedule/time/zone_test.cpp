@@ -1,5 +1,5 @@
 // Zones as the C library sees them, and files that are none.
-#include "plugins/schedule/zone.h"
+#include "plugins/schedule/time/zone.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -10,7 +10,7 @@
 #include <sstream>
 #include <string>
 
-#include "plugins/schedule/instant.h"
+#include "plugins/schedule/time/instant.h"
 #include "test/support/seeds.h"
 #include "test/support/temp_dir.h"
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "plugins/schedule/times.h"
+#include "plugins/schedule/time/times.h"
 #include "test/support/seeds.h"
 
 namespace tower::schedule {

@@ -1,14 +1,14 @@
 // Moments, and how they are written: RFC 3339, with the offset from UTC or, for a time of a clock
 // on the wall, without.
-#ifndef PLUGINS_SCHEDULE_INSTANT_H_
-#define PLUGINS_SCHEDULE_INSTANT_H_
+#ifndef PLUGINS_SCHEDULE_TIME_INSTANT_H_
+#define PLUGINS_SCHEDULE_TIME_INSTANT_H_
 
 #include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "plugins/schedule/zone.h"
+#include "plugins/schedule/time/zone.h"
 
 namespace tower::schedule {
 
@@ -32,4 +32,4 @@ std::string FormatTime(Instant time, const Zone& zone = {});
 
 }  // namespace tower::schedule
 
-#endif  // PLUGINS_SCHEDULE_INSTANT_H_
+#endif  // PLUGINS_SCHEDULE_TIME_INSTANT_H_

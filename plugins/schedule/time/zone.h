@@ -1,7 +1,7 @@
 // Time zones as the system has them: TZif files (RFC 9636, formerly 8536; versions 1 to 4), with
 // the rule in their footer for times after the last change that they list.
-#ifndef PLUGINS_SCHEDULE_ZONE_H_
-#define PLUGINS_SCHEDULE_ZONE_H_
+#ifndef PLUGINS_SCHEDULE_TIME_ZONE_H_
+#define PLUGINS_SCHEDULE_TIME_ZONE_H_
 
 #include <chrono>
 #include <optional>
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "plugins/schedule/posix_tz.h"
+#include "plugins/schedule/time/posix_tz.h"
 
 namespace tower::schedule {
 
@@ -57,4 +57,4 @@ class Zone {
 
 }  // namespace tower::schedule
 
-#endif  // PLUGINS_SCHEDULE_ZONE_H_
+#endif  // PLUGINS_SCHEDULE_TIME_ZONE_H_

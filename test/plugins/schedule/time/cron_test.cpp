@@ -1,5 +1,5 @@
 // Which times a cron text means, on a clock that is never set.
-#include "plugins/schedule/cron.h"
+#include "plugins/schedule/time/cron.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "plugins/schedule/instant.h"
+#include "plugins/schedule/time/instant.h"
 #include "test/support/seeds.h"
 
 namespace tower::schedule {

@@ -1,4 +1,4 @@
-#include "plugins/schedule/instant.h"
+#include "plugins/schedule/time/instant.h"
 
 #include <cstdio>
 
