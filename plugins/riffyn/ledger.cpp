@@ -4,7 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "plugins/riffyn/escape.h"
+#include "plugins/riffyn/api.h"
 
 namespace tower::riffyn {
 namespace {
@@ -61,8 +61,8 @@ void Ledger::Forget(const std::string& experiment, const std::string& run) {
   if (runs->second.empty()) experiments_.erase(runs);
 }
 
-std::vector<std::string> Ledger::NoteRuns(const std::string& experiment,
-                                          const std::vector<Run>& runs, bool whole) {
+std::vector<std::string> Ledger::RecordRuns(const std::string& experiment,
+                                            const std::vector<Run>& runs, bool whole) {
   std::vector<std::string> ended;
   const auto known = experiments_.find(experiment);
   if (known == experiments_.end()) return ended;
@@ -82,7 +82,7 @@ std::vector<std::string> Ledger::NoteRuns(const std::string& experiment,
   return ended;
 }
 
-std::vector<std::pair<std::string, std::string>> Ledger::NoteExperiments(
+std::vector<std::pair<std::string, std::string>> Ledger::RecordExperiments(
     const std::vector<std::string>& listed) {
   std::vector<std::pair<std::string, std::string>> ended;
   const std::set<std::string_view> there(listed.begin(), listed.end());

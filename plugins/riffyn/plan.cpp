@@ -6,17 +6,35 @@
 #include <tuple>
 #include <utility>
 
-#include "plugins/riffyn/names.h"
+#include "core/base/encode.h"
 
 namespace tower::riffyn {
 namespace {
+
+constexpr std::uint32_t kMostRows = 128;  // and columns: what a trigger may have
+constexpr std::uint32_t kHuge = 1'000'000;
+
+// Removes a number from the end of the text, and `before` in front of it.
+std::optional<std::uint32_t> TakeNumber(std::string_view& text, std::string_view before) {
+  std::size_t begin = text.size();
+  while (begin > 0 && IsDigit(text[begin - 1])) --begin;
+  const auto digits = text.substr(begin);
+  text = text.substr(0, begin);
+  if (digits.empty() || !text.ends_with(before)) return std::nullopt;
+  text.remove_suffix(before.size());
+  std::uint32_t number = 0;
+  for (const char digit : digits) {
+    number = std::min(number * 10 + static_cast<std::uint32_t>(digit - '0'), kHuge);
+  }
+  return number;
+}
 
 struct Claim {
   const Run* run;
   std::uint32_t well;  // from 0
 };
 
-// All that claim to be wells of one plate.
+// All runs that claim to be wells of one plate.
 struct Claims {
   PlateSize size;
   std::string name;
@@ -52,10 +70,10 @@ class Planner {
     for (const auto& run : runs_) Sort(run);
     for (auto& [key, plate] : plates_) {
       if (!IsShared(plate)) {
-        Judge(plate);
+        Evaluate(plate);
         continue;
       }
-      for (const auto& part : ByGroup(std::move(plate))) Judge(part);
+      for (const auto& part : ByGroup(std::move(plate))) Evaluate(part);
     }
     // Runs lie in one vector: their addresses are in the order of the list.
     const auto first = [](const Start& start) {
@@ -79,37 +97,37 @@ class Planner {
       plate.claims.push_back({&run, well->number - 1});
     } else if (run.state == RunState::kRunning && !handled_(run)) {
       if (well) {
-        plan_.no_well.push_back(&run);
+        plan_.invalid_wells.push_back(&run);
       } else {
         plan_.starts.push_back({std::nullopt, {&run}});
       }
     }
   }
 
-  void Judge(const Claims& plate) {
+  void Evaluate(const Claims& plate) {
     const std::size_t wells = std::size_t{plate.size.rows} * plate.size.columns;
     if (plate.claims.size() < wells) return;
     Start start{plate.size, std::vector<const Run*>(wells)};
     std::size_t filled = 0;
-    bool fresh = false;
-    std::string twice;
+    bool started = false;
+    std::string conflict;
     for (const auto& [run, well] : plate.claims) {
       if (run->state != RunState::kRunning) continue;
-      fresh = fresh || !handled_(*run);
+      started = started || !handled_(*run);
       auto& place = start.runs[well];
       if (place == nullptr) {
         place = run;
         ++filled;
-      } else if (twice.empty()) {
-        twice = "the runs " + place->id + " and " + run->id + " both run for well " +
-                std::to_string(well + 1);
+      } else if (conflict.empty()) {
+        conflict = "the runs " + place->id + " and " + run->id + " are both running for well " +
+                   std::to_string(well + 1);
       }
     }
-    if (filled < wells || !fresh) return;
-    if (!twice.empty()) {
-      plan_.objections.push_back({"plate " + plate.name + " of activity " +
-                                      start.runs[0]->activity + ", group " + start.runs[0]->group,
-                                  twice});
+    if (filled < wells || !started) return;
+    if (!conflict.empty()) {
+      plan_.conflicts.push_back({"plate " + plate.name + " of activity " + start.runs[0]->activity +
+                                     ", group " + start.runs[0]->group,
+                                 conflict});
     } else {
       plan_.starts.push_back(std::move(start));
     }
@@ -122,6 +140,21 @@ class Planner {
 };
 
 }  // namespace
+
+bool Well::Exists() const noexcept {
+  return rows >= 1 && rows <= kMostRows && columns >= 1 && columns <= kMostRows && number >= 1 &&
+         number <= rows * columns;
+}
+
+std::optional<Well> ParseWell(std::string_view run_name) {
+  const auto number = TakeNumber(run_name, "] ");
+  if (!number) return std::nullopt;
+  const auto columns = TakeNumber(run_name, "x");
+  if (!columns) return std::nullopt;
+  const auto rows = TakeNumber(run_name, " [");
+  if (!rows || run_name.empty()) return std::nullopt;
+  return Well{std::string(run_name), *rows, *columns, *number};
+}
 
 bool Start::NeedsTriggers() const {
   return std::any_of(runs.begin(), runs.end(),
