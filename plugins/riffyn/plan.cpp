@@ -1,7 +1,6 @@
 #include "plugins/riffyn/plan.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -11,27 +10,26 @@
 namespace tower::riffyn {
 namespace {
 
-constexpr std::uint32_t kMostRows = 128;  // and columns: what a trigger may have
-constexpr std::uint32_t kHuge = 1'000'000;
+constexpr std::size_t kMaxNumber = 1'000'000;
 
 // Removes a number from the end of the text, and `before` in front of it.
-std::optional<std::uint32_t> TakeNumber(std::string_view& text, std::string_view before) {
+std::optional<std::size_t> TakeNumber(std::string_view& text, std::string_view before) {
   std::size_t begin = text.size();
   while (begin > 0 && IsDigit(text[begin - 1])) --begin;
   const auto digits = text.substr(begin);
   text = text.substr(0, begin);
   if (digits.empty() || !text.ends_with(before)) return std::nullopt;
   text.remove_suffix(before.size());
-  std::uint32_t number = 0;
+  std::size_t number = 0;
   for (const char digit : digits) {
-    number = std::min(number * 10 + static_cast<std::uint32_t>(digit - '0'), kHuge);
+    number = std::min(number * 10 + static_cast<std::size_t>(digit - '0'), kMaxNumber);
   }
   return number;
 }
 
 struct Claim {
   const Run* run;
-  std::uint32_t well;  // from 0
+  std::size_t well;  // from 0
 };
 
 // All runs that claim to be wells of one plate.
@@ -43,7 +41,7 @@ struct Claims {
 
 // Whether runs of several groups claim one well.
 bool IsShared(const Claims& plate) {
-  std::map<std::uint32_t, const std::string*> groups;
+  std::map<std::size_t, const std::string*> groups;
   return std::any_of(plate.claims.begin(), plate.claims.end(), [&](const Claim& claim) {
     const auto [known, is_new] = groups.emplace(claim.well, &claim.run->group);
     return !is_new && *known->second != claim.run->group;
@@ -85,14 +83,14 @@ class Planner {
   }
 
  private:
-  using PlateKey = std::tuple<std::string, std::string, std::uint32_t, std::uint32_t>;
+  using PlateKey = std::tuple<std::string, std::string, std::size_t, std::size_t>;
 
   void Sort(const Run& run) {
-    auto well = ParseWell(run.name);
+    auto well = ParseWellRun(run.name);
     if (well && well->Exists()) {
       if (run.state == RunState::kDeleted) return;
-      auto& plate = plates_[{run.activity, well->plate, well->rows, well->columns}];
-      plate.size = {well->rows, well->columns};
+      auto& plate = plates_[{run.activity, well->plate, well->size.rows, well->size.columns}];
+      plate.size = well->size;
       plate.name = std::move(well->plate);
       plate.claims.push_back({&run, well->number - 1});
     } else if (run.state == RunState::kRunning && !handled_(run)) {
@@ -105,7 +103,7 @@ class Planner {
   }
 
   void Evaluate(const Claims& plate) {
-    const std::size_t wells = std::size_t{plate.size.rows} * plate.size.columns;
+    const auto wells = plate.size.wells();
     if (plate.claims.size() < wells) return;
     Start start{plate.size, std::vector<const Run*>(wells)};
     std::size_t filled = 0;
@@ -141,19 +139,18 @@ class Planner {
 
 }  // namespace
 
-bool Well::Exists() const noexcept {
-  return rows >= 1 && rows <= kMostRows && columns >= 1 && columns <= kMostRows && number >= 1 &&
-         number <= rows * columns;
+bool WellRun::Exists() const noexcept {
+  return size.IsValid() && number >= 1 && number <= size.wells();
 }
 
-std::optional<Well> ParseWell(std::string_view run_name) {
+std::optional<WellRun> ParseWellRun(std::string_view run_name) {
   const auto number = TakeNumber(run_name, "] ");
   if (!number) return std::nullopt;
   const auto columns = TakeNumber(run_name, "x");
   if (!columns) return std::nullopt;
   const auto rows = TakeNumber(run_name, " [");
   if (!rows || run_name.empty()) return std::nullopt;
-  return Well{std::string(run_name), *rows, *columns, *number};
+  return WellRun{std::string(run_name), {*rows, *columns}, *number};
 }
 
 bool Start::NeedsTriggers() const {

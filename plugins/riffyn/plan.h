@@ -2,34 +2,29 @@
 #ifndef PLUGINS_RIFFYN_PLAN_H_
 #define PLUGINS_RIFFYN_PLAN_H_
 
-#include <cstdint>
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/trigger/plate.h"
 #include "plugins/riffyn/api.h"
 
 namespace tower::riffyn {
 
-struct PlateSize {
-  std::uint32_t rows = 0;
-  std::uint32_t columns = 0;
-};
-
-// A run named `<name> [RxC] <n>`: well n of a plate of R rows and C columns. Numbers of any length;
-// those beyond a million are a million.
-struct Well {
+// A run named `<name> [RxC] <n>` is well n, counted column first from 1, of a plate of R rows and C
+// columns. Numbers may have any length; those beyond a million are a million.
+struct WellRun {
   std::string plate;  // the name
-  std::uint32_t rows = 0;
-  std::uint32_t columns = 0;
-  std::uint32_t number = 0;
+  PlateSize size;
+  std::size_t number = 0;
 
-  // Whether there is such a plate (1 to 128 rows and columns), and such a well in it.
+  // Whether the size is valid and the plate has that well.
   bool Exists() const noexcept;
 };
-std::optional<Well> ParseWell(std::string_view run_name);
+std::optional<WellRun> ParseWellRun(std::string_view run_name);
 
 // Runs whose triggers are made and put together: a run that has started, or all runs of a plate.
 struct Start {

@@ -100,8 +100,7 @@ Result<Trigger> Make(const std::string& experiment, const Start& start, const Ac
   AppendJsonString(json, api_version);
   AppendJsonString(json += R"(,"protocol":)", PascalCase(activity.name));
   if (start.plate) {
-    json += R"(,"plate":{"rows":)" + std::to_string(start.plate->rows) + R"(,"columns":)" +
-            std::to_string(start.plate->columns) + "}";
+    AppendJson(json += R"(,"plate":)", *start.plate);
   }
   AppendWells(json += R"(,"spec":)", start, specs);
   AppendWells(json += R"(,"metadata":{"source":"riffyn","spec":)", start, origins);

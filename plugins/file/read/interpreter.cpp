@@ -318,8 +318,8 @@ Interpreter::Fault Interpreter::Plate(const std::string& path, std::string_view 
     if (auto fault = out.Tick(0)) return fault;
   }
   if (plate.blank()) return Refusal{.why = "no well has anything in it"};
-  const auto size = "{\"rows\":" + std::to_string(plate.size().rows) +
-                    ",\"columns\":" + std::to_string(plate.size().columns) + "}";
+  std::string size;
+  AppendJson(size, plate.size());
   std::string event;
   if (out.mapped()) {
     event.append(head).append(",\"plate\":").append(size) += ",\"wells\":";

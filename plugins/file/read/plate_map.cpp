@@ -1,73 +1,10 @@
 #include "plugins/file/read/plate_map.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 
 #include "core/base/encode.h"
 
 namespace tower::file {
-namespace {
-
-constexpr std::array<PlateSize, 7> kStandard = {
-    {{2, 3}, {3, 4}, {4, 6}, {6, 8}, {8, 12}, {16, 24}, {32, 48}}};
-
-std::optional<std::size_t> ParseNumber(std::string_view text) {
-  std::size_t number = 0;
-  const auto* const end = text.data() + text.size();
-  const auto [read_to, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || read_to != end) return std::nullopt;
-  return number;
-}
-
-std::optional<std::size_t> ParseSide(std::string_view text) {
-  const auto side = ParseNumber(text);
-  if (!side || *side < 1 || *side > kMaxPlateSide) return std::nullopt;
-  return side;
-}
-
-// A is 1, Z is 26, AA is 27.
-std::optional<std::size_t> ParseLetters(std::string_view text) {
-  if (text.empty() || text.size() > 2) return std::nullopt;
-  std::size_t row = 0;
-  for (const char c : text) {
-    if (!IsLetter(c)) return std::nullopt;
-    row = row * 26 + static_cast<std::size_t>(ToLower(c) - 'a') + 1;
-  }
-  if (row > kMaxPlateSide) return std::nullopt;
-  return row;
-}
-
-std::string ToText(const PlateSize& size) {
-  return std::to_string(size.rows) + "x" + std::to_string(size.columns);
-}
-
-}  // namespace
-
-std::optional<Well> ParseWell(std::string_view text) {
-  text = Trim(text);
-  const auto digits = std::find_if_not(text.begin(), text.end(), IsLetter) - text.begin();
-  const auto row = ParseLetters(text.substr(0, static_cast<std::size_t>(digits)));
-  const auto column = ParseSide(text.substr(static_cast<std::size_t>(digits)));
-  if (!row || !column) return std::nullopt;
-  return Well{*row, *column};
-}
-
-std::optional<std::size_t> ParsePlateRow(std::string_view text) {
-  text = Trim(text);
-  if (const auto row = ParseLetters(text)) return row;
-  return ParseSide(text);
-}
-
-std::optional<std::size_t> ParsePlateColumn(std::string_view text) { return ParseSide(Trim(text)); }
-
-std::string NameOf(const Well& well) {
-  std::string name;
-  for (auto row = well.row; row > 0; row = (row - 1) / 26) {
-    name.insert(name.begin(), static_cast<char>('A' + (row - 1) % 26));
-  }
-  return name + std::to_string(well.column);
-}
 
 OrRefusal<WellColumns> WellColumns::Find(const std::vector<std::string>& names) {
   WellColumns found;
@@ -120,9 +57,10 @@ OrRefusal<Well> WellColumns::WellOf(const CsvRow& row) const {
 
 std::optional<Refusal> PlateMap::Add(const Well& well, Content content) {
   const auto line = content.line;
-  const auto largest = choice_.size.value_or(kStandard.back());
-  if (well.row > largest.rows || well.column > largest.columns) {
-    return Refusal{.why = "the well " + NameOf(well) + " is not on a plate of " + ToText(largest) +
+  const auto largest = choice_.size.value_or(kStandardPlates.back());
+  if (!largest.Has(well)) {
+    return Refusal{.why = "the well " + ToString(well) + " is not on a plate of " +
+                          ToString(largest) +
                           (choice_.size ? "" : ", the largest of the standard plates"),
                    .line = line};
   }
@@ -131,16 +69,16 @@ std::optional<Refusal> PlateMap::Add(const Well& well, Content content) {
   blank_ = blank_ && content.spec.empty();
   const auto [place, added] = wells_.try_emplace({well.column, well.row}, std::move(content));
   if (added) return std::nullopt;
-  return Refusal{.why = "the well " + NameOf(well) + " is in line " +
+  return Refusal{.why = "the well " + ToString(well) + " is in line " +
                         std::to_string(place->second.line) + " already",
                  .line = line};
 }
 
 PlateSize PlateMap::size() const {
   if (choice_.size) return *choice_.size;
-  return *std::find_if(kStandard.begin(), kStandard.end(), [this](const PlateSize& plate) {
-    return plate.rows >= rows_ && plate.columns >= columns_;
-  });
+  return *std::find_if(
+      kStandardPlates.begin(), kStandardPlates.end(),
+      [this](const PlateSize& plate) { return plate.rows >= rows_ && plate.columns >= columns_; });
 }
 
 void PlateMap::AppendWells(std::string& out, std::string Content::*what) const {
@@ -165,22 +103,14 @@ namespace tower {
 
 Result<file::PlateChoice> OptionCodec<file::PlateChoice>::Parse(std::string_view text) {
   if (text == "auto") return file::PlateChoice{.smallest = true};
-  if (const auto x = text.find('x'); x != std::string_view::npos) {
-    const auto rows = file::ParseSide(text.substr(0, x));
-    const auto columns = file::ParseSide(text.substr(x + 1));
-    if (rows && columns) return file::PlateChoice{.size = file::PlateSize{*rows, *columns}};
-  } else if (const auto wells = file::ParseNumber(text)) {
-    for (const auto& plate : file::kStandard) {
-      if (plate.rows * plate.columns == *wells) return file::PlateChoice{.size = plate};
-    }
-  }
+  if (const auto size = ParsePlateSize(text)) return file::PlateChoice{.size = size};
   return Error{ErrorCode::kInvalid,
                "must be 6, 12, 24, 48, 96, 384 or 1536, rows and columns such as 8x12 (each from 1 "
                "to 128), or auto"};
 }
 
 std::string OptionCodec<file::PlateChoice>::Format(const file::PlateChoice& value) {
-  if (value.size) return file::ToText(*value.size);
+  if (value.size) return ToString(*value.size);
   return value.smallest ? "auto" : "";
 }
 

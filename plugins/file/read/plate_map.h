@@ -12,18 +12,11 @@
 #include <vector>
 
 #include "core/options/options.h"
+#include "core/trigger/plate.h"
 #include "plugins/file/read/csv.h"
 #include "plugins/file/read/refusal.h"
 
 namespace tower::file {
-
-inline constexpr std::size_t kMaxPlateSide = 128;
-
-struct PlateSize {
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-  friend bool operator==(const PlateSize&, const PlateSize&) = default;
-};
 
 // Which plate the user has.
 struct PlateChoice {
@@ -31,21 +24,6 @@ struct PlateChoice {
   bool smallest = false;  // the smallest standard plate on which all wells are
   bool given() const noexcept { return size.has_value() || smallest; }
 };
-
-// Counted from 1.
-struct Well {
-  std::size_t row = 0;
-  std::size_t column = 0;
-};
-
-// A1, a01, H12, AF48, up to DX128; white space around it does not matter.
-std::optional<Well> ParseWell(std::string_view text);
-// "B" or "2" -> 2.
-std::optional<std::size_t> ParsePlateRow(std::string_view text);
-// "07" -> 7.
-std::optional<std::size_t> ParsePlateColumn(std::string_view text);
-// {2, 7} -> "B7".
-std::string NameOf(const Well& well);
 
 // Where a table says which well a row is about: the column `well`, or else `row` and `column`, in
 // any case.

@@ -84,11 +84,10 @@ TEST_CASE("a run named as a well that no plate has is neither a well nor alone",
 }
 
 TEST_CASE("a run named as a well is one", "[riffyn]") {
-  const auto well = ParseWell("growth [x] [8x12] 007");
+  const auto well = ParseWellRun("growth [x] [8x12] 007");
   REQUIRE(well);
   CHECK(well->plate == "growth [x]");
-  CHECK(well->rows == 8);
-  CHECK(well->columns == 12);
+  CHECK(well->size == PlateSize{8, 12});
   CHECK(well->number == 7);
   CHECK(well->Exists());
   for (const auto* no : {"growth", "growth 1", "growth [8x12]", "growth [8x12] ", "growth [8x12] a",
@@ -96,22 +95,22 @@ TEST_CASE("a run named as a well is one", "[riffyn]") {
                          "growth [8X12] 1", "growth [x12] 1", "growth [8x] 1", "growth [8 x 12] 1",
                          "growth [8x12] -1", "growth [8x12] 1 "}) {
     INFO(no);
-    CHECK_FALSE(ParseWell(no));
+    CHECK_FALSE(ParseWellRun(no));
   }
 }
 
 TEST_CASE("a well that no plate has does not exist", "[riffyn]") {
   for (const auto* there : {"a [1x1] 1", "a [8x12] 96", "a [128x128] 16384", "a [08x012] 0096"}) {
     INFO(there);
-    REQUIRE(ParseWell(there));
-    CHECK(ParseWell(there)->Exists());
+    REQUIRE(ParseWellRun(there));
+    CHECK(ParseWellRun(there)->Exists());
   }
   for (const auto* nowhere :
        {"a [8x12] 97", "a [8x12] 0", "a [0x12] 1", "a [8x0] 1", "a [129x1] 1", "a [1x129] 1",
         "a [4294967297x1] 1", "a [1x1] 4294967297", "a [65536x65536] 1"}) {
     INFO(nowhere);
-    REQUIRE(ParseWell(nowhere));
-    CHECK_FALSE(ParseWell(nowhere)->Exists());
+    REQUIRE(ParseWellRun(nowhere));
+    CHECK_FALSE(ParseWellRun(nowhere)->Exists());
   }
 }
 

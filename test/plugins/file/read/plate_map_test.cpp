@@ -14,42 +14,6 @@ namespace {
 using Catch::Matchers::ContainsSubstring;
 using Options = WatcherHarness::Options;
 
-std::string Shown(const std::optional<Well>& well) {
-  return well ? std::to_string(well->row) + "," + std::to_string(well->column) : "none";
-}
-
-TEST_CASE("wells are named by letters and a number", "[file][plate]") {
-  CHECK(Shown(ParseWell("A1")) == "1,1");
-  CHECK(Shown(ParseWell("a01")) == "1,1");
-  CHECK(Shown(ParseWell(" H12 ")) == "8,12");
-  CHECK(Shown(ParseWell("Z1")) == "26,1");
-  CHECK(Shown(ParseWell("AA1")) == "27,1");
-  CHECK(Shown(ParseWell("AF48")) == "32,48");
-  CHECK(Shown(ParseWell("DX128")) == "128,128");
-  for (const auto* text : {"", "A", "1", "A0", "0A", "A-1", "A1B", "A 1", "DY1", "AAA1", "A129",
-                           "A1.0", "A99999999999999999999",
-                           "\xC3\x84"
-                           "1"}) {
-    INFO(text);
-    CHECK(Shown(ParseWell(text)) == "none");
-  }
-  for (const auto* name : {"A1", "Z26", "AA27", "AZ1", "BA1", "DX128"}) {
-    CHECK(NameOf(*ParseWell(name)) == name);
-  }
-}
-
-TEST_CASE("rows are letters or numbers, columns numbers", "[file][plate]") {
-  CHECK(ParsePlateRow("b") == 2);
-  CHECK(ParsePlateRow("02") == 2);
-  CHECK(ParsePlateRow(" AF") == 32);
-  CHECK(ParsePlateColumn("07 ") == 7);
-  for (const auto* text : {"", "0", "129", "-1", "1.5"}) {
-    CHECK_FALSE(ParsePlateRow(text));
-    CHECK_FALSE(ParsePlateColumn(text));
-  }
-  CHECK_FALSE(ParsePlateColumn("B"));
-}
-
 TEST_CASE("a plate is given by its wells, by its sides, or found out", "[file][plate]") {
   using Codec = OptionCodec<PlateChoice>;
   for (const auto& [text, size] :
