@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/digest.h"
+#include "core/watch/checkpoint.h"
 
 namespace tower::poll {
 namespace {
@@ -54,23 +55,19 @@ std::string Ledger::KeyOf(std::string_view id) {
 }
 
 Result<Ledger> Ledger::Load(const WatcherQueue& queue) {
-  auto all = queue.RecallAll();
-  if (!all) return all.error();
   Ledger ledger;
-  for (auto& [key, text] : *all) {
+  auto read = ReadCheckpoint(queue, [&](std::string key, std::string text) {
     const auto* single = std::find(std::begin(kSingleKeys), std::end(kSingleKeys), key);
     if (single != std::end(kSingleKeys)) {
       ledger.singles_[single - std::begin(kSingleKeys)] = std::move(text);
-      continue;
+      return true;
     }
     auto known = Decode(text);
-    if (!known) {
-      return Error{ErrorCode::kPermanent,
-                   "the checkpoint " + key +
-                       " was written by another plugin or version; give this watcher another name"};
-    }
+    if (!known) return false;
     ledger.known_.emplace(std::move(key), std::move(*known));
-  }
+    return true;
+  });
+  if (!read) return read.error();
   return ledger;
 }
 

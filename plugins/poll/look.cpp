@@ -7,6 +7,7 @@
 
 #include "core/base/digest.h"
 #include "core/json/pointer.h"
+#include "core/watch/checkpoint.h"
 #include "plugins/poll/link.h"
 
 namespace tower::poll {
@@ -332,7 +333,7 @@ Status Look::StoreOneByOne(std::vector<Remember> changes) {
   taken_.clear();
   if (changes.empty()) return Ok();
   if (refused) ledger_.Set(Ledger::kValidators, std::nullopt, changes);
-  return tower_.queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
+  return PutCheckpoint(tower_.queue, changes);
 }
 
 }  // namespace tower::poll

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "core/watch/checkpoint.h"
 #include "plugins/riffyn/triggers.h"
 
 namespace tower::riffyn {
@@ -67,8 +68,7 @@ Status Intake::RecordExperiments(const std::vector<std::string>& experiments) {
   for (const auto& [experiment, run] : ended) {
     changes.push_back(Ledger::ForgetChange(experiment, run));
   }
-  auto put = tower_.queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
-  if (!put) return put;
+  if (auto put = PutCheckpoint(tower_.queue, changes); !put) return put;
   for (const auto& [experiment, run] : ended) ledger_.Forget(experiment, run);
   return Ok();
 }
@@ -81,8 +81,7 @@ Status Intake::ForgetEnded(const std::string& experiment, const std::vector<Run>
   if (ended.empty()) return Ok();
   std::vector<Remember> changes;
   for (const auto& run : ended) changes.push_back(Ledger::ForgetChange(experiment, run));
-  auto put = tower_.queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
-  if (!put) return put;
+  if (auto put = PutCheckpoint(tower_.queue, changes); !put) return put;
   for (const auto& run : ended) ledger_.Forget(experiment, run);
   return Ok();
 }
@@ -157,7 +156,7 @@ Status Intake::Put(const std::string& experiment, std::span<const Trigger> trigg
   auto put = tower_.queue.Put(triggers, Event{.key = {}, .remember = changes});
   if (!put && !triggers.empty() && put.error().of_event()) {
     Reject(experiment, *runs[0], put.error().message);
-    put = tower_.queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
+    put = PutCheckpoint(tower_.queue, changes);
   }
   if (!put) return put;
   for (const auto* run : runs) ledger_.SetHandled(experiment, run->id);

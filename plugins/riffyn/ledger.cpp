@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/watch/checkpoint.h"
 #include "plugins/riffyn/api.h"
 
 namespace tower::riffyn {
@@ -19,21 +20,16 @@ std::string KeyOf(const std::string& experiment, const std::string& run) {
 }  // namespace
 
 Result<Ledger> Ledger::Load(const WatcherQueue& queue) {
-  auto all = queue.RecallAll();
-  if (!all) return all.error();
   Ledger ledger;
-  for (const auto& [key, value] : *all) {
+  auto read = ReadCheckpoint(queue, [&](std::string_view key, std::string_view value) {
     const auto slash = key.find('/');
-    const auto experiment = Unescape(std::string_view(key).substr(0, slash));
-    const auto run = slash == std::string::npos ? std::nullopt
-                                                : Unescape(std::string_view(key).substr(slash + 1));
-    if (value != kRunning || !experiment || !run) {
-      return Error{ErrorCode::kPermanent,
-                   "the checkpoint of " + key +
-                       " was written by another plugin or version; give this watcher another name"};
-    }
+    if (value != kRunning || slash == std::string_view::npos) return false;
+    const auto experiment = Unescape(key.substr(0, slash)), run = Unescape(key.substr(slash + 1));
+    if (!experiment || !run) return false;
     ledger.SetHandled(*experiment, *run);
-  }
+    return true;
+  });
+  if (!read) return read.error();
   return ledger;
 }
 

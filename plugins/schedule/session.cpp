@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/json/json.h"
+#include "core/watch/checkpoint.h"
 
 namespace tower::schedule {
 namespace {
@@ -48,11 +49,7 @@ Status Session::Recall() {
   if (!text) return text.error();
   if (!*text) return BeginAt(now);
   auto checkpoint = Decode(**text);
-  if (!checkpoint) {
-    return Error{ErrorCode::kPermanent,
-                 "the checkpoint was written by another plugin or version; give this watcher "
-                 "another name"};
-  }
+  if (!checkpoint) return UnknownCheckpoint(kCheckpoint);
   if (checkpoint->definition != definition_) {
     tower_.log.Info("this is another schedule than before: it begins now");
     return BeginAt(now);

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include "core/watch/checkpoint.h"
+
 namespace tower::file {
 namespace {
 
@@ -48,19 +50,15 @@ std::optional<Handled> Decode(std::string_view text) {
 }
 
 Result<Ledger> Ledger::Load(const WatcherQueue& queue) {
-  auto all = queue.RecallAll();
-  if (!all) return all.error();
   Ledger ledger;
-  for (auto& [path, text] : *all) {
+  auto& entries = ledger.entries_;
+  auto read = ReadCheckpoint(queue, [&](std::string path, const std::string& text) {
     auto handled = Decode(text);
-    if (!handled) {
-      return Error{ErrorCode::kPermanent,
-                   "the checkpoint of " + path +
-                       " was written by another plugin or version; give this watcher another name"};
-    }
-    ledger.entries_.emplace_hint(ledger.entries_.end(), std::move(path),
-                                 Entry{std::move(*handled)});
-  }
+    if (!handled) return false;
+    entries.emplace_hint(entries.end(), std::move(path), Entry{std::move(*handled)});
+    return true;
+  });
+  if (!read) return read.error();
   return ledger;
 }
 
@@ -102,8 +100,7 @@ Status Ledger::Flush(WatcherQueue& queue) {
     for (; end != unwritten_.end() && changes.size() < kMost; ++end) {
       changes.push_back({end->first, end->second});
     }
-    auto put = queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
-    if (!put) return put;
+    if (auto put = PutCheckpoint(queue, changes); !put) return put;
     unwritten_.erase(unwritten_.begin(), end);
   }
   return Ok();
