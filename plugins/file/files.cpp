@@ -69,7 +69,7 @@ Error FileError(std::string_view doing, int error_number) {
     case ELOOP:
       return {ErrorCode::kInvalid, message + "symbolic links are not followed"};
     case ENXIO:
-      return {ErrorCode::kInvalid, message + "not a plain file"};
+      return {ErrorCode::kInvalid, message + "not a regular file"};
     case EXDEV:
       return {ErrorCode::kUnavailable, message + "not on the same file system as the file"};
     default:

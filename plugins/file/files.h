@@ -1,7 +1,7 @@
 // Files below a watched folder, opened without following symbolic links.
 //
-// Errors: kNotFound (it is not there), kInvalid (a symbolic link, or not what was asked for),
-// kUnavailable (the rest: permissions, I/O; look again later).
+// Errors: kNotFound, kInvalid (a symbolic link, or another kind of file), kUnavailable
+// (permissions, I/O and others; try again later).
 #ifndef PLUGINS_FILE_FILES_H_
 #define PLUGINS_FILE_FILES_H_
 
@@ -33,7 +33,7 @@ class Fd {
   int fd_ = -1;
 };
 
-// One version of a file; a change of its content changes it.
+// Identifies the content of a file: a change of the content changes it.
 struct Version {
   std::uint64_t inode = 0;
   std::uint64_t size = 0;
@@ -48,10 +48,10 @@ struct FileInfo {
   mode_t mode = 0;
 };
 
-// The error behind an errno value of a call about a file.
+// The error for an errno value.
 Error FileError(std::string_view doing, int error_number);
 
-// Opens the folder `path`; symbolic links in it are followed, since the user wrote it.
+// Opens a folder. Symbolic links in `path` are followed: it is configured by the user.
 Result<Fd> OpenFolder(const std::string& path);
 
 // Opens `relative` ("" is the folder itself) below an open folder for reading, following no
@@ -60,7 +60,7 @@ Result<Fd> OpenBelow(int folder, const std::string& relative, int flags = 0);
 // The same for kernels and sandboxes without openat2(2).
 Result<Fd> OpenBelowStepwise(int folder, const std::string& relative, int flags = 0);
 
-// Of what `name` itself is in an open folder, not of what a symbolic link points to.
+// `name` in an open folder; a symbolic link is not followed.
 Result<FileInfo> Inspect(int folder, const std::string& name);
 Result<FileInfo> Inspect(int fd);
 

@@ -11,7 +11,7 @@ void RetryLog::Report(const std::string& path, const Error& error) {
   reported.when = Clock::now();
   if (reported.error == error.message) return;
   reported.error = error.message;
-  log_.Warn("cannot process file; will retry", {{"path", path}, {"error", error}});
+  log_.Warn("cannot read, move or delete file; will retry", {{"path", path}, {"error", error}});
 }
 
 void RetryLog::ForgetBefore(const std::string& folder, Clock::time_point time) {

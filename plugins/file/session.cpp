@@ -31,7 +31,7 @@ Session::Session(WatcherContext& tower, const Settings& settings, Mapping& mappi
 
 Status Session::Run(const std::stop_token& stop) {
   auto ended = Loop(stop);
-  // What can't be written now is found out again.
+  // What cannot be written now is found again after the restart.
   if (stop.stop_requested()) static_cast<void>(intake_.Flush());
   return ended;
 }
@@ -60,7 +60,7 @@ bool Session::Busy() const {
   });
 }
 
-// Sleeps until something happens, something is due, or stop is requested.
+// Waits for an event, the next due time, or stop.
 void Session::Wait(int stop_fd) {
   auto until = next_check_;
   if (const auto due = settling_.NextDue()) until = std::min(until, *due);
@@ -99,7 +99,7 @@ Status Session::BeginScans() {
     any = any || watched.fault.empty();
   }
   if (any || sources_.empty()) return Ok();
-  // The supervisor shows it and tries again.
+  // The supervisor reports the error and tries again.
   if (first_fault) return Ok();
   return Error{ErrorCode::kUnavailable, first_fault.error().message};
 }
@@ -115,21 +115,21 @@ Status Session::Open(std::size_t index) {
     watched.next_scan = Clock::now() + kRetry;
     if (watched.fault != info.error().message) {
       watched.fault = info.error().message;
-      tower_.log.Warn("path can't be watched, trying again",
+      tower_.log.Warn("cannot watch path; will retry",
                       {{"path", watched.source.path()}, {"error", info.error()}});
     }
     return info.error();
   }
   if (!watched.fault.empty()) {
     watched.fault.clear();
-    tower_.log.Info("path can be watched again", {{"path", watched.source.path()}});
+    tower_.log.Info("path is watched again", {{"path", watched.source.path()}});
   }
   if (watched.opened != watched.source.root() || watched.device != info->device ||
       watched.inode != info->version.inode) {
     OnRootReplaced(index);
     const auto only = watched.source.OnlyName();
     if (watched.opened.empty() && !only.empty() && !Inspect(fd->get(), only)) {
-      tower_.log.Warn("nothing at this path yet, waiting", {{"path", watched.source.path()}});
+      tower_.log.Warn("path does not exist yet; waiting for it", {{"path", watched.source.path()}});
     }
     watched.opened = watched.source.root();
     watched.device = info->device;
@@ -148,7 +148,7 @@ Status Session::Open(std::size_t index) {
   return Ok();
 }
 
-// What was known of the root does not hold any more; the next look begins afresh.
+// The root is another folder now: drops what is known of it.
 void Session::OnRootReplaced(std::size_t index) {
   auto& watched = sources_[index];
   watched.root = Fd();
@@ -168,7 +168,7 @@ void Session::OnRootReplaced(std::size_t index) {
 void Session::LogIgnored(const Watched& watched, const std::string& relative,
                          std::string_view why) {
   if (!LogShows(LogLevel::kDebug)) return;
-  tower_.log.Debug("ignored", {{"path", watched.source.PathOf(relative)}, {"because", why}});
+  tower_.log.Debug("file ignored", {{"path", watched.source.PathOf(relative)}, {"reason", why}});
 }
 
 void Session::StartScan(std::size_t index, const std::string& start) {
@@ -209,7 +209,7 @@ void Session::ContinueScans(const std::stop_token& stop) {
   }
 }
 
-// Before the folder is read, so that nothing falls between the look and the events.
+// The folder is watched before it is read, so that no change between the two is missed.
 void Session::OnFolder(Watched& watched, int fd, const std::string& relative) {
   WatchFolder(watched, fd, relative);
   watched.marked = !settings_.FilesWait() || HasFile(fd, "", settings_.marker);
@@ -220,7 +220,7 @@ void Session::WatchFolder(Watched& watched, int fd, const std::string& relative)
   if (settings_.mode == "auto") {
     const auto needs = NeedsPolling(fd);
     if (needs && *needs) {
-      SwitchToPolling(watched, "this file system has no inotify events");
+      SwitchToPolling(watched, "the file system has no inotify events");
       return;
     }
   }
@@ -231,24 +231,24 @@ void Session::WatchFolder(Watched& watched, int fd, const std::string& relative)
 }
 
 void Session::SwitchToPolling(Watched& watched, std::string_view why) {
-  tower_.log.Warn("polling", {{"path", watched.source.path()}, {"error", why}});
+  tower_.log.Warn("polling instead of inotify", {{"path", watched.source.path()}, {"error", why}});
   watched.polled = true;
   watched.inotify.reset();
   watched.changing.clear();
 }
 
 bool Session::OnFile(Watched& watched, const std::string& relative, const Version& version) {
-  const auto* known = ledger_.See(watched.source.PathOf(relative), watched.scan_number);
+  const auto* known = ledger_.FindInScan(watched.source.PathOf(relative), watched.scan_number);
   if (known != nullptr && known->version == version) {
     if (intake_.IsDisposalDue(*known)) return true;
-    LogIgnored(watched, relative, "it was handled before");
+    LogIgnored(watched, relative, "it was handled already");
     return false;
   }
   if (!watched.marked) LogIgnored(watched, relative, "the marker is not there yet");
   return watched.marked;
 }
 
-// Decides which files are whole: those that have not changed for some time. Oldest first.
+// Queues files that have been unchanged for long enough, oldest first, and lets the others settle.
 void Session::OnFound(std::size_t index, std::vector<Found> found) {
   std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
     return std::tie(a.version.mtime_ns, a.relative) < std::tie(b.version.mtime_ns, b.relative);
@@ -265,9 +265,9 @@ void Session::OnFound(std::size_t index, std::vector<Found> found) {
     const Key key{index, relative};
     const auto* known = ledger_.Find(watched.source.PathOf(relative));
     const bool changing = watched.changing.count(relative) > 0;
-    // The clock of another machine says nothing about age.
+    // On a share, times are those of another machine's clock and do not tell the age.
     const bool old = !watched.polled && !changing && version.mtime_ns <= settled_before;
-    // What was handled before is to be moved or deleted.
+    // A file that was handled already is to be moved or deleted.
     if (old || (known != nullptr && known->version == version)) {
       settling_.Remove(key);
       Queue(key, version);
@@ -282,7 +282,7 @@ void Session::EndScan(std::size_t index) {
   auto& watched = sources_[index];
   const auto scan = std::move(watched.scan);
   if (!scan->whole()) return;
-  tower_.log.Debug("looked", {{"path", watched.source.path()}});
+  tower_.log.Debug("scan finished", {{"path", watched.source.path()}});
   watched.next_scan =
       Clock::now() + (watched.polled ? settings_.poll_interval : settings_.rescan_interval);
   if (!scan->clean()) return;
@@ -315,7 +315,7 @@ std::vector<WatcherNotes::Retry> Session::Retries() const {
   return retries;
 }
 
-// Opens the root again after it was closed for a wait. If it is not what it was, a look is due.
+// Opens the root again after it was closed for a wait. A scan is due if it is another folder.
 bool Session::HaveRoot(Watched& watched) {
   if (watched.root) return true;
   auto fd = OpenFolder(watched.source.root());
@@ -328,7 +328,7 @@ bool Session::HaveRoot(Watched& watched) {
   return true;
 }
 
-// A folder above may have been renamed, or something mounted: no event tells.
+// No event reports that a folder above was renamed or mounted over.
 void Session::CheckRoots() {
   if (Clock::now() < next_check_) return;
   next_check_ = Clock::now() + kCheckRoots;
@@ -347,8 +347,8 @@ void Session::CheckRoots() {
 
 void Session::ReadEvents() {
   for (std::size_t index = 0; index < sources_.size(); ++index) {
-    constexpr int kMostReads = 100;  // a flood must not keep us from the work
-    for (int i = 0; i < kMostReads && sources_[index].inotify; ++i) {
+    constexpr int kMaxReads = 100;  // many events must not delay the work
+    for (int i = 0; i < kMaxReads && sources_[index].inotify; ++i) {
       auto events = sources_[index].inotify->Read();
       if (!events) {
         SwitchToPolling(sources_[index], events.error().message);
@@ -366,7 +366,7 @@ void Session::OnEvent(std::size_t index, const FolderEvent& event) {
   const auto relative = JoinPath(event.folder, event.name);
   switch (event.kind) {
     case FolderEvent::Kind::kOverflow:
-      tower_.log.Warn("inotify queue overflowed, looking at everything",
+      tower_.log.Warn("inotify queue overflowed; scanning all folders",
                       {{"path", watched.source.path()}});
       watched.changing.clear();
       watched.scan.reset();
@@ -395,17 +395,17 @@ void Session::OnEvent(std::size_t index, const FolderEvent& event) {
 
 void Session::ScanFolder(std::size_t index, const std::string& relative) {
   auto& watched = sources_[index];
-  constexpr std::size_t kMostFolders = 1000;
+  constexpr std::size_t kMaxFolders = 1000;
   if (!relative.empty()) watched.new_folders.insert(relative);
-  if (relative.empty() || watched.new_folders.size() > kMostFolders) {
+  if (relative.empty() || watched.new_folders.size() > kMaxFolders) {
     watched.new_folders.clear();
     watched.scan.reset();
     watched.next_scan = Clock::now();
   }
 }
 
-// Whether the marker that a file may have to wait for is there. When it comes, its folder is looked
-// at.
+// Whether the marker that the file may have to wait for is there. The folder is scanned when it
+// appears.
 bool Session::MayBeTaken(Watched& watched, const std::string& relative) {
   if (!settings_.FilesWait()) return true;
   return HaveRoot(watched) &&
@@ -416,7 +416,7 @@ void Session::OnFileEvent(std::size_t index, FolderEvent::Kind kind, const std::
   auto& watched = sources_[index];
   const Key key{index, relative};
   if (kind == FolderEvent::Kind::kChanging) {
-    // A close will follow; only a file that was linked in is complete as it is.
+    // A close follows, unless the file was linked in: then it is complete already.
     if (watched.changing.size() >= kMaxChanging) return;
     if (!watched.changing.insert(relative).second) return;
     settling_.Remove(key);
@@ -433,7 +433,7 @@ void Session::OnFileEvent(std::size_t index, FolderEvent::Kind kind, const std::
   if (kind == FolderEvent::Kind::kComplete) {
     if (MayBeTaken(watched, relative)) Queue(key, std::nullopt);
   } else if (const auto path = watched.source.PathOf(relative); ledger_.Find(path) != nullptr) {
-    // Gone, unless it is there again already.
+    // The file is gone, unless it has been created again.
     if (!HaveRoot(watched)) return;
     const auto info = Inspect(watched.root.get(), relative);
     if (!info && info.error().code == ErrorCode::kNotFound) ledger_.Forget(path);
@@ -473,10 +473,10 @@ Status Session::WorkOnce(const std::stop_token& stop) {
   queued_.erase(work.key);
   const auto& relative = work.key.second;
   auto& watched = sources_[work.key.first];
-  // Of a file that is being written again the close will tell.
+  // When a file is being written again, an event reports its close.
   const auto changing = [&] { return watched.changing.count(relative) > 0; };
   if (!HaveRoot(watched) || changing()) return Ok();
-  // Out of reach of the events, which may find that the root was replaced, until the work is done.
+  // Kept here while the file is taken: events that arrive meanwhile may replace the root.
   Fd root = std::move(watched.root);
   const auto generation = watched.generation;
   const auto replaced = [&] { return watched.generation != generation; };

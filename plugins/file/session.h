@@ -1,4 +1,4 @@
-// One run of a `file` watcher: notices files, waits until they are whole, hands them to the intake.
+// One run of a `file` watcher: detects files, waits until they are complete, and takes them.
 #ifndef PLUGINS_FILE_SESSION_H_
 #define PLUGINS_FILE_SESSION_H_
 
@@ -36,7 +36,7 @@ class Session {
   // All must outlive the session.
   Session(WatcherContext& tower, const Settings& settings, Mapping& mapping, Ledger ledger);
 
-  // Until stop is requested, the queue fails, or none of the paths can be opened.
+  // Returns when stop is requested, the queue fails, or none of the paths can be opened.
   Status Run(const std::stop_token& stop);
 
  private:
@@ -44,11 +44,11 @@ class Session {
     explicit Watched(Source s) : source(std::move(s)) {}
 
     Source source;
-    Fd root;             // open while there is work, so that a share can be unmounted
-    std::string opened;  // the path of the root when it was last opened, and what it was
+    Fd root;             // closed while idle, so that a share can be unmounted
+    std::string opened;  // the path, device and inode of the root when it was last opened
     std::uint64_t device = 0, inode = 0;
-    std::uint64_t generation = 0;  // counts the times it was another one
-    std::string fault;             // why the root can't be opened
+    std::uint64_t generation = 0;  // incremented when the root is another folder
+    std::string fault;             // why the root cannot be opened
     std::optional<Inotify> inotify;
     bool polled = false;
     std::unique_ptr<Scan> scan;     // that is under way
@@ -56,8 +56,8 @@ class Session {
     Clock::time_point scan_began{};
     Clock::time_point next_scan{};
     std::set<std::string> new_folders;         // to be scanned
-    std::unordered_set<std::string> changing;  // files that somebody has open for writing
-    bool marked = true;  // whether the files of the folder that is being read may be taken
+    std::unordered_set<std::string> changing;  // files that are being written
+    bool marked = true;  // whether the files of the folder being scanned may be taken
   };
   using Key = FileKey;
   struct Work {
@@ -71,7 +71,7 @@ class Session {
   Status BeginScans();
   Status Open(std::size_t index);
   void OnRootReplaced(std::size_t index);
-  static constexpr std::string_view kNotWanted = "nothing of this name is taken";
+  static constexpr std::string_view kNotWanted = "the name is not wanted";
   void LogIgnored(const Watched& watched, const std::string& relative, std::string_view why);
   void StartScan(std::size_t index, const std::string& start);
   void ContinueScans(const std::stop_token& stop);
@@ -83,7 +83,7 @@ class Session {
   void OnFound(std::size_t index, std::vector<Found> found);
   bool HaveRoot(Watched& watched);
   void CheckRoots();
-  // What can't be read, moved or watched at present, and when it is tried again.
+  // Paths that cannot be read, moved or watched at present, and when they are tried again.
   std::vector<WatcherNotes::Retry> Retries() const;
 
   // Events.

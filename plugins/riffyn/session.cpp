@@ -16,7 +16,7 @@ std::string NameOf(const std::string& experiment) { return "experiment " + exper
 Status Session::Run(const std::stop_token& stop) {
   auto next = Clock::now();
   while (true) {
-    if (auto looked = Poll(stop); !looked) return looked;
+    if (auto polled = Poll(stop); !polled) return polled;
     const auto now = Clock::now();
     next += settings_.poll_interval * ((now - next) / settings_.poll_interval + 1);
     const auto pause = std::chrono::ceil<milliseconds>(next - now);

@@ -20,7 +20,7 @@ struct FolderEvent {
     kFolder,    // a folder was made or moved in
     kNoFolder,  // a folder was deleted or moved out
     kLost,      // the watched folder itself is gone, or another one took its place
-    kOverflow,  // the kernel dropped events: look at everything again
+    kOverflow,  // the kernel dropped events: all folders have to be scanned
   };
   Kind kind;
   std::string folder = {};  // as given to Watch

@@ -26,14 +26,14 @@ bool IsPlain(int folder, const dirent& entry) {
 
 }  // namespace
 
-Result<Listing> ListFiles(int folder, const std::function<bool(std::string_view)>& wanted,
-                          std::size_t limit) {
+Result<FileList> ListFiles(int folder, const std::function<bool(std::string_view)>& wanted,
+                           std::size_t limit) {
   auto own = OpenBelow(folder, "", O_DIRECTORY);
   if (!own) return own.error();
   const std::unique_ptr<DIR, CloseFolder> open(fdopendir(own->get()));
   if (!open) return FileError("open", errno);
   own->Release();
-  Listing listing;
+  FileList listing;
   for (;;) {
     errno = 0;
     const dirent* entry = readdir(open.get());
@@ -58,8 +58,8 @@ bool HasFile(int root, const std::string& relative, const std::string& name) {
 }
 
 std::string MarkerEvent(const std::string& folder, std::string_view marker, std::string_view text,
-                        const Listing& files) {
-  text = WithoutMark(text);
+                        const FileList& files) {
+  text = WithoutByteOrderMark(text);
   const bool cut = text.size() > kMaxMarkerText;
   if (cut) {
     text = text.substr(0, kMaxMarkerText);

@@ -26,7 +26,7 @@ bool Scan::Next(int root, std::size_t limit, const std::stop_token& stop,
     errno = 0;
     const dirent* entry = readdir(open_.get());
     if (entry != nullptr) {
-      Look(entry->d_name, entry->d_type, found);
+      Visit(entry->d_name, entry->d_type, found);
       continue;
     }
     const int failed = errno;
@@ -58,7 +58,7 @@ void Scan::OpenNext(int root) {
   fd->Release();
 }
 
-void Scan::Look(const char* name, unsigned char type, std::vector<Found>& found) {
+void Scan::Visit(const char* name, unsigned char type, std::vector<Found>& found) {
   const std::string_view view(name);
   if (view == "." || view == "..") return;
   empty_ = false;

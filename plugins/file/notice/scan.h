@@ -1,4 +1,4 @@
-// A scan of a folder and the folders below it for the files that a source names.
+// Finds the files of a source.
 #ifndef PLUGINS_FILE_NOTICE_SCAN_H_
 #define PLUGINS_FILE_NOTICE_SCAN_H_
 
@@ -24,8 +24,8 @@ struct Found {
   Version version;
 };
 
-// A look at a folder and those below it, in steps, so that memory is bounded and the caller can do
-// the work of one step before the next.
+// Scans a folder and the folders below it, in steps, so that memory is bounded and the caller can
+// process the files of one step before the next. Used by one thread.
 class Scan {
  public:
   struct Callbacks {
@@ -34,7 +34,7 @@ class Scan {
     // A plain file that the source wants; true: return it from Next.
     std::function<bool(const std::string& relative, const Version&)> on_file;
     std::function<void(const std::string& relative, const Error&)> on_fault;
-    // What the source does not want; may be empty.
+    // A file or folder that the source does not want. May be empty.
     std::function<void(const std::string& relative)> on_ignored;
   };
 
@@ -46,8 +46,8 @@ class Scan {
   bool whole() const noexcept { return start_.empty(); }
   // Whether everything could be read.
   bool clean() const noexcept { return clean_; }
-  // Whether a file that is not there any more may only be out of sight, since a folder above it is
-  // empty and on another device than the file was: a share that is not mounted at the moment.
+  // Whether a missing file may be on a share that is not mounted at the moment: a folder above it
+  // is empty and on another device than the file was.
   bool MayBeUnmounted(std::string_view relative, std::uint64_t device) const;
 
  private:
@@ -55,7 +55,7 @@ class Scan {
     void operator()(DIR* folder) const noexcept { closedir(folder); }
   };
   void OpenNext(int root);
-  void Look(const char* name, unsigned char type, std::vector<Found>& found);
+  void Visit(const char* name, unsigned char type, std::vector<Found>& found);
   void Fault(const std::string& relative, const Error& error);
 
   const Source& source_;

@@ -35,8 +35,8 @@ bool Matches(const std::string& glob, std::string_view name) {
   return fnmatch(glob.c_str(), std::string(name).c_str(), FNM_PERIOD) == 0;
 }
 
-// What editors and copying programs call a file that is not finished, and our own notes.
-bool IsLeftAlone(std::string_view name) {
+// Names of unfinished files of editors and copying programs, and of NAME.error.
+bool IsTemporary(std::string_view name) {
   constexpr std::array<std::string_view, 5> kEndings = {"~", ".tmp", ".part", ".swp",
                                                         kErrorNoteSuffix};
   return std::any_of(kEndings.begin(), kEndings.end(),
@@ -86,7 +86,7 @@ std::string Source::OnlyName() const {
 
 bool WantsName(const Settings& settings, std::string_view name) {
   const auto& patterns = settings.Patterns();
-  return !IsLeftAlone(name) &&
+  return !IsTemporary(name) &&
          std::any_of(patterns.begin(), patterns.end(),
                      [&](const std::string& glob) { return Matches(glob, name); });
 }
@@ -96,7 +96,7 @@ bool Source::WantsFile(std::string_view folder, std::string_view name) const {
   const bool is_marker = !settings_->marker.empty() && name == settings_->marker;
   if (is_marker != settings_->FolderIsEvent()) return false;
   if (depth + 1 == levels_.size()) {
-    return Matches(levels_.back(), name) && (literal_ || is_marker || !IsLeftAlone(name));
+    return Matches(levels_.back(), name) && (literal_ || is_marker || !IsTemporary(name));
   }
   return depth >= levels_.size() && (is_marker || WantsName(*settings_, name));
 }

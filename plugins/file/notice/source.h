@@ -19,21 +19,21 @@ class Source {
   // `settings` outlives the source. A relative path is taken from the current folder.
   Source(const std::string& path, const Settings& settings);
 
-  // Finds out anew whether the path is a folder, a file, or not there yet.
+  // Checks again whether the path is a folder, a file, or does not exist yet.
   void Resolve();
 
   const std::string& path() const noexcept { return path_; }
   const std::string& root() const noexcept { return root_; }
   std::string PathOf(std::string_view relative) const { return JoinPath(root_, relative); }
-  // The file that alone is wanted in the root, or "".
+  // The name of the only file that is wanted in the root, or "".
   std::string OnlyName() const;
 
-  // With a marker that makes its folder the event, the marker alone.
+  // If the events are folders with a marker, only the marker is wanted.
   bool WantsFile(std::string_view folder, std::string_view name) const;
-  // Whether it is the marker that the files of its folder wait for.
+  // Whether this is the marker that the files of its folder wait for.
   bool IsMarker(std::string_view folder, std::string_view name) const;
   bool WantsFolder(std::string_view folder, std::string_view name) const;
-  // Whether a look would come to this file. False for what is below a path that is no folder now.
+  // Whether a scan visits this file. False below a path that is not a folder at present.
   bool Reaches(const std::string& relative) const;
 
  private:
@@ -44,8 +44,8 @@ class Source {
   std::vector<std::string> levels_;
 };
 
-// Whether a file of that name in a watched folder is one to take: it matches a pattern, and is
-// neither hidden, temporary, nor a note of ours.
+// Whether a file of that name in a watched folder is to be taken: it matches a pattern, and is
+// neither hidden, temporary, nor the reason of a refusal.
 bool WantsName(const Settings& settings, std::string_view name);
 
 }  // namespace tower::file

@@ -29,7 +29,7 @@ std::size_t SkipDigits(std::string_view text, std::size_t at) {
 }  // namespace
 
 CsvReader::CsvReader(std::string_view text, Delimiter delimiter, std::size_t skip_lines)
-    : text_(WithoutMark(text)), delimiter_(delimiter.value) {
+    : text_(WithoutByteOrderMark(text)), delimiter_(delimiter.value) {
   for (; skip_lines > 0 && !AtEnd(); --skip_lines) {
     at_ = std::min(text_.find_first_of("\r\n", at_), text_.size());
     TakeLineEnd();
@@ -49,7 +49,7 @@ OrRefusal<bool> CsvReader::Next(CsvRow& row) {
     }
     auto cell = ReadCell(column);
     if (!cell) return tl::unexpected(std::move(cell.error()));
-    if (auto why = WhyNoText(cell->text)) {
+    if (auto why = WhyNotText(cell->text)) {
       return tl::unexpected(Refusal{.why = *std::move(why), .line = line, .column = column});
     }
     row.cells.push_back(std::move(*cell));

@@ -1,5 +1,5 @@
-// CSV (RFC 4180), read row by row: cells in quotes, doubled quotes, line breaks in them; a row ends
-// with LF, CRLF or CR. What the RFC forbids is refused, never guessed at.
+// Reads CSV (RFC 4180) row by row. A row ends with LF, CRLF or CR. Violations of the RFC are
+// refused.
 #ifndef PLUGINS_FILE_READ_CSV_H_
 #define PLUGINS_FILE_READ_CSV_H_
 
@@ -16,7 +16,7 @@ namespace tower::file {
 struct CsvCell {
   std::string text;
   bool quoted = false;
-  // Nothing at all between two delimiters; an empty text in quotes is one.
+  // Whether there is nothing between two delimiters. An empty text in quotes is not empty.
   bool empty() const noexcept { return text.empty() && !quoted; }
 };
 
@@ -25,7 +25,7 @@ struct CsvRow {
   std::vector<CsvCell> cells;
 };
 
-// What stands between two cells.
+// The separator between two cells.
 struct Delimiter {
   char value = ',';
 };
@@ -34,10 +34,10 @@ class CsvReader {
  public:
   static constexpr std::size_t kMaxCells = 16'384;  // in a row
 
-  // `text` outlives the reader. Its first `skip_lines` lines are not looked at.
+  // `text` outlives the reader. Its first `skip_lines` lines are skipped.
   CsvReader(std::string_view text, Delimiter delimiter, std::size_t skip_lines = 0);
 
-  // False at the end. An empty line is a row with one empty cell. After a refusal there is no next.
+  // False at the end. An empty line is a row with one empty cell. Not to be called after a refusal.
   OrRefusal<bool> Next(CsvRow& row);
 
  private:
@@ -52,7 +52,7 @@ class CsvReader {
   std::size_t line_ = 1;
 };
 
-// Whether it is a number as JSON writes them (RFC 8259): 1.0 and -2e5, but not 007, 1,5, .5 or NaN.
+// Whether the text is a number of JSON (RFC 8259): 1.0 and -2e5, but not 007, 1,5, .5 or NaN.
 bool IsJsonNumber(std::string_view text) noexcept;
 
 }  // namespace tower::file

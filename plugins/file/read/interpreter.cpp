@@ -116,9 +116,9 @@ CsvFormat FormatOf(const Settings& settings) {
 
 // Which value apiVersion or protocol has: what the option says, or else the cell of a row in the
 // column of that name.
-class Name {
+class NameSource {
  public:
-  Name(std::string_view member, const std::string& option, const Table& table)
+  NameSource(std::string_view member, const std::string& option, const Table& table)
       : key_("\"" + std::string(member) + "\":") {
     if (!option.empty()) {
       value_ = JsonString(option);
@@ -212,13 +212,13 @@ Interpreter::Fault Interpreter::JsonLines(std::string_view head, std::string_vie
 }
 
 Interpreter::Fault Interpreter::Text(std::string_view head, std::string_view text, Collector& out) {
-  if (auto why = WhyNoText(text)) {
+  if (auto why = WhyNotText(text)) {
     const auto offset = std::min(FindInvalidUtf8(text), text.find('\0'));
     return Refusal{.why = *std::move(why), .line = LineOf(text, offset)};
   }
   std::string event(head);
   event += ",\"text\":";
-  AppendJsonString(event, WithoutMark(text));
+  AppendJsonString(event, WithoutByteOrderMark(text));
   event += '}';
   return out.Add(event, 0, "the whole file");
 }
@@ -234,8 +234,8 @@ Interpreter::Fault Interpreter::Csv(const std::string& path, std::string_view he
 
 Interpreter::Fault Interpreter::Rows(const std::string& path, std::string_view head, Table& table,
                                      Collector& out) {
-  const Name api_version("apiVersion", settings_.api_version, table);
-  const Name protocol("protocol", settings_.protocol, table);
+  const NameSource api_version("apiVersion", settings_.api_version, table);
+  const NameSource protocol("protocol", settings_.protocol, table);
   std::set<std::size_t> left_out;
   if (!out.mapped()) {
     for (const auto* name : {&api_version, &protocol}) {
@@ -244,7 +244,7 @@ Interpreter::Fault Interpreter::Rows(const std::string& path, std::string_view h
     if (!api_version.known() || !protocol.known()) {
       return Refusal{.why = std::string("no column ") +
                             (api_version.known() ? "protocol" : "apiVersion") +
-                            ", and no option that says it; the columns are " + table.ShownNames(),
+                            ", and no option that says it; the columns are " + table.QuotedNames(),
                      .line = table.header_line()};
     }
   }
@@ -297,7 +297,7 @@ Interpreter::Fault Interpreter::Plate(const std::string& path, std::string_view 
                                       Collector& out) {
   auto where = WellColumns::Find(table.names());
   if (!where) {
-    where.error().why += "; the columns are " + table.ShownNames();
+    where.error().why += "; the columns are " + table.QuotedNames();
     return At(std::move(where.error()), table.header_line());
   }
   // Where there is nothing else, the wells that are listed are those that are used.

@@ -1,5 +1,6 @@
-// What the content of a file means: triggers as they stand in it, or events for the map, or, of a
-// CSV without a map, triggers made of its columns. README.md shows each event.
+// Turns the content of a file into triggers: those in the file, those that the map makes of its
+// events, or, without a map, those made from the columns of a CSV file. README.md documents the
+// events.
 #ifndef PLUGINS_FILE_READ_INTERPRETER_H_
 #define PLUGINS_FILE_READ_INTERPRETER_H_
 
@@ -26,15 +27,14 @@ class Interpreter {
 
   using Triggers = OrRefusal<std::vector<Trigger>>;
 
-  // `settings` and `mapping`, which was loaded, outlive this object. `watcher` is the source that
-  // the metadata of triggers made here names.
+  // `settings` and `mapping`, which is loaded, outlive this object. `watcher` is the `source` in
+  // the metadata of triggers that are made here.
   Interpreter(const Settings& settings, Mapping& mapping, std::string watcher)
       : settings_(settings), mapping_(mapping), watcher_(std::move(watcher)) {}
 
-  // All the triggers of a file; none where the map makes nothing of it. kStopped: stop was
-  // requested first.
+  // All triggers of a file; none if the map returns nil. kStopped: stop was requested first.
   Triggers OfFile(const std::string& path, std::string_view content, const std::stop_token& stop);
-  // Those of an event that was made elsewhere; `id` names it in errors.
+  // The triggers of an event made elsewhere. `id` names it in errors.
   Triggers OfEvent(std::string_view event, std::string_view id, const std::stop_token& stop);
 
  private:

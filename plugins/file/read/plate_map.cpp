@@ -27,7 +27,7 @@ OrRefusal<WellColumns> WellColumns::Find(const std::vector<std::string>& names) 
   }
   if (!row || !column) {
     return tl::unexpected(
-        Refusal{.why = "a plate map has a column well, or columns row and column"});
+        Refusal{.why = "a plate map needs a column well, or columns row and column"});
   }
   found.row_ = *row;
   found.column_ = *column;

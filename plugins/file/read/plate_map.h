@@ -1,4 +1,4 @@
-// A plate map: a table in which each row says what goes into one well of a plate.
+// A plate map: a table in which each row describes one well of a plate.
 #ifndef PLUGINS_FILE_READ_PLATE_MAP_H_
 #define PLUGINS_FILE_READ_PLATE_MAP_H_
 
@@ -18,18 +18,17 @@
 
 namespace tower::file {
 
-// Which plate the user has.
+// The size of the plate as configured.
 struct PlateChoice {
   std::optional<PlateSize> size = std::nullopt;
-  bool smallest = false;  // the smallest standard plate on which all wells are
+  bool smallest = false;  // the smallest standard plate that has all wells
   bool given() const noexcept { return size.has_value() || smallest; }
 };
 
-// Where a table says which well a row is about: the column `well`, or else `row` and `column`, in
-// any case.
+// The columns that name the well of a row: `well`, or else `row` and `column`, in any case.
 class WellColumns {
  public:
-  // Refused: there is no such column, or two of one name.
+  // Refused: there is no such column, or there are two of one name.
   static OrRefusal<WellColumns> Find(const std::vector<std::string>& names);
 
   OrRefusal<Well> WellOf(const CsvRow& row) const;
@@ -47,23 +46,22 @@ class PlateMap {
 
   struct Content {
     std::size_t line = 0;
-    std::string spec;      // JSON; empty: the well is left alone
+    std::string spec;      // JSON; empty: the well is not used
     std::string metadata;  // JSON
   };
-  // Refused: a well that was added before, or that is not on the plate.
+  // Refused: the well was added before, or is not on the plate.
   std::optional<Refusal> Add(const Well& well, Content content);
 
-  // Whether every well is left alone.
+  // Whether no well is used.
   bool blank() const noexcept { return blank_; }
   PlateSize size() const;
-  // Appends the array of what the wells have, column first from A1: A1, B1, …; null where that is
-  // nothing.
+  // Appends an array with an item for each well, column first: A1, B1, …. Unused wells are null.
   void AppendWells(std::string& out, std::string Content::*what) const;
 
  private:
   const PlateChoice choice_;
   bool blank_ = true;
-  std::size_t rows_ = 0, columns_ = 0;                            // that are needed
+  std::size_t rows_ = 0, columns_ = 0;                            // needed for all wells
   std::map<std::pair<std::size_t, std::size_t>, Content> wells_;  // by column and row
 };
 

@@ -17,13 +17,13 @@ Refusal RefusalOf(const Faults& faults, std::string_view text, std::size_t first
           .faults = faults.size()};
 }
 
-std::string_view WithoutMark(std::string_view text) {
+std::string_view WithoutByteOrderMark(std::string_view text) {
   constexpr std::string_view kMark = "\xEF\xBB\xBF";
   if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
   return text;
 }
 
-std::optional<std::string> WhyNoText(std::string_view bytes) {
+std::optional<std::string> WhyNotText(std::string_view bytes) {
   if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) {
     return "it is UTF-16; save it as UTF-8";
   }

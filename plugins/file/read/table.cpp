@@ -9,7 +9,7 @@ namespace tower::file {
 
 OrRefusal<Table> Table::Open(std::string_view text, const CsvFormat& format) {
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
-    return tl::unexpected(Refusal{.why = *WhyNoText(text), .line = 1});
+    return tl::unexpected(Refusal{.why = *WhyNotText(text), .line = 1});
   }
   Table table(text, format);
   CsvRow row;
@@ -36,14 +36,14 @@ OrRefusal<Table> Table::Open(std::string_view text, const CsvFormat& format) {
   if (row.cells.size() == 1 && !first.quoted &&
       (first.text.find_first_of(";\t|") != std::string::npos || first.text.starts_with("sep="))) {
     return tl::unexpected(Refusal{
-        .why = "only one column, " + table.ShownNames() +
+        .why = "only one column, " + table.QuotedNames() +
                ": set delimiter, and csv-skip-lines where this is no header; or put it in quotes",
         .line = row.line});
   }
   return table;
 }
 
-std::string Table::ShownNames() const {
+std::string Table::QuotedNames() const {
   constexpr std::size_t kMost = 20;
   std::string shown;
   for (std::size_t i = 0; i < names_.size() && i < kMost; ++i) {

@@ -1,4 +1,4 @@
-// A CSV with a header: what each row says, as JSON.
+// A CSV file with a header, whose rows are converted to JSON.
 #ifndef PLUGINS_FILE_READ_TABLE_H_
 #define PLUGINS_FILE_READ_TABLE_H_
 
@@ -13,7 +13,7 @@
 
 namespace tower::file {
 
-// Which cells that are numbers as JSON writes them become numbers. All else is text.
+// Which cells become numbers if they are valid numbers of JSON. Other cells become strings.
 enum class CsvNumbers { kUnquoted, kAll, kNone };
 
 struct CsvFormat {
@@ -26,19 +26,19 @@ class Table {
  public:
   static constexpr std::size_t kMaxName = 255;  // bytes of a column's name
 
-  // Reads the header, in which each column has a name of its own. `text` outlives the table.
+  // Reads the header. Names of columns must be unique. `text` outlives the table.
   static OrRefusal<Table> Open(std::string_view text, const CsvFormat& format);
 
   std::size_t header_line() const noexcept { return header_line_; }
   const std::vector<std::string>& names() const noexcept { return names_; }
-  // The names as an error shows them.
-  std::string ShownNames() const;
+  // The names for an error message.
+  std::string QuotedNames() const;
 
-  // The next row in which not every cell is empty; it has a cell for each name. False at the end.
+  // The next row that has a cell which is not empty. It has a cell for each name. False at the end.
   OrRefusal<bool> Next(CsvRow& row);
 
   // Appends {"name": value, …} without the columns `left_out` and without empty cells. A number
-  // keeps every byte. Whether there was a cell to append.
+  // keeps every byte. Returns whether a cell was appended.
   bool AppendColumns(std::string& out, const CsvRow& row,
                      const std::set<std::size_t>& left_out = {}) const;
 

@@ -10,11 +10,11 @@
 namespace tower::file {
 
 // Writes why `name` was refused to `name`.error in the open folder, over an earlier one of its
-// kind. kConflict: there is another file of that name, which is left alone.
+// kind. kConflict: there is another file of that name, which is not changed.
 Status WriteErrorNote(int folder, const std::string& name, std::string_view why);
-// Moves it along when the file is moved: to `new_name`.error of the folder `to`, if it is there.
+// Moves `name`.error, if it exists, to `new_name`.error in the folder `to`.
 Status MoveErrorNote(int from, const std::string& name, int to, const std::string& new_name);
-// Deletes it, if it is there.
+// Deletes `name`.error, if it exists.
 void DeleteErrorNote(int folder, const std::string& name);
 
 }  // namespace tower::file

@@ -45,18 +45,18 @@ Result<Intake::Verdict> Intake::Take(const Place& place, const std::optional<Ver
     return Verdict::kDone;
   }
   if (!S_ISREG(info->mode)) {
-    retry_log_.Report(place.path, {ErrorCode::kInvalid, "not a plain file"});
+    retry_log_.Report(place.path, {ErrorCode::kInvalid, "not a regular file"});
     return Verdict::kDone;
   }
   if (expected && info->version != *expected) return Verdict::kUnstable;
-  // After an event even an unchanged version is read: the clock of a file system is coarse.
+  // After an event, even an unchanged version is read: time stamps of file systems are coarse.
   const Handled* known = ledger_.Find(place.path);
   const bool unchanged = known != nullptr && known->version == info->version;
   if (unchanged && (expected || known->digest.empty())) return Dispose(place, *known);
   if (info->version.size == 0 && !expected) return Verdict::kUnstable;
   Handled handled{.version = info->version, .device = info->device, .digest = {}};
   if (info->version.size > settings_.max_size.bytes) {
-    return Refuse(place, handled, "it is larger than max-size",
+    return Refuse(place, handled, "the file is larger than max-size",
                   {{"bytes", info->version.size}, {"max_size", settings_.max_size.bytes}});
   }
   auto content = ReadAll(fd->get(), settings_.max_size.bytes);
@@ -79,7 +79,7 @@ Result<Intake::Verdict> Intake::TakeContent(const Place& place, Handled handled,
   if (const auto* known = ledger_.Find(place.path);
       known != nullptr && known->digest == handled.digest) {
     handled.refused = known->refused;
-    // Touched. But where files are moved away, a file that comes again means its triggers again.
+    // Same content. But if files are moved away, a file that appears again is a new event.
     if (known->version == handled.version || known->refused || settings_.after == "keep") {
       if (known->version != handled.version) ledger_.Update(place.path, handled);
       return Dispose(place, handled);
@@ -106,14 +106,14 @@ Result<Intake::Verdict> Intake::TakeContent(const Place& place, Handled handled,
   DeleteReason(place);
   ledger_.Stored(place.path, handled);
   if (triggers->empty()) {
-    tower_.log.Info("file means nothing", {{"path", place.path}});
+    tower_.log.Info("file ignored: the mapping returned nil", {{"path", place.path}});
   } else {
     tower_.log.Info("file taken", {{"path", place.path}, {"triggers", triggers->size()}});
   }
   return Dispose(place, handled);
 }
 
-// An error is one of looking at the folder.
+// An error means that the folder cannot be read.
 Result<Interpreter::Triggers> Intake::Interpret(const Place& place, const std::string& content,
                                                 const std::stop_token& stop) {
   if (!settings_.FolderIsEvent()) return interpreter_.OfFile(place.path, content, stop);
@@ -158,18 +158,17 @@ Result<Intake::Verdict> Intake::Refuse(const Place& place, Handled handled, std:
   return verdict;
 }
 
-// Before the file is moved: a death in between leaves both, and the next start moves both.
+// Before the file is moved: if the process dies in between, the next start moves both.
 void Intake::WriteReason(const Place& place, std::string_view why) {
   const auto [parent, name] = SplitPath(place.relative);
   auto folder = OpenBelow(place.root, parent, O_DIRECTORY);
   const auto written = folder ? WriteErrorNote(folder->get(), name, why) : Status(folder.error());
   if (!written) {
-    tower_.log.Warn("no note beside a file that was refused",
+    tower_.log.Warn("cannot write the reason beside the refused file",
                     {{"path", place.path}, {"error", written.error()}});
   }
 }
 
-// The file was mended, or replaced, and taken.
 void Intake::DeleteReason(const Place& place) {
   const auto [parent, name] = SplitPath(place.relative);
   if (auto folder = OpenBelow(place.root, parent, O_DIRECTORY))

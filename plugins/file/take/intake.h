@@ -1,4 +1,4 @@
-// Takes one file: reads it, puts its triggers, and does with it what was asked for.
+// Takes one file: reads it, puts its triggers, and moves or deletes it as the options say.
 #ifndef PLUGINS_FILE_TAKE_INTAKE_H_
 #define PLUGINS_FILE_TAKE_INTAKE_H_
 
@@ -31,20 +31,20 @@ class Intake {
         disposal_(settings, tower.log) {}
 
   enum class Verdict {
-    kDone,      // handled, refused, left alone or gone
-    kUnstable,  // it changed meanwhile or is still empty: look again once it has settled
+    kDone,      // handled, refused, unreadable or gone
+    kUnstable,  // it changed meanwhile or is still empty: try again once it has settled
   };
 
-  // `expected` is the version that was found to be stable; without it the file was closed or moved
-  // in just now. `undisturbed` tells, once the file was read, whether nobody wrote to it meanwhile.
-  // Errors of the file are logged; an error that is returned is the queue's, or kStopped.
+  // `expected` is the version that has settled; nothing if the file was just closed or moved in.
+  // `undisturbed` is called once the file has been read, and returns whether nobody wrote to it
+  // meanwhile. Errors of the file are logged; a returned error is the queue's, or kStopped.
   Result<Verdict> Take(const Place& place, const std::optional<Version>& expected,
                        const std::function<bool()>& undisturbed, const std::stop_token& stop);
 
   // Whether a file that was handled has yet to be moved or deleted.
   bool IsDisposalDue(const Handled& handled) const { return disposal_.IsDue(handled); }
 
-  // Writes what is known of files to the queue's disk, after the moves that it speaks of.
+  // Syncs moves and deletions, then writes the ledger.
   Status Flush();
   bool FlushDue() const noexcept {
     return ledger_.unwritten() >= 1000 || disposal_.unsynced() >= 64;
@@ -55,13 +55,13 @@ class Intake {
                               const std::stop_token& stop);
   Result<Interpreter::Triggers> Interpret(const Place& place, const std::string& content,
                                           const std::stop_token& stop);
-  // `where` in the file, for the log.
+  // `where` is the position in the file, for the log.
   Result<Verdict> Refuse(const Place& place, Handled handled, std::string_view why,
                          std::initializer_list<LogField> where = {});
   Result<Verdict> Refuse(const Place& place, Handled handled, const Refusal& refusal);
   void WriteReason(const Place& place, std::string_view why);
   void DeleteReason(const Place& place);
-  // Where the file is then goes to `now_at`.
+  // Sets `now_at` to the new path of a file that was moved.
   Verdict Dispose(const Place& place, const Handled& handled, std::string* now_at = nullptr);
 
   WatcherContext& tower_;

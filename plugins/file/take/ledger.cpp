@@ -67,10 +67,10 @@ const Handled* Ledger::Find(std::string_view path) const {
   return found == entries_.end() ? nullptr : &found->second.handled;
 }
 
-const Handled* Ledger::See(std::string_view path, std::uint64_t look) {
+const Handled* Ledger::FindInScan(std::string_view path, std::uint64_t scan) {
   const auto found = entries_.find(path);
   if (found == entries_.end()) return nullptr;
-  found->second.seen = look;
+  found->second.seen = scan;
   return &found->second.handled;
 }
 
@@ -106,12 +106,12 @@ Status Ledger::Flush(WatcherQueue& queue) {
   return Ok();
 }
 
-void Ledger::ForgetGone(const std::string& folder, std::uint64_t look,
+void Ledger::ForgetGone(const std::string& folder, std::uint64_t scan,
                         const std::function<bool(const std::string& path, const Handled&)>& gone) {
   const std::string prefix = folder == "/" ? folder : folder + "/";
   for (auto it = entries_.lower_bound(prefix);
        it != entries_.end() && it->first.compare(0, prefix.size(), prefix) == 0;) {
-    if (it->second.seen == look || !gone(it->first, it->second.handled)) {
+    if (it->second.seen == scan || !gone(it->first, it->second.handled)) {
       ++it;
       continue;
     }

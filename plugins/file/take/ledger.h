@@ -1,4 +1,4 @@
-// What became of each file, by path: the watcher's checkpoint, and its copy in memory.
+// The files that were handled, by path: the watcher's checkpoint, and a copy of it in memory.
 #ifndef PLUGINS_FILE_TAKE_LEDGER_H_
 #define PLUGINS_FILE_TAKE_LEDGER_H_
 
@@ -27,16 +27,16 @@ struct Handled {
 std::string Encode(const Handled& handled);
 std::optional<Handled> Decode(std::string_view text);
 
-// Changes reach the disk with a put of their own (Stored) or, many at a time, with Flush. About 300
-// bytes of memory a file.
+// Changes reach the disk with the put of the file's triggers (Stored) or, many at a time, with
+// Flush. Uses about 300 bytes of memory per file.
 class Ledger {
  public:
-  // What is on disk. Entries that can't be read, of a newer version say, are an error.
+  // Reads the checkpoint. kPermanent: another plugin or version wrote it.
   static Result<Ledger> Load(const WatcherQueue& queue);
 
   const Handled* Find(std::string_view path) const;
-  // The same, and remembers that the file was there in this look at the folder.
-  const Handled* See(std::string_view path, std::uint64_t look);
+  // The same, and marks the file as seen in this scan.
+  const Handled* FindInScan(std::string_view path, std::uint64_t scan);
   std::size_t size() const noexcept { return entries_.size(); }
 
   // The change that goes into a put, and its effect here once the put has returned.
@@ -49,15 +49,15 @@ class Ledger {
   std::size_t unwritten() const noexcept { return unwritten_.size(); }
   Status Flush(WatcherQueue& queue);
 
-  // Asks for each entry below `folder` ("/inbox") that was not seen in this look whether its file
-  // is gone, and forgets those.
-  void ForgetGone(const std::string& folder, std::uint64_t look,
+  // Forgets the files below `folder` ("/inbox") that were not seen in this scan and that `gone`
+  // confirms.
+  void ForgetGone(const std::string& folder, std::uint64_t scan,
                   const std::function<bool(const std::string& path, const Handled&)>& gone);
 
  private:
   struct Entry {
     Handled handled;
-    std::uint64_t seen = 0;
+    std::uint64_t seen = 0;  // the last scan that saw it
   };
   std::map<std::string, Entry, std::less<>> entries_;
   std::map<std::string, std::optional<std::string>> unwritten_;

@@ -55,18 +55,19 @@ Result<std::string> MoveInto(int from, const std::string& name, int to, const st
                              const Version& version) {
   auto before = Inspect(from, name);
   if (!before) return before.error();
-  if (!SameContent(before->version, version)) return Error{ErrorCode::kConflict, "it changed"};
+  if (!SameContent(before->version, version))
+    return Error{ErrorCode::kConflict, "the file changed"};
   constexpr int kAttempts = 1000;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const auto target = NameToTry(wanted, version, attempt);
     const int failed = RenameNew(from, name, to, target);
     if (failed == EEXIST) continue;
     if (failed != 0) return FileError("move", failed);
-    // Between the look and the move another file may have taken the name.
+    // Another file may have taken the name before the move.
     auto after = Inspect(to, target);
     if (after && !SameContent(after->version, version)) {
       RenameNew(to, target, from, name);
-      return Error{ErrorCode::kConflict, "it changed"};
+      return Error{ErrorCode::kConflict, "the file changed"};
     }
     return target;
   }
@@ -74,7 +75,7 @@ Result<std::string> MoveInto(int from, const std::string& name, int to, const st
 }
 
 Status Delete(int folder, const std::string& name, const Version& version) {
-  // Out of everybody's sight first, so that what is deleted is what was looked at.
+  // The file is renamed first, so that the deleted file is the one that was checked.
   auto hidden = MoveInto(folder, name, folder, ".control-tower." + name, version);
   if (!hidden) return hidden.error();
   if (unlinkat(folder, hidden->c_str(), 0) != 0) return FileError("delete", errno);

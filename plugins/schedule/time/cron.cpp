@@ -135,7 +135,7 @@ std::optional<sys_seconds> NextByElapsedTime(const Cron& cron, const Zone& zone,
     if (!local) break;
     const auto found = sys_seconds(local->time_since_epoch() - span.offset);
     if (found < span.end) return found;
-    // What comes after a turn is beyond all that clocks showed before.
+    // Times later than that have not been shown by clocks before.
     const bool far = span.end >= time + kTurn;
     time = far ? std::max(span.end, found - kTurn) : span.end;
   }

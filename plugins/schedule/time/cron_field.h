@@ -1,4 +1,4 @@
-// One field of a cron text.
+// One field of a cron expression.
 #ifndef PLUGINS_SCHEDULE_TIME_CRON_FIELD_H_
 #define PLUGINS_SCHEDULE_TIME_CRON_FIELD_H_
 

@@ -1,5 +1,4 @@
-// Moments, and how they are written: RFC 3339, with the offset from UTC or, for a time of a clock
-// on the wall, without.
+// Points in time and their text: RFC 3339, with an offset from UTC or, for a local time, without.
 #ifndef PLUGINS_SCHEDULE_TIME_INSTANT_H_
 #define PLUGINS_SCHEDULE_TIME_INSTANT_H_
 
@@ -14,10 +13,10 @@ namespace tower::schedule {
 
 using Instant = std::chrono::sys_time<std::chrono::milliseconds>;
 
-// A time as somebody wrote it down.
+// A time as written in the configuration.
 struct WrittenTime {
   std::chrono::local_time<std::chrono::milliseconds> local;
-  std::optional<std::chrono::seconds> offset;  // none: a time of the zone
+  std::optional<std::chrono::seconds> offset;  // nothing: a time in the zone
   std::string text;
 
   Instant In(const Zone& zone) const;  // as Zone::FirstAt says
@@ -26,8 +25,8 @@ struct WrittenTime {
 // "2026-03-29T08:00:00+01:00", "2026-03-29T07:00Z", "2026-03-29 08:00"; nothing else.
 std::optional<WrittenTime> ParseTime(std::string_view text);
 
-// "2026-03-29T08:00:00+02:00", with Z for the offset 0. In UTC where the zone's offset then is no
-// whole number of minutes, which RFC 3339 can't write.
+// "2026-03-29T08:00:00+02:00", with Z for the offset 0. In UTC if the offset is not a whole number
+// of minutes, which RFC 3339 cannot express.
 std::string FormatTime(Instant time, const Zone& zone = {});
 
 }  // namespace tower::schedule

@@ -1,4 +1,4 @@
-// The rule of a time zone for all years to come: the TZ text in the footer of a zoneinfo file (RFC
+// The rule of a time zone for all future years: the TZ text in the footer of a zoneinfo file (RFC
 // 9636, section 3.3.1; POSIX.1-2017, chapter 8.3, with times from -167 to 167 hours).
 #ifndef PLUGINS_SCHEDULE_TIME_POSIX_TZ_H_
 #define PLUGINS_SCHEDULE_TIME_POSIX_TZ_H_
@@ -9,13 +9,13 @@
 
 namespace tower::schedule {
 
-// A stretch of time, `end` excluded, in which local time is UTC plus `offset`.
+// A period, `end` excluded, in which local time is UTC plus `offset`.
 struct Span {
   std::chrono::sys_seconds begin, end;
   std::chrono::seconds offset{0};
 };
 
-// The ends of time. Far enough from the limits of the type that sums do not overflow.
+// The limits of time. Far enough from the limits of the type that sums do not overflow.
 inline constexpr std::chrono::sys_seconds kBeginOfTime{std::chrono::seconds(-(1LL << 56))};
 inline constexpr std::chrono::sys_seconds kEndOfTime{std::chrono::seconds(1LL << 56)};
 
@@ -24,16 +24,16 @@ inline constexpr std::chrono::seconds kMaxOffset = std::chrono::hours(26);
 
 class PosixTz {
  public:
-  // "CET-1CEST,M3.5.0,M10.5.0/3", "<+03>-3", … Nothing where it is none, or names daylight-saving
-  // time without saying when that is.
+  // "CET-1CEST,M3.5.0,M10.5.0/3", "<+03>-3", … Nothing if the text is invalid, or names
+  // daylight-saving time without its dates.
   static std::optional<PosixTz> Parse(std::string_view text);
 
-  // The span that `time` is in, whose year the calendar of <chrono> knows.
+  // The span that contains `time`, whose year is within the calendar of <chrono>.
   Span At(std::chrono::sys_seconds time) const;
 
  private:
   friend class PosixTzReader;
-  // A moment of each year, in local time as it was until then.
+  // A time of each year, in the local time that applies until then.
   struct YearDay {
     enum class Kind { kNoLeap, kZeroBased, kWeekday } kind = Kind::kZeroBased;
     int month = 1, week = 1;  // of kWeekday; the fifth week is the last one

@@ -1,4 +1,4 @@
-// The moments at which a schedule fires.
+// The times at which a schedule fires.
 #ifndef PLUGINS_SCHEDULE_TIME_TIMES_H_
 #define PLUGINS_SCHEDULE_TIME_TIMES_H_
 
@@ -17,14 +17,14 @@ namespace tower::schedule {
 // A value.
 class Times {
  public:
-  // Whenever the clocks of a zone say so.
+  // By cron in a time zone.
   Times(Cron cron, Zone zone);
   // At the multiples of `every`, which is at least 1 ms, since 1970-01-01T00:00:00Z.
   explicit Times(std::chrono::milliseconds every);
-  // At each of these, in any order.
+  // At each of these times, in any order.
   explicit Times(std::vector<Instant> moments);
 
-  // The first one after `after`; nothing when there is none.
+  // The first time after `after`; nothing if there is none.
   std::optional<Instant> Next(Instant after) const;
 
  private:

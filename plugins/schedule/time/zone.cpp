@@ -17,7 +17,7 @@ using std::chrono::sys_seconds;
 
 namespace {
 
-constexpr std::uintmax_t kLargestFile = 1 << 20;  // real ones have less than 4 KiB
+constexpr std::uintmax_t kMaxFile = 1 << 20;  // real files have less than 4 KiB
 
 }  // namespace
 
@@ -26,10 +26,10 @@ class TzifReader {
   explicit TzifReader(std::string_view bytes) : rest_(bytes) {}
 
   std::optional<Zone> Read(std::string& why) {
-    why = "this is no TZif file";
+    why = "not a TZif file";
     auto head = ReadHead();
     if (!head) return std::nullopt;
-    if (head->version != 0) {  // the block of version 1 is there for old readers
+    if (head->version != 0) {  // the first block is for readers of version 1
       Skip(head->BytesOfBlock(4));
       head = ReadHead();
       if (!head) return std::nullopt;
@@ -127,10 +127,10 @@ std::string ZoneinfoFolder() {
 }
 
 bool IsZoneName(std::string_view name) {
-  constexpr std::size_t kLongest = 200;
+  constexpr std::size_t kMaxName = 200;
   constexpr std::string_view kAllowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
-  return !name.empty() && name.size() <= kLongest && name.front() != '/' && name.back() != '/' &&
+  return !name.empty() && name.size() <= kMaxName && name.front() != '/' && name.back() != '/' &&
          name.find("//") == std::string_view::npos &&
          name.find_first_not_of(kAllowed) == std::string_view::npos;
 }
@@ -148,10 +148,10 @@ Result<Zone> Zone::Load(const std::string& name, const std::string& folder) {
   }
   const auto path = fs::path(folder) / name;
   if (!fs::is_regular_file(path, error)) {
-    return fault("there is none of that name in " + folder +
+    return fault("there is no zone of that name in " + folder +
                  "; zones are named like Europe/Berlin, in upper and lower case");
   }
-  if (fs::file_size(path, error) > kLargestFile || error) return fault("this is no TZif file");
+  if (fs::file_size(path, error) > kMaxFile || error) return fault("not a TZif file");
   std::ifstream file(path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   if (!file.good() && !file.eof()) return fault("can't be read: " + ErrnoText(errno));
@@ -188,7 +188,7 @@ local_seconds Zone::Local(sys_seconds time) const {
 local_seconds Zone::LatestLocal(sys_seconds time) const {
   auto span = At(time);
   auto latest = local_seconds(time.time_since_epoch() + span.offset);
-  // Clocks are never set back by more than two offsets can differ.
+  // Clocks are never set back by more than two offsets differ.
   while (span.begin > time - 2 * kMaxOffset) {
     const auto before = span.begin - seconds(1);
     span = At(before);

@@ -1,4 +1,4 @@
-// Time zones as the system has them: TZif files (RFC 9636, formerly 8536; versions 1 to 4), with
+// Time zones from the system: TZif files (RFC 9636, formerly 8536; versions 1 to 4), with
 // the rule in their footer for times after the last change that they list.
 #ifndef PLUGINS_SCHEDULE_TIME_ZONE_H_
 #define PLUGINS_SCHEDULE_TIME_ZONE_H_
@@ -17,30 +17,30 @@ namespace tower::schedule {
 // TZDIR, or /usr/share/zoneinfo.
 std::string ZoneinfoFolder();
 
-// Whether a text can name a zone: "Europe/Berlin", "America/Argentina/La_Rioja", "Etc/GMT+5". No
-// absolute path, no "..", nothing that leads out of the folder.
+// Whether a text can be the name of a zone, such as "Europe/Berlin" or "Etc/GMT+5": a relative path
+// without "..".
 bool IsZoneName(std::string_view name);
 
-// A value: what was read.
+// A value.
 class Zone {
  public:
   Zone() = default;  // UTC
 
-  // "UTC" and "Etc/UTC" need no file. kPermanent when there is no such zone, or no zoneinfo at all;
-  // the message says what to do. REQUIRES: IsZoneName(name).
+  // "UTC" and "Etc/UTC" need no file. kPermanent: there is no such zone, or no zoneinfo at all; the
+  // message says what to do. REQUIRES: IsZoneName(name).
   static Result<Zone> Load(const std::string& name, const std::string& folder = ZoneinfoFolder());
-  // The content of a TZif file. kPermanent when it is none, or counts leap seconds ("right/…").
+  // Parses a TZif file. kPermanent: it is invalid, or counts leap seconds ("right/…").
   static Result<Zone> Parse(std::string_view tzif);
 
-  // The span that `time` is in. Neighbours may have the same offset.
+  // The span that contains `time`. Adjacent spans may have the same offset.
   Span At(std::chrono::sys_seconds time) const;
 
   std::chrono::local_seconds Local(std::chrono::sys_seconds time) const;
-  // The latest time that clocks have shown up to and including `time`: more than Local(time) for a
-  // while after they were set back.
+  // The latest time that clocks have shown until `time`, inclusive. It is later than Local(time)
+  // for a while after they are set back.
   std::chrono::local_seconds LatestLocal(std::chrono::sys_seconds time) const;
-  // The first moment at which clocks show `local` or more. So a time that clocks show twice is the
-  // first of the two, and one that they skip is the moment of the change.
+  // The first time at which clocks show `local` or more. Of a time that clocks show twice, this is
+  // the first; for a skipped time, this is the time of the change.
   std::chrono::sys_seconds FirstAt(std::chrono::local_seconds local) const;
 
  private:

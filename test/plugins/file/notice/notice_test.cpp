@@ -216,7 +216,7 @@ TEST_CASE("a file can be watched by name, before it is there too", "[file]") {
   Inbox inbox;
   inbox.Write("other.json", "Other");
   REQUIRE(inbox.Watch({{"path", {inbox / "only.txt"}}}).WaitForSuccesses(1));
-  CHECK_THAT(inbox.logs.text(), ContainsSubstring("nothing at this path yet"));
+  CHECK_THAT(inbox.logs.text(), ContainsSubstring("path does not exist yet"));
   inbox.Write("only.txt", "A");
   CHECK(inbox.queue.TakeProtocols(1) == Strings{"A"});
   inbox.Drop("only.txt", "B");
@@ -287,7 +287,7 @@ TEST_CASE("check finds a folder that nothing can be moved to", "[file]") {
              ContainsSubstring("done-dir /proc/x: it is on another file system than"));
   CHECK_THAT(says("failed-dir", "/proc"), ContainsSubstring("failed-dir /proc: it is on another"));
   CHECK_THAT(says("done-dir", inbox.dir / "a/b"), ContainsSubstring("a: no such file"));
-  CHECK_THAT(says("done-dir", inbox.dir.Write("file", "")), ContainsSubstring("is no folder"));
+  CHECK_THAT(says("done-dir", inbox.dir.Write("file", "")), ContainsSubstring("is not a folder"));
   CHECK(says("done-dir", inbox.dir / "made").empty());
   CHECK(says("done-dir", inbox.dir / "").empty());
   CHECK(says("done-dir", "done").empty());

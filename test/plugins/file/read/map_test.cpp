@@ -112,8 +112,9 @@ TEST_CASE("a file of which the map makes nothing is handled, not refused", "[fil
   Mapped inbox;
   auto& watcher = inbox.WatchWith("nil", {{"format", {"csv"}}});
   inbox.WriteText("a.csv", "id\nX\nY\n");
-  CHECK(Eventually(
-      [&] { return inbox.logs.text().find("file means nothing") != std::string::npos; }));
+  CHECK(Eventually([&] {
+    return inbox.logs.text().find("file ignored: the mapping returned nil") != std::string::npos;
+  }));
   CHECK(watcher.Stop());
   CHECK(watcher.rejected.value() == 0);
   CHECK(inbox.queue->Checkpoint("test", inbox / "a.csv").value().has_value());

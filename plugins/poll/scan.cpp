@@ -1,4 +1,4 @@
-#include "plugins/poll/look.h"
+#include "plugins/poll/scan.h"
 
 #include <algorithm>
 #include <iterator>
@@ -21,7 +21,7 @@ std::optional<JsonValue> At(const std::string& pointer, const JsonValue& root) {
   return parsed ? parsed->In(root) : std::nullopt;
 }
 
-// A string, or a number with every digit that it came with.
+// A string, or a number with all its digits.
 std::optional<std::string> Scalar(const JsonValue& value) {
   if (value.type() == JsonType::kString) return value.String();
   if (value.type() == JsonType::kNumber) return std::string(value.text());
@@ -51,7 +51,7 @@ HttpValidators Decode(const std::optional<std::string>& text, const std::string&
   return {.etag = rest.substr(0, feed), .last_modified = rest.substr(feed + 1)};
 }
 
-Error Unfit(const std::string& url, const std::string& what) {
+Error BadResponse(const std::string& url, const std::string& what) {
   const auto parsed = HttpUrl::Parse(url);
   return {ErrorCode::kUnavailable,
           (parsed ? "GET " + parsed->WithoutQuery() + ": " : std::string()) + what};
@@ -59,7 +59,7 @@ Error Unfit(const std::string& url, const std::string& what) {
 
 }  // namespace
 
-Look::Look(WatcherContext& tower, const Settings& settings, Mapping& mapping, HttpClient& client,
+Scan::Scan(WatcherContext& tower, const Settings& settings, Mapping& mapping, HttpClient& client,
            Ledger& ledger, Memory& memory)
     : tower_(tower),
       settings_(settings),
@@ -67,7 +67,7 @@ Look::Look(WatcherContext& tower, const Settings& settings, Mapping& mapping, Ht
       client_(client),
       ledger_(ledger),
       memory_(memory),
-      number_(++memory.looks),
+      number_(++memory.scans),
       skip_(settings.initial == "skip" && !ledger.Get(Ledger::kComplete)),
       first_url_(settings.url) {
   if (const auto& cursor = ledger_.Get(Ledger::kCursor);
@@ -77,16 +77,16 @@ Look::Look(WatcherContext& tower, const Settings& settings, Mapping& mapping, Ht
   fingerprint_ = Fingerprint(first_url_, settings_);
 }
 
-Status Look::Run(const std::stop_token& stop, RetryAfter& retry_after) {
+Status Scan::Run(const std::stop_token& stop, RetryAfter& retry_after) {
   JsonTape tape;
   std::set<std::string> asked;
   std::string url = first_url_;
   for (;;) {
     asked.insert(url);
-    const auto reply = Ask(url, asked.size() == 1, stop, retry_after);
+    const auto reply = Request(url, asked.size() == 1, stop, retry_after);
     if (!reply) return reply.error();
     if (reply->status == 304) {
-      NoteLook("nothing has changed");
+      LogScan("polled: not modified");
       tower_.ReportSuccess();
       return Ok();
     }
@@ -94,7 +94,7 @@ Status Look::Run(const std::stop_token& stop, RetryAfter& retry_after) {
     std::optional<JsonValue> root;
     if (reply->status != 204) {
       const auto read = tape.Read(reply->body);
-      if (!read) return Unfit(url, "the answer is no JSON: " + Describe(read.error()));
+      if (!read) return BadResponse(url, "the response is not JSON: " + Describe(read.error()));
       root = *read;
       if (auto taken = Take(*root, url, stop); !taken) return taken;
     }
@@ -103,20 +103,20 @@ Status Look::Run(const std::stop_token& stop, RetryAfter& retry_after) {
       if (auto stored = Store({}); !stored) return stored;
       return next.error();
     }
-    // Where pages lead in a circle, all of them have been seen.
+    // If pages form a cycle, all of them have been read.
     const bool last = !*next || asked.contains(**next);
     const bool enough = !last && pages_ >= settings_.max_pages;
     auto changes = last || enough ? End(*reply, last) : std::vector<Remember>();
     if (auto stored = Store(std::move(changes)); !stored) return stored;
     if (last || enough) {
-      NoteLook("looked");
+      LogScan("polled");
       return Ok();
     }
     url = std::move(**next);
   }
 }
 
-void Look::NoteLook(std::string_view what) const {
+void Scan::LogScan(std::string_view what) const {
   if (!LogShows(LogLevel::kDebug)) return;
   const auto parsed = HttpUrl::Parse(first_url_);
   tower_.log.Debug(what, {{"url", parsed ? parsed->WithoutQuery() : ""},
@@ -125,8 +125,8 @@ void Look::NoteLook(std::string_view what) const {
                           {"ignored", ignored_}});
 }
 
-Result<HttpReply> Look::Ask(const std::string& url, bool conditional, const std::stop_token& stop,
-                            RetryAfter& retry_after) {
+Result<HttpReply> Scan::Request(const std::string& url, bool conditional,
+                                const std::stop_token& stop, RetryAfter& retry_after) {
   auto headers = settings_.Headers();
   const auto before = headers.size();
   if (conditional) Decode(ledger_.Get(Ledger::kValidators), fingerprint_).AddTo(headers);
@@ -134,20 +134,20 @@ Result<HttpReply> Look::Ask(const std::string& url, bool conditional, const std:
   if (!reply) return reply.error();
   const int status = reply->status;
   if ((status >= 200 && status < 300) || (status == 304 && headers.size() > before)) return reply;
-  auto error = Unfit(url, "status " + std::to_string(status));
+  auto error = BadResponse(url, "status " + std::to_string(status));
   const auto wait = reply->RetryAfter();
   if (wait && (status == 429 || status == 503 || status == 403)) {
     retry_after = wait;
-    error.message += ", to be asked again in " +
+    error.message += ", retry after " +
                      std::to_string(std::chrono::ceil<std::chrono::seconds>(*wait).count()) + " s";
   } else if (status == 401 || status == 403) {
     error.code = ErrorCode::kPermanent;
-    error.message += ": the credentials are wrong, or may not do this";
+    error.message += ": wrong credentials, or no permission";
   }
   return error;
 }
 
-Result<std::optional<std::string>> Look::NextUrl(const HttpReply& reply,
+Result<std::optional<std::string>> Scan::NextUrl(const HttpReply& reply,
                                                  const std::optional<JsonValue>& root,
                                                  const std::string& url) const {
   std::optional<std::string> reference;
@@ -163,8 +163,8 @@ Result<std::optional<std::string>> Look::NextUrl(const HttpReply& reply,
     if (none) return std::optional<std::string>();
     reference = Scalar(*found);
     if (!reference) {
-      return Unfit(url, settings_.next + " is " + std::string(ToString(found->type())) +
-                            ", where the next page is expected");
+      return BadResponse(url, settings_.next + " is " + std::string(ToString(found->type())) +
+                                  ", where the next page is expected");
     }
     if (!settings_.next_param.empty()) {
       return std::optional(WithQuery(first_url_, settings_.next_param, *reference));
@@ -174,19 +174,19 @@ Result<std::optional<std::string>> Look::NextUrl(const HttpReply& reply,
   const auto here = HttpUrl::Parse(url);
   if (!here) return here.error();
   const auto next = here->Resolve(*reference);
-  if (!next) return Unfit(url, "the next page: " + next.error().message);
-  if (!next->SameOrigin(*here)) {  // it would get the headers, with their secrets
-    auto error = Unfit(url, "the next page is on another host, " + next->WithoutQuery());
+  if (!next) return BadResponse(url, "the next page: " + next.error().message);
+  if (!next->SameOrigin(*here)) {  // it would receive the headers, with their secrets
+    auto error = BadResponse(url, "the next page is on another host, " + next->WithoutQuery());
     error.code = ErrorCode::kPermanent;
     return error;
   }
   return std::optional(next->Text());
 }
 
-Status Look::Take(const JsonValue& root, const std::string& url, const std::stop_token& stop) {
+Status Scan::Take(const JsonValue& root, const std::string& url, const std::stop_token& stop) {
   std::optional<JsonValue> value = root;
   if (!settings_.items.empty()) value = At(settings_.items, root);
-  if (!value) return Unfit(url, "there is no " + settings_.items);
+  if (!value) return BadResponse(url, "there is no " + settings_.items);
   const auto type = value->type();
   list_ = !settings_.items.empty() && (type == JsonType::kArray || type == JsonType::kNull);
   if (list_) {
@@ -199,25 +199,26 @@ Status Look::Take(const JsonValue& root, const std::string& url, const std::stop
   } else if (settings_.id.empty()) {
     TakeValue(std::string(Ledger::kDocument), "the document", *value);
   } else {
-    return Unfit(url, settings_.items + " is " + std::string(ToString(type)) + ", not an array");
+    return BadResponse(url,
+                       settings_.items + " is " + std::string(ToString(type)) + ", not an array");
   }
-  return NoteCursor(root, url);
+  return RecordCursor(root, url);
 }
 
-Status Look::NoteCursor(const JsonValue& root, const std::string& url) {
+Status Scan::RecordCursor(const JsonValue& root, const std::string& url) {
   if (settings_.cursor.empty()) return Ok();
   const auto found = At(settings_.cursor, root);
   if (!found || found->type() == JsonType::kNull) return Ok();
   auto cursor = Scalar(*found);
   if (!cursor) {
-    return Unfit(url, settings_.cursor + " is " + std::string(ToString(found->type())) +
-                          ", neither a string nor a number");
+    return BadResponse(url, settings_.cursor + " is " + std::string(ToString(found->type())) +
+                                ", neither a string nor a number");
   }
   cursor_ = std::move(cursor);
   return Ok();
 }
 
-void Look::TakeItem(const JsonValue& item) {
+void Scan::TakeItem(const JsonValue& item) {
   if (settings_.id.empty()) {
     const auto digest = Sha256Hex(item.text());
     return TakeValue(Ledger::KeyOf(digest), "item " + digest.substr(0, 12), item);
@@ -234,10 +235,10 @@ void Look::TakeItem(const JsonValue& item) {
   }
 }
 
-void Look::TakeValue(std::string key, std::string name, const JsonValue& value) {
+void Scan::TakeValue(std::string key, std::string name, const JsonValue& value) {
   Item item{.key = std::move(key), .name = std::move(name), .digest = Sha256Hex(value.text())};
   const Known* known = ledger_.Find(item.key);
-  if (known != nullptr && known->seen == number_) return;  // twice in this look
+  if (known != nullptr && known->seen == number_) return;  // twice in this scan
   ++items_;
   if (known != nullptr) item.before = *known;
   const bool changed = known == nullptr || known->digest != item.digest;
@@ -249,14 +250,14 @@ void Look::TakeValue(std::string key, std::string name, const JsonValue& value) 
     const auto refused = memory_.refusals.find(item.key);
     if (refused != memory_.refusals.end() && refused->second.digest == item.digest) {
       refused->second.seen = number_;
-      if (item.before) ledger_.See(item.key, item.before->digest, number_, item.changes);
+      if (item.before) ledger_.MarkSeen(item.key, item.before->digest, number_, item.changes);
       if (!item.changes.empty()) taken_.push_back(std::move(item));
       return;
     }
     auto triggers = mapping_.Apply(value.text(), item.name);
     if (!triggers) {
       Refuse(item.key, item.name, item.digest, triggers.error().message);
-      if (item.before) ledger_.See(item.key, item.before->digest, number_, item.changes);
+      if (item.before) ledger_.MarkSeen(item.key, item.before->digest, number_, item.changes);
       if (!item.changes.empty()) taken_.push_back(std::move(item));
       return;
     }
@@ -264,40 +265,41 @@ void Look::TakeValue(std::string key, std::string name, const JsonValue& value) 
     item.triggers = std::move(*triggers);
   }
   memory_.refusals.erase(item.key);
-  ledger_.See(item.key, item.digest, number_, item.changes);
+  ledger_.MarkSeen(item.key, item.digest, number_, item.changes);
   if (!item.changes.empty()) taken_.push_back(std::move(item));
 }
 
-void Look::Refuse(const std::string& key, const std::string& name, const std::string& digest,
+void Scan::Refuse(const std::string& key, const std::string& name, const std::string& digest,
                   const std::string& why) {
-  tower_.log.Warn("an item is no trigger", {{"item", name}, {"error", why}});
+  tower_.log.Warn("item rejected", {{"item", name}, {"error", why}});
   tower_.notes.Reject(name + ": " + why);
   memory_.refusals[key] = {digest, number_};
 }
 
-// What the end of a look changes; `whole`: it came to the end of the list.
-std::vector<Remember> Look::End(const HttpReply& reply, bool whole) {
+// The changes at the end of a scan. `whole`: it reached the end of the list.
+std::vector<Remember> Scan::End(const HttpReply& reply, bool whole) {
   std::vector<Remember> changes;
   ledger_.Set(Ledger::kComplete, "1", changes);
   if (!whole) {
     if (!std::exchange(memory_.too_many_pages, true)) {
-      tower_.log.Warn("there are more pages than max-pages", {{"max_pages", settings_.max_pages}});
+      tower_.log.Warn("more pages than max-pages; the rest is skipped",
+                      {{"max_pages", settings_.max_pages}});
     }
     return changes;
   }
   memory_.too_many_pages = false;
   std::erase_if(memory_.refusals, [&](const auto& each) { return each.second.seen != number_; });
-  if (list_) ledger_.EndLook(number_, settings_.forget_after, changes);
+  if (list_) ledger_.EndScan(number_, settings_.forget_after, changes);
   if (cursor_) ledger_.Set(Ledger::kCursor, cursor_, changes);
-  // A first page that has not changed says nothing about the others; and what was refused is to be
-  // tried again after a restart.
+  // An unchanged first page does not imply unchanged other pages, and refused items are to be tried
+  // again after a restart.
   const bool lasting = pages_ == 1 && memory_.refusals.empty();
   ledger_.Set(Ledger::kValidators,
               lasting ? Encode(fingerprint_, HttpValidators::Of(reply)) : std::nullopt, changes);
   return changes;
 }
 
-Status Look::Store(std::vector<Remember> changes) {
+Status Scan::Store(std::vector<Remember> changes) {
   std::vector<Trigger> triggers;
   std::vector<Remember> all;
   for (const auto& item : taken_) {
@@ -319,8 +321,8 @@ Status Look::Store(std::vector<Remember> changes) {
   return Ok();
 }
 
-// So that the fault of one item is no other's.
-Status Look::StoreOneByOne(std::vector<Remember> changes) {
+// So that a rejected item does not affect the others.
+Status Scan::StoreOneByOne(std::vector<Remember> changes) {
   bool refused = false;
   for (const auto& item : taken_) {
     const auto put = tower_.queue.Put(item.triggers, Event{.key = {}, .remember = item.changes});
