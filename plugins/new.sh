@@ -45,12 +45,12 @@ fill > "plugins/$name/watcher.cpp" << 'END'
 namespace tower {
 namespace {
 
-// Looks at its source at an interval. Where the source is read stands a counter so far: each look
-// finds one event, the next number.
+// Polls its source at an interval. A counter stands in for the source: each poll finds one event, the
+// next number.
 class @CLASS@ final : public Watcher {
  public:
   static void Declare(OptionSet& options, @CLASS@& self) {
-    options.Add("every", &self.every_, "Time between two looks at the source.")
+    options.Add("every", &self.every_, "Time between two polls of the source.")
         .Range(10, 86'400'000);
   }
 
@@ -75,8 +75,7 @@ class @CLASS@ final : public Watcher {
         R"({"apiVersion": "Example/v1", "protocol": "Count", "spec": {"number": )" + id + "}}");
     if (!trigger) {
       tower.notes.Reject("event " + id + ": " + Describe(trigger.error()));
-      tower.log.Warn("an event is no trigger",
-                     {{"event", id}, {"fault", Describe(trigger.error())}});
+      tower.log.Warn("event rejected", {{"event", id}, {"error", Describe(trigger.error())}});
       return Ok();
     }
     const Remember last{kLast, id};
@@ -87,7 +86,7 @@ class @CLASS@ final : public Watcher {
 };
 
 REGISTER_WATCHER(@CLASS@, "@NAME@",
-                 "Looks at a source at an interval; so far it counts instead of looking.");
+                 "Polls a source at an interval; so far it counts instead.");
 
 }  // namespace
 }  // namespace tower
@@ -98,7 +97,7 @@ fill > "plugins/$name/README.md" << 'END'
 
 ## What it does
 
-Looks at a source at an interval. So far it counts: each look finds one event, the next number.
+Polls a source at an interval. So far it counts: each poll finds one event, the next number.
 
 ## An event and the trigger it becomes
 
@@ -117,7 +116,7 @@ For a watcher of this name; `--plugin second=@NAME@` has `--plugin.second.every`
 
 | option | variable | default | meaning |
 |---|---|---|---|
-| `--plugin.@NAME@.every` | `PLUGIN_@VARIABLE@_EVERY` | `1m` | Time between two looks at the source. (a duration such as 500ms, 10s, 5m or 7d, from 10ms to 1d) |
+| `--plugin.@NAME@.every` | `PLUGIN_@VARIABLE@_EVERY` | `1m` | Time between two polls of the source. (a duration such as 500ms, 10s, 5m or 7d, from 10ms to 1d) |
 
 ## Example
 
@@ -136,7 +135,7 @@ every = "10s"
 
 | what | then |
 |---|---|
-| an event is no trigger | one warning with its number; counted in `triggers_rejected_total`; the next one is taken |
+| an event is not a valid trigger | one warning with its number; counted in `triggers_rejected_total`; the next one is taken |
 | the queue is full | waits |
 | the queue's disk fails | the watcher backs off and tries again, from the last event that was taken |
 END

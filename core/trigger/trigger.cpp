@@ -4,12 +4,13 @@
 #include <initializer_list>
 #include <utility>
 
+#include "core/trigger/plate.h"
+
 namespace tower {
 namespace {
 
 // How deep the rules reach into a trigger: the items of metadata.spec.
 constexpr std::size_t kRuledDepth = 3;
-constexpr std::size_t kMaxPlateSide = 128;
 constexpr std::string_view kWhiteSpace = " \t\r\n";
 
 constexpr std::string_view kUuidMember = R"("uuid":"00000000-0000-0000-0000-000000000000",)";
@@ -34,19 +35,6 @@ class Tape {
 };
 
 thread_local JsonTape Tape::tape_;
-
-// A whole number as it is usually written, without a fraction or an exponent.
-std::optional<std::size_t> PlateSide(const JsonValue& value) {
-  const std::string_view text = value.text();
-  if (value.type() != JsonType::kNumber || text.size() > 3) return std::nullopt;
-  std::size_t side = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
-    side = side * 10 + static_cast<std::size_t>(c - '0');
-  }
-  if (side < 1 || side > kMaxPlateSide) return std::nullopt;
-  return side;
-}
 
 Fault TooMany(std::size_t offset) {
   return {"", "more than " + std::to_string(kMaxBatch) + " triggers in one batch", offset};
@@ -158,8 +146,7 @@ class TriggerParser {
 
   void CheckPlate() {
     if (!HasType({"plate"}, *plate_, JsonType::kObject)) return;
-    std::optional<std::size_t> rows;
-    std::optional<std::size_t> columns;
+    std::optional<std::size_t> rows, columns;
     for (const JsonValue& member : *plate_) {
       const bool is_rows = member.NameIs("rows");
       if (!is_rows && !member.NameIs("columns")) {
@@ -168,7 +155,8 @@ class TriggerParser {
         continue;
       }
       auto& side = is_rows ? rows : columns;
-      side = PlateSide(member);
+      // A fraction or an exponent is a fault, even if the number is whole.
+      if (member.type() == JsonType::kNumber) side = ParsePlateSide(member.text());
       if (!side) {
         Fail({"plate", is_rows ? "rows" : "columns"},
              "expected an integer from 1 to " + std::to_string(kMaxPlateSide), member.offset());

@@ -10,7 +10,7 @@ void AppendText(std::string& out, std::string_view name, std::string_view text) 
   AppendJsonString(out, text);
 }
 
-void AppendGiven(std::string& out, std::string_view name, std::string_view text) {
+void AppendOptional(std::string& out, std::string_view name, std::string_view text) {
   if (!text.empty()) AppendText(out, name, text);
 }
 
@@ -30,11 +30,11 @@ std::string EventJson(const AmqpDelivery& delivery, JsonTape& tape) {
   AppendText(out, "exchange", delivery.exchange);
   out += delivery.redelivered ? R"(,"redelivered":true)" : R"(,"redelivered":false)";
   out.append(",\"headers\":").append(delivery.headers);
-  AppendGiven(out, "messageId", delivery.message_id);
-  AppendGiven(out, "type", delivery.type);
-  AppendGiven(out, "contentType", delivery.content_type);
-  AppendGiven(out, "appId", delivery.app_id);
-  AppendGiven(out, "replyTo", delivery.reply_to);
+  AppendOptional(out, "messageId", delivery.message_id);
+  AppendOptional(out, "type", delivery.type);
+  AppendOptional(out, "contentType", delivery.content_type);
+  AppendOptional(out, "appId", delivery.app_id);
+  AppendOptional(out, "replyTo", delivery.reply_to);
   if (delivery.timestamp) out += ",\"timestamp\":" + std::to_string(*delivery.timestamp);
   out += '}';
   return out;

@@ -1,4 +1,4 @@
-// A message as an event: what a mapping sees of it, and what it is called in logs.
+// A message as an event for a mapping, and its name in logs.
 #ifndef PLUGINS_AMQP_EVENT_H_
 #define PLUGINS_AMQP_EVENT_H_
 
@@ -9,8 +9,8 @@
 
 namespace tower::amqp {
 
-// One JSON object; README.md lists its members. A body that is JSON stands in it byte for byte, any
-// other as a text. `tape` is for reading the body.
+// A JSON object; README.md lists its members. A body that is JSON is inserted byte for byte, any
+// other as a string. `tape` is used to read the body.
 std::string EventJson(const AmqpDelivery& delivery, JsonTape& tape);
 
 // "message ID", or without an id "delivery TAG".

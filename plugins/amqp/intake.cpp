@@ -17,14 +17,14 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr milliseconds kTurn{500};   // the consumer wants to be called once a second
-constexpr milliseconds kRetry{100};  // between two looks at a queue that is full
-constexpr milliseconds kLastWords{500};
-constexpr milliseconds kSlice{50};  // of mapping, between two looks at the broker and the disk
+constexpr milliseconds kStep{500};   // the consumer has to be called once a second
+constexpr milliseconds kRetry{100};  // while the queue is full
+constexpr milliseconds kDrainTime{500};
+constexpr milliseconds kSlice{50};  // of mapping, before the broker and the disk are attended to
 constexpr std::size_t kFingerprint = 32;  // hexadecimal digits
 
-// A message that is delivered again after a crash is known by its triggers' uuids, or else by its
-// id; its body tells it from another one that was given the same id.
+// A message that is delivered again is recognized by the uuids of its triggers, or else by its id.
+// Its body distinguishes it from another message with the same id.
 bool NeedsKey(std::span<const Trigger> triggers) {
   return !std::all_of(triggers.begin(), triggers.end(),
                       [](const Trigger& trigger) { return trigger.uuid().has_value(); });
@@ -34,8 +34,8 @@ bool NeedsKey(std::span<const Trigger> triggers) {
 
 struct Intake::Answers {
   Wakeup wakeup;
-  std::atomic<bool> full{false};  // something was refused for lack of room, and is to be offered
-                                  // again before anything that came after it
+  // The queue was full for a message, which is to be submitted again before later ones.
+  std::atomic<bool> full{false};
   // Guarded by mutex.
   std::mutex mutex;
   std::vector<std::pair<std::uint64_t, Status>> list;  // by the number of the message
@@ -61,31 +61,31 @@ Intake::~Intake() = default;
 Status Intake::Run(const std::stop_token& stop) {
   const std::stop_callback on_stop(stop, [this] { answers_->wakeup.Signal(); });
   while (!stop.stop_requested()) {
-    if (Status turn = Turn(true); !turn) return turn;
+    if (Status step = Step(true); !step) return step;
   }
-  const auto deadline = Clock::now() + kLastWords;
+  const auto deadline = Clock::now() + kDrainTime;
   while (submitted_ > 0 && Clock::now() < deadline) {
-    if (Status turn = Turn(false); !turn) return turn;
+    if (Status step = Step(false); !step) return step;
   }
   return Ok();
 }
 
-Status Intake::Turn(bool taking) {
+Status Intake::Step(bool taking) {
   const bool more = taking && !deliveries_.empty();
-  const auto timeout = more ? milliseconds(0) : taking && !answers_->full ? kTurn : kRetry;
+  const auto timeout = more ? milliseconds(0) : taking && !answers_->full ? kStep : kRetry;
   if (Status s = consumer_.Wait(timeout, answers_->wakeup.fd(), deliveries_); !s) return s;
   answers_->wakeup.Clear();
   if (!answers_->full) tower_.ReportSuccess();
   if (Status s = Collect(); !s) return s;
   if (taking) {
-    // A slow map must starve neither heartbeats nor acks: the broker would give everything again.
+    // A slow map must not delay heartbeats and acks: the broker would deliver everything again.
     const auto enough = Clock::now() + kSlice;
     while (!deliveries_.empty()) {
       Take(deliveries_.front());
       deliveries_.pop_front();
       if (Clock::now() >= enough) break;
     }
-    Offer();
+    SubmitWaiting();
   }
   return Settle();
 }
@@ -102,7 +102,7 @@ void Intake::Take(AmqpDelivery& delivery) {
                                    : mapping_.Apply(delivery.body, message.name);
   if (!triggers) return Refuse(message, triggers.error().message);
   if (triggers->empty()) {
-    tower_.log.Debug("a message means nothing",
+    tower_.log.Debug("message ignored: the mapping returned nil",
                      {{"message", message.name}, {"routing_key", message.routing_key}});
     message.state = State::kDone;
     return;
@@ -116,14 +116,14 @@ void Intake::Take(AmqpDelivery& delivery) {
 void Intake::Refuse(Message& message, std::string_view why) {
   message.state = State::kRefused;
   message.triggers.clear();
-  tower_.log.Warn("a message was refused", {{"message", message.name},
-                                            {"routing_key", message.routing_key},
-                                            {"error", why},
-                                            {"then", options_.drop ? "dropped" : "rejected"}});
+  tower_.log.Warn("message rejected", {{"message", message.name},
+                                       {"routing_key", message.routing_key},
+                                       {"error", why},
+                                       {"action", options_.drop ? "dropped" : "rejected"}});
   tower_.notes.Reject(message.name + ": " + std::string(why));
 }
 
-void Intake::Offer() {
+void Intake::SubmitWaiting() {
   if (answers_->full) {
     if (submitted_ > 0 || Clock::now() < retry_at_) return;
     answers_->full = false;
@@ -180,7 +180,7 @@ Status Intake::Collect() {
   return Ok();
 }
 
-// In the order of delivery, so that one ack can stand for many.
+// In the order of delivery, so that one ack covers many messages.
 Status Intake::Settle() {
   std::optional<std::uint64_t> done;
   for (; !messages_.empty(); messages_.pop_front(), ++first_) {

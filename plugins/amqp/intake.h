@@ -1,4 +1,4 @@
-// From deliveries to triggers on disk, and back to the broker with what became of them.
+// Puts the triggers of deliveries, and acknowledges or rejects the messages.
 #ifndef PLUGINS_AMQP_INTAKE_H_
 #define PLUGINS_AMQP_INTAKE_H_
 
@@ -20,11 +20,11 @@ namespace tower::amqp {
 
 struct IntakeOptions {
   std::size_t max_size = 0;  // bytes of a body
-  bool drop = false;         // messages at fault are acked instead of rejected
+  bool drop = false;         // invalid messages are acked instead of rejected
 };
 
-// One connection's work. Triggers go to the queue in the order of their messages, each message
-// under a key of its own, and share the queue's commits; a message is acked once its triggers are
+// The work on one connection. Triggers go to the queue in the order of their messages, each message
+// under a key of its own, and share the queue's commits. A message is acked once its triggers are
 // on disk. While the queue is full, messages wait here, unacked, at most `prefetch` of them.
 class Intake {
  public:
@@ -33,9 +33,8 @@ class Intake {
          const IntakeOptions& options);
   ~Intake();
 
-  // Until stop is requested; then, for half a second at most, until what is on its way to the disk
-  // is there and acked. Any error but kStopped is for the supervisor: what was not acked comes
-  // again.
+  // Runs until stop is requested, and then for at most half a second until submitted messages are
+  // on disk and acked. After an error, the broker delivers unacked messages again.
   Status Run(const std::stop_token& stop);
 
  private:
@@ -49,10 +48,10 @@ class Intake {
   };
   struct Answers;  // shared with the queue's writer
 
-  Status Turn(bool taking);
+  Status Step(bool taking);
   void Take(AmqpDelivery& delivery);
   void Refuse(Message& message, std::string_view why);
-  void Offer();
+  void SubmitWaiting();
   void Submit(std::size_t index);
   Status Collect();
   Status Settle();
@@ -66,7 +65,7 @@ class Intake {
   std::deque<AmqpDelivery> deliveries_;  // to be taken
   std::deque<Message> messages_;         // in the order of delivery
   std::uint64_t first_ = 0;    // the number of messages_.front(), counted over the connection
-  std::size_t next_ = 0;       // of messages_, to be offered
+  std::size_t next_ = 0;       // of messages_, to be submitted
   std::size_t submitted_ = 0;  // of messages_ are in that state
   std::chrono::steady_clock::time_point retry_at_{};  // of a queue that was full
 };

@@ -20,36 +20,38 @@ class AmqpWatcher final : public Watcher {
     consumer.urls.clear();
     options
         .Add("url", &consumer.urls,
-             "Where RabbitMQ is: one or several, separated by commas, tried in turn; `amqps://` "
-             "for TLS.")
+             "URLs of the brokers, tried in turn, separated by commas; `amqps://` for TLS.")
         .Required()
         .Commas()
         .Secret();
     options.Add("queue", &consumer.queue, "Queue to consume.").Required();
     options.Add("declare", &consumer.declare,
-                "Make the queue, durable and of type quorum; false only checks that it is there.");
+                "Declare the queue, durable and of type quorum. Otherwise it must exist.");
     options.Add("exchange", &consumer.exchange, "Exchange to bind the queue to.");
-    options.Add("bind", &consumer.keys, "Routing keys of these bindings, such as `lab.#`.");
+    options.Add("bind", &consumer.keys, "Routing keys of the bindings, such as `lab.#`.");
     options
         .Add("prefetch", &self.prefetch_,
-             "Most messages that are taken and not yet acked; in memory at most this many times "
-             "max-size.")
+             "Maximum number of unacknowledged messages. They use at most this many times max-size "
+             "of memory.")
         .Range(1, 65'535);
-    options.Add("max-size", &self.max_size_, "Messages with a larger body are refused.")
+    options
+        .Add("max-size", &self.max_size_,
+             "Maximum size of a message body. Larger messages are refused.")
         .Range(1024, 64LL << 20U);
     options
         .Add("on-failure", &self.on_failure_,
-             "What becomes of a message that is no trigger: `reject` leaves it to the queue's "
-             "dead letter exchange, `drop` acks it.")
+             "What to do with a message that is not a valid trigger: `reject` it, so that it goes "
+             "to the dead letter exchange of the queue, or `drop` it (acknowledge it).")
         .OneOf({"reject", "drop"});
     options.Add("ca-file", &consumer.ca_file,
-                "Certificates, in PEM, that a broker's certificate is checked against; without it "
+                "CA certificates (PEM) that the broker's certificate is verified against. Default: "
                 "those of the system.");
-    options.Add("cert", &consumer.cert, "Client certificate for the broker, in PEM.");
-    options.Add("key", &consumer.key, "File with its private key, in PEM.");
+    options.Add("cert", &consumer.cert, "Client certificate for the broker (PEM).");
+    options.Add("key", &consumer.key, "Private key of the client certificate (PEM).");
     options
         .Add("heartbeat", &consumer.heartbeat,
-             "After twice this time without a sign of life the connection counts as dead.")
+             "Heartbeat interval. The connection counts as dead after two intervals without "
+             "traffic.")
         .Range(1000, 600'000);
     self.mapping_.Declare(options);
     self.DeclareRules(options);
@@ -72,7 +74,7 @@ class AmqpWatcher final : public Watcher {
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     mapping_.OnPrint([log = tower.log](std::string_view line) {
-      log.Info("map says", {{"text", line}});
+      log.Info("map output", {{"text", line}});
     });
     if (Status loaded = mapping_.Load(); !loaded) return loaded;
     if (!consumer_) {
@@ -82,7 +84,7 @@ class AmqpWatcher final : public Watcher {
       consumer_ = std::make_unique<AmqpConsumer>(consumer_options_);
     }
     if (Status opened = consumer_->Open(stop); !opened) return opened;
-    tower.log.Info("queue is consumed",
+    tower.log.Info("consuming queue",
                    {{"broker", consumer_->Address()}, {"queue", consumer_options_.queue}});
     amqp::Intake intake(tower, *consumer_, mapping_, {max_size_.bytes, on_failure_ == "drop"});
     Status done = intake.Run(stop);
@@ -99,7 +101,7 @@ class AmqpWatcher final : public Watcher {
   ByteSize max_size_{1U << 20U};
   std::string on_failure_ = "reject";
   Mapping mapping_;
-  // Keeps what it knows of the brokers from one Run to the next.
+  // Keeps what is known of the brokers from one Run to the next.
   std::unique_ptr<AmqpConsumer> consumer_;
 };
 

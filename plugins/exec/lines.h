@@ -1,4 +1,4 @@
-// Bytes in, whole lines out.
+// Splits a stream of bytes into lines.
 #ifndef PLUGINS_EXEC_LINES_H_
 #define PLUGINS_EXEC_LINES_H_
 
@@ -13,16 +13,16 @@ namespace tower::exec {
 struct Line {
   std::uint64_t number = 0;  // from 1
   std::string text;          // without its end, CR LF or LF
-  bool too_long = false;     // then it was cut
+  bool too_long = false;     // the text is truncated
 };
 
 class Lines {
  public:
   explicit Lines(std::size_t longest) : longest_(longest) {}
 
-  // The lines that end in `bytes`, empty ones left out.
+  // Appends bytes. Returns the lines that end in them, without empty ones.
   std::vector<Line> Take(std::string_view bytes);
-  // What came after the last end of a line.
+  // The bytes after the last line feed.
   std::string_view rest() const noexcept { return rest_; }
 
  private:

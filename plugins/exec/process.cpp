@@ -47,8 +47,8 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   return pointers;
 }
 
-// In the child: async-signal-safe calls only, up to RunChild. What this process has set for itself
-// is none of the program's business.
+// In the child, up to RunChild: async-signal-safe calls only. The program does not inherit the
+// settings of this process.
 
 void DefaultSignals() {
   struct sigaction usual {};
@@ -67,7 +67,7 @@ void DefaultFileLimit() {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
-// Also those that this process was started with.
+// Including those that this process was started with.
 void CloseFrom(int first) {
   if (close_range(static_cast<unsigned>(first), ~0U, 0) == 0) return;
   rlimit files{};  // Linux before 5.9
@@ -75,7 +75,7 @@ void CloseFrom(int first) {
   for (int fd = first; fd < static_cast<int>(files.rlim_cur); ++fd) close(fd);
 }
 
-// Says through `failed` why there is no program.
+// Writes the errno value to `failed` if the program cannot be started.
 [[noreturn]] void RunChild(const Program& program, char* const* argv, char* const* envp,
                            const Pipe& out, const Pipe& err, int failed, pid_t parent) {
   constexpr int kFailed = STDERR_FILENO + 1;
@@ -161,7 +161,7 @@ void Process::CloseErr() noexcept {
   if (err_ >= 0) close(std::exchange(err_, -1));
 }
 
-// Leaves it a zombie, so that its group's number stays its own until Stop.
+// Leaves a zombie, so that the id of its group is not reused before Stop.
 std::optional<int> Process::Ended() noexcept {
   siginfo_t info{};
   if (status_ || waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
@@ -184,7 +184,7 @@ void Process::Stop(std::chrono::milliseconds grace) noexcept {
     pollfd end{end_, POLLIN, 0};
     poll(&end, 1, static_cast<int>(left));
   }
-  kill(-pid_, SIGKILL);  // also what it has left behind in its group
+  kill(-pid_, SIGKILL);  // including children that are left in the group
   waitpid(pid_, nullptr, 0);
   pid_ = -1;
 }

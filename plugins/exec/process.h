@@ -19,12 +19,12 @@ struct Program {
   std::string working_dir;               // empty: that of this process
 };
 
-// Used by the thread that started it; the kernel ends the process when that thread ends.
+// Used by the thread that started it: the kernel kills the process when that thread ends.
 class Process {
  public:
-  // The program has the signals' default dispositions, the limit of open files that this process
-  // was started with, and no descriptors but 0, 1 and 2. kPermanent when there is nothing at that
-  // path that can be run.
+  // The program has default signal dispositions, the limit of open files that this process was
+  // started with, and only the descriptors 0, 1 and 2. kPermanent: the program does not exist or
+  // cannot be run.
   static Result<Process> Start(const Program& program);
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
@@ -36,9 +36,9 @@ class Process {
   void CloseOut() noexcept;
   void CloseErr() noexcept;
 
-  // How it ended, as waitpid(2) says; nothing while it runs. Not after Stop.
+  // How it ended, as waitpid(2) reports it; nothing while it runs. Not to be called after Stop.
   std::optional<int> Ended() noexcept;
-  // SIGTERM to the group, and SIGKILL after `grace` if it is still there.
+  // Sends SIGTERM to the group, and SIGKILL after `grace` if it still exists.
   void Stop(std::chrono::milliseconds grace) noexcept;
 
  private:

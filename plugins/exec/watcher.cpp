@@ -28,8 +28,8 @@ using exec::Process;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kLongestLogLine = 4096;
-constexpr milliseconds kLeftBehind{200};  // for output that others of the group still hold open
+constexpr std::size_t kMaxLogLine = 4096;
+constexpr milliseconds kDrainTime{200};  // for output that others of the group still hold open
 
 // One run of the program.
 class Session {
@@ -39,17 +39,18 @@ class Session {
         mapping_(mapping),
         process_(std::move(process)),
         out_(max_line),
-        err_(kLongestLogLine) {}
+        err_(kMaxLogLine) {}
 
-  // Until the program ends (how, as waitpid says), or nothing when stop was requested first.
+  // Returns how the program ended, as waitpid(2) reports it, or nothing if stop was requested
+  // first.
   Result<std::optional<int>> Run(const std::stop_token& stop) {
     const StopEvent stopped(stop);
     while (!process_.Ended() || MoreToRead()) {
       std::array<pollfd, 4> ready{{{process_.out(), POLLIN, 0},
                                    {process_.err(), POLLIN, 0},
                                    {stopped.fd(), POLLIN, 0},
-                                   {left_behind_ ? -1 : process_.end(), POLLIN, 0}}};
-      const int found = poll(ready.data(), ready.size(), left_behind_ ? left_behind_->Left() : -1);
+                                   {drain_ ? -1 : process_.end(), POLLIN, 0}}};
+      const int found = poll(ready.data(), ready.size(), drain_ ? drain_->Left() : -1);
       if (stop.stop_requested()) return std::optional<int>();
       if (found == 0) break;
       if (ready[1].revents != 0) ReadErr();
@@ -58,18 +59,18 @@ class Session {
       }
     }
     if (!out_.rest().empty()) {
-      tower_.log.Warn("the last line has no end and is not taken", {{"bytes", out_.rest().size()}});
-      tower_.notes.Reject("the last line has no end");
+      tower_.log.Warn("last line ignored: it has no line feed", {{"bytes", out_.rest().size()}});
+      tower_.notes.Reject("the last line has no line feed");
     }
     return process_.Ended();
   }
   void Stop(milliseconds grace) { process_.Stop(grace); }
-  const std::string& last_words() const noexcept { return last_words_; }
+  const std::string& last_stderr_line() const noexcept { return last_stderr_line_; }
 
  private:
-  // What may come of a program that has ended: what it has printed itself, at most a pipe full, and
-  // for a moment what others print that have its output, too.
-  struct LeftBehind {
+  // What is read of a program that has ended: its own remaining output, at most what a pipe holds,
+  // and for a moment the output of processes that still have the pipe open.
+  struct Drain {
     Clock::time_point give_up;
     std::size_t own;  // bytes
     int Left() const {
@@ -78,22 +79,21 @@ class Session {
     }
   };
 
-  // Of a program that has ended.
+  // Whether there is output to read of a program that has ended.
   bool MoreToRead() {
     if (process_.out() < 0 && process_.err() < 0) return false;
-    if (!left_behind_) {
+    if (!drain_) {
       const int pipe = fcntl(process_.out(), F_GETPIPE_SZ);
-      left_behind_ =
-          LeftBehind{Clock::now() + kLeftBehind, static_cast<std::size_t>(std::max(pipe, 0))};
+      drain_ = Drain{Clock::now() + kDrainTime, static_cast<std::size_t>(std::max(pipe, 0))};
     }
-    return left_behind_->own > 0 || left_behind_->Left() > 0;
+    return drain_->own > 0 || drain_->Left() > 0;
   }
 
-  // Bytes that are there now; sets `ended` at the end of the stream.
+  // The bytes that are available now. Sets `ended` at the end of the stream.
   std::string_view Read(int fd, bool& ended) {
     const auto got = read(fd, buffer_.data(), buffer_.size());
-    if (left_behind_ && got > 0 && fd == process_.out()) {
-      left_behind_->own -= std::min(left_behind_->own, static_cast<std::size_t>(got));
+    if (drain_ && got > 0 && fd == process_.out()) {
+      drain_->own -= std::min(drain_->own, static_cast<std::size_t>(got));
     }
     ended = got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
     return {buffer_.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
@@ -102,8 +102,8 @@ class Session {
   void ReadErr() {
     bool ended = false;
     for (auto& line : err_.Take(Read(process_.err(), ended))) {
-      tower_.log.Info("program says", {{"text", line.text}});
-      last_words_ = std::move(line.text);
+      tower_.log.Info("program output", {{"text", line.text}});
+      last_stderr_line_ = std::move(line.text);
     }
     if (ended) process_.CloseErr();
   }
@@ -129,16 +129,17 @@ class Session {
   void Map(const Line& line, std::vector<Trigger>& batch) {
     auto triggers = mapping_.Apply(line.text, "line " + std::to_string(line.number));
     if (!triggers) return Reject(line, triggers.error().message);
-    if (triggers->empty()) tower_.log.Debug("a line means nothing", {{"line", line.number}});
+    if (triggers->empty())
+      tower_.log.Debug("line ignored: the mapping returned nil", {{"line", line.number}});
     std::move(triggers->begin(), triggers->end(), std::back_inserter(batch));
   }
 
   void Reject(const Line& line, const std::string& why) {
-    tower_.log.Warn("a line is no trigger", {{"line", line.number}, {"error", why}});
+    tower_.log.Warn("line rejected", {{"line", line.number}, {"error", why}});
     tower_.notes.Reject("line " + std::to_string(line.number) + ": " + why);
   }
 
-  // Lines that came together go to disk together; a conflict is one line's, and no other's.
+  // Lines that arrive together are put together; if one is rejected, each is put by itself.
   Status Put(std::span<const Trigger> batch) {
     if (batch.empty()) return Ok();
     auto put = tower_.queue.Put(batch);
@@ -149,7 +150,7 @@ class Session {
       }
       return Ok();
     }
-    tower_.log.Warn("a trigger was refused", {{"error", put.error()}});
+    tower_.log.Warn("trigger rejected", {{"error", put.error()}});
     tower_.notes.Reject(put.error().message);
     return Ok();
   }
@@ -158,8 +159,8 @@ class Session {
   Mapping& mapping_;
   Process process_;
   Lines out_, err_;
-  std::string last_words_;
-  std::optional<LeftBehind> left_behind_;  // once the program has ended
+  std::string last_stderr_line_;
+  std::optional<Drain> drain_;  // once the program has ended
   std::array<char, 65536> buffer_{};
 };
 
@@ -168,23 +169,23 @@ class ExecWatcher final : public Watcher {
   static void Declare(OptionSet& options, ExecWatcher& self) {
     options
         .Add("command", &self.command_,
-             "The program, by its absolute path, and its arguments, each a value of its own.")
+             "Absolute path of the program, then its arguments, each as a separate value.")
         .Required();
-    options.Add("shell", &self.shell_, "Run the command, one text, by `/bin/sh -c` instead.");
+    options.Add("shell", &self.shell_, "Run the command, a single value, with `/bin/sh -c`.");
     options.Add("environment", &self.environment_,
-                "All that the program sees as its environment: `NAME=VALUE`, or `NAME` to hand on "
-                "a variable of control-tower.");
-    options.Add("working-dir", &self.working_dir_, "Folder that the program runs in.");
+                "The whole environment of the program: `NAME=VALUE`, or `NAME` to pass on a "
+                "variable of control-tower.");
+    options.Add("working-dir", &self.working_dir_, "Working directory of the program.");
     options
         .Add("interval", &self.interval_,
-             "Run the program again this long after its last start; 0s: it is to run on, and its "
-             "end is an error.")
+             "Time from one start of the program to the next. 0s: the program runs permanently, "
+             "and its end is an error.")
         .Range(0, 366LL * 86'400 * 1000);
     options
-        .Add("grace", &self.grace_,
-             "How long the program may take to end after SIGTERM, before SIGKILL.")
+        .Add("grace", &self.grace_, "Time between SIGTERM and SIGKILL when the program is stopped.")
         .Range(0, 60'000);
-    options.Add("max-line", &self.max_line_, "Longer lines are refused.").Range(1024, 64LL << 20U);
+    options.Add("max-line", &self.max_line_, "Maximum length of a line. Longer lines are refused.")
+        .Range(1024, 64LL << 20U);
     self.mapping_.Declare(options);
     options.Check({"command", "shell"}, [&self] { return self.CheckCommand(); });
     options.Check({"environment"}, [&self] { return self.CheckEnvironment(); });
@@ -195,7 +196,7 @@ class ExecWatcher final : public Watcher {
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     mapping_.OnPrint([log = tower.log](std::string_view line) {
-      log.Info("map says", {{"text", line}});
+      log.Info("map output", {{"text", line}});
     });
     if (auto loaded = mapping_.Load(); !loaded) return loaded.error();
     while (!stop.stop_requested()) {
@@ -211,7 +212,8 @@ class ExecWatcher final : public Watcher {
       session.Stop(grace_);
       if (!ended) return ended.error();
       if (!*ended) return Ok();
-      if (**ended != 0 || interval_.count() == 0) return EndError(**ended, session.last_words());
+      if (**ended != 0 || interval_.count() == 0)
+        return EndError(**ended, session.last_stderr_line());
       tower.ReportSuccess();
       const auto left = std::chrono::ceil<milliseconds>(began + interval_ - Clock::now());
       if (left.count() > 0) WatcherContext::Sleep(left, stop);
@@ -227,12 +229,12 @@ class ExecWatcher final : public Watcher {
     return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
   }
 
-  // Where a whole command line stands as the name of the program.
+  // For a command line given as the name of the program.
   std::string HintOf(const std::string& program) const {
     const auto space = program.find(' ');
     if (shell_ || space == std::string::npos || IsFile(program)) return "";
     if (!IsFile(program.substr(0, space))) return "";
-    return "; the program and each of its arguments are values of their own: \"" +
+    return "; the program and each of its arguments must be separate values: \"" +
            program.substr(0, space) + "\", then \"" + program.substr(space + 1) +
            "\"; or set shell";
   }
@@ -268,7 +270,7 @@ class ExecWatcher final : public Watcher {
     if (stat(program.c_str(), &info) != 0) {
       why = ErrnoText(errno);
     } else if (!S_ISREG(info.st_mode)) {
-      why = "this is no file";
+      why = "not a regular file";
     } else if (access(program.c_str(), X_OK) != 0) {
       why = ErrnoText(errno);
     } else {
@@ -277,7 +279,7 @@ class ExecWatcher final : public Watcher {
     return Error{ErrorCode::kUnavailable, program + ": " + why + HintOf(program)};
   }
 
-  // What an interpreter is to read, where that is plain to see.
+  // The script of an interpreter, if the command line names it plainly.
   Status FindScript() const {
     if (shell_ || !exec::IsInterpreter(command_[0])) return Ok();
     const auto script = exec::ScriptOf(command_);
@@ -293,7 +295,7 @@ class ExecWatcher final : public Watcher {
     if (working_dir_.empty() || (stat(working_dir_.c_str(), &info) == 0 && S_ISDIR(info.st_mode))) {
       return Ok();
     }
-    return Error{ErrorCode::kUnavailable, working_dir_ + ": this is no folder"};
+    return Error{ErrorCode::kUnavailable, working_dir_ + ": not a folder"};
   }
 
   exec::Program MakeProgram() const {
@@ -309,10 +311,10 @@ class ExecWatcher final : public Watcher {
     return program;
   }
 
-  Error EndError(int status, const std::string& last_words) const {
+  Error EndError(int status, const std::string& last_stderr_line) const {
     std::string text = "the program ended with " + exec::DescribeEnd(status);
-    if (!last_words.empty()) text += ": " + last_words;
-    if (status == 0) text += "; set interval if it is to run and end";
+    if (!last_stderr_line.empty()) text += ": " + last_stderr_line;
+    if (status == 0) text += "; set interval if the program is meant to end";
     return {ErrorCode::kUnavailable, text};
   }
 

@@ -1,11 +1,10 @@
-// One run of a `file` watcher: notices files, waits until they are whole, hands them to the intake.
+// One run of a `file` watcher: detects files, waits until they are complete, and takes them.
 #ifndef PLUGINS_FILE_SESSION_H_
 #define PLUGINS_FILE_SESSION_H_
 
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -18,11 +17,14 @@
 #include "core/base/result.h"
 #include "core/watch/watcher.h"
 #include "plugins/file/files.h"
-#include "plugins/file/inotify.h"
-#include "plugins/file/intake.h"
-#include "plugins/file/ledger.h"
+#include "plugins/file/notice/inotify.h"
+#include "plugins/file/notice/scan.h"
+#include "plugins/file/notice/settle_queue.h"
+#include "plugins/file/notice/source.h"
+#include "plugins/file/retry_log.h"
 #include "plugins/file/settings.h"
-#include "plugins/file/source.h"
+#include "plugins/file/take/intake.h"
+#include "plugins/file/take/ledger.h"
 
 namespace tower::file {
 
@@ -34,7 +36,7 @@ class Session {
   // All must outlive the session.
   Session(WatcherContext& tower, const Settings& settings, Mapping& mapping, Ledger ledger);
 
-  // Until stop is requested, the queue fails, or none of the paths can be opened.
+  // Returns when stop is requested, the queue fails, or none of the paths can be opened.
   Status Run(const std::stop_token& stop);
 
  private:
@@ -42,64 +44,57 @@ class Session {
     explicit Watched(Source s) : source(std::move(s)) {}
 
     Source source;
-    Fd root;             // open while there is work, so that a share can be unmounted
-    std::string opened;  // the path of the root when it was last opened, and what it was
+    Fd root;             // closed while idle, so that a share can be unmounted
+    std::string opened;  // the path, device and inode of the root when it was last opened
     std::uint64_t device = 0, inode = 0;
-    std::uint64_t opened_as = 0;  // counts the times it was another one
-    std::string fault;            // why the root can't be opened
+    std::uint64_t generation = 0;  // incremented when the root is another folder
+    std::string fault;             // why the root cannot be opened
     std::optional<Inotify> inotify;
     bool polled = false;
-    std::unique_ptr<Scan> scan;     // a look that is not at its end
-    std::uint64_t look = 0;         // its number
-    Clock::time_point next_look{};  // at everything
-    Clock::time_point look_began{};
-    std::set<std::string> new_folders;         // to be looked at
-    std::unordered_set<std::string> changing;  // files that somebody has open for writing
-    bool marked = true;  // whether the files of the folder that is being read may be taken
+    std::unique_ptr<Scan> scan;     // that is under way
+    std::uint64_t scan_number = 0;  // of the last scan of everything
+    Clock::time_point scan_began{};
+    Clock::time_point next_scan{};
+    std::set<std::string> new_folders;         // to be scanned
+    std::unordered_set<std::string> changing;  // files that are being written
+    bool marked = true;  // whether the files of the folder being scanned may be taken
   };
-  using Key = std::pair<std::size_t, std::string>;  // index in sources_, relative path
+  using Key = FileKey;
   struct Work {
     Key key;
     std::optional<Version> expected;
   };
-  struct Settling {
-    Version version;
-    std::chrono::milliseconds time;  // for which it has to be unchanged
-    Clock::time_point due;           // when that will be over
-  };
 
   Status Loop(const std::stop_token& stop);
 
-  // Looks.
-  Status BeginLooks();
+  // Scans.
+  Status BeginScans();
   Status Open(std::size_t index);
-  void Replaced(std::size_t index);
-  static constexpr std::string_view kNotWanted = "nothing of this name is taken";
-  void NoteIgnored(const Watched& watched, const std::string& relative, std::string_view why);
-  void BeginScan(std::size_t index, const std::string& start);
+  void OnRootReplaced(std::size_t index);
+  static constexpr std::string_view kNotWanted = "the name is not wanted";
+  void LogIgnored(const Watched& watched, const std::string& relative, std::string_view why);
+  void StartScan(std::size_t index, const std::string& start);
   void ContinueScans(const std::stop_token& stop);
   void EndScan(std::size_t index);
   void OnFolder(Watched& watched, int fd, const std::string& relative);
   void WatchFolder(Watched& watched, int fd, const std::string& relative);
-  void PollInstead(Watched& watched, std::string_view why);
+  void SwitchToPolling(Watched& watched, std::string_view why);
   bool OnFile(Watched& watched, const std::string& relative, const Version& version);
   void OnFound(std::size_t index, std::vector<Found> found);
   bool HaveRoot(Watched& watched);
   void CheckRoots();
-  // What can't be read, moved or watched at present, and when it is tried again.
+  // Paths that cannot be read, moved or watched at present, and when they are tried again.
   std::vector<WatcherNotes::Retry> Retries() const;
 
   // Events.
   void ReadEvents();
   void OnEvent(std::size_t index, const FolderEvent& event);
   void OnFileEvent(std::size_t index, FolderEvent::Kind kind, const std::string& relative);
-  void LookAtFolder(std::size_t index, const std::string& relative);
+  void ScanFolder(std::size_t index, const std::string& relative);
   bool MayBeTaken(Watched& watched, const std::string& relative);
 
   // Work.
   void Queue(const Key& key, const std::optional<Version>& expected);
-  void Settle(const Key& key, const Version& version, std::chrono::milliseconds time);
-  void Unsettle(const Key& key);
   void QueueSettled();
   Status WorkOnce(const std::stop_token& stop);
   bool Busy() const;
@@ -108,15 +103,14 @@ class Session {
   WatcherContext& tower_;
   const Settings& settings_;
   Ledger ledger_;
-  ConfigErrors complaints_;
+  RetryLog retry_log_;
   Intake intake_;
   std::vector<Watched> sources_;
-  std::uint64_t looks_ = 0;
+  std::uint64_t scans_ = 0;
   Clock::time_point next_check_{};
   std::deque<Work> work_;
   std::set<Key> queued_;  // the keys of work_
-  std::map<Key, Settling> settling_;
-  std::set<std::pair<Clock::time_point, Key>> due_;  // the same, by time
+  SettleQueue settling_;
 };
 
 }  // namespace tower::file

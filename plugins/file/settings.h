@@ -4,18 +4,22 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/options/options.h"
 #include "core/watch/mapping.h"
-#include "plugins/file/csv.h"
-#include "plugins/file/plate.h"
+#include "plugins/file/read/csv.h"
+#include "plugins/file/read/plate_map.h"
 
 namespace tower::file {
 
+// Beside a refused file NAME, NAME.error says why. Files with this suffix are never taken.
+inline constexpr std::string_view kErrorNoteSuffix = ".error";
+
 struct Settings {
   std::vector<std::string> path;
-  std::vector<std::string> pattern;  // empty: Patterns() says which
+  std::vector<std::string> pattern;  // empty: the default that Patterns() returns
   bool recursive = false;
   std::string marker;
   std::string marker_event = "folder";
@@ -36,10 +40,10 @@ struct Settings {
   std::string on_failure = "move";
   std::string failed_dir = "failed";
 
-  // The options of the map stand among them.
+  // Declares the options of the map as well.
   void Declare(OptionSet& options, Mapping& mapping);
 
-  // Whether the event is a folder with the marker in it, not a file.
+  // Whether the events are folders with a marker, not files.
   bool FolderIsEvent() const { return !marker.empty() && marker_event == "folder"; }
   // Whether files wait for the marker in their folder.
   bool FilesWait() const { return !marker.empty() && marker_event == "files"; }
@@ -47,8 +51,8 @@ struct Settings {
 
  private:
   void DeclareContent(OptionSet& options, Mapping& mapping);
-  void DeclareNotice(OptionSet& options);
-  void DeclareEnd(OptionSet& options);
+  void DeclareDetection(OptionSet& options);
+  void DeclareDisposal(OptionSet& options);
 
   // Rules over several options. `mapped`: there is a map.
   Status CheckFormat(bool mapped) const;

@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <utility>
 
-#include "plugins/file/ledger.h"
+#include "plugins/file/notice/source.h"
 #include "plugins/file/session.h"
 #include "plugins/file/settings.h"
-#include "plugins/file/source.h"
+#include "plugins/file/take/ledger.h"
 
 namespace tower {
 namespace {
@@ -31,7 +31,7 @@ class FileWatcher final : public Watcher {
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     mapping_.OnPrint([&tower](std::string_view line) {
-      tower.log.Info("map says", {{"text", line}});
+      tower.log.Info("map output", {{"text", line}});
     });
     if (auto loaded = mapping_.Load(); !loaded) return loaded;
     auto ledger = file::Ledger::Load(tower.queue);
@@ -52,8 +52,8 @@ class FileWatcher final : public Watcher {
     return Error{ErrorCode::kUnavailable, faults};
   }
 
-  // Whether files can be moved to a folder that is named by its path. One that is not there is
-  // made, in a folder that is.
+  // Whether files can be moved to a folder given by an absolute path. A missing folder is created,
+  // if its parent exists.
   Status FindDestination(const std::string& option, const std::string& path) const {
     if (path[0] != '/') return Ok();
     const auto fault = [&](const std::string& why) {
@@ -67,20 +67,20 @@ class FileWatcher final : public Watcher {
       if (stat(folder.c_str(), &info) != 0)
         return fault("folder " + folder + ": " + ErrnoText(errno));
     }
-    if (!S_ISDIR(info.st_mode)) return fault(folder + " is no folder");
+    if (!S_ISDIR(info.st_mode)) return fault(folder + " is not a folder");
     if (access(folder.c_str(), W_OK | X_OK) != 0) return fault("write: " + ErrnoText(errno));
     for (const auto& watched : settings_.path) {
       struct stat other {};
       const auto root = file::Source(watched, settings_).root();
       if (stat(root.c_str(), &other) == 0 && other.st_dev != info.st_dev) {
         return fault("it is on another file system than " + watched +
-                     ", so nothing can be moved there");
+                     ", so files cannot be moved there");
       }
     }
     return Ok();
   }
 
-  // "" where there is none.
+  // Why the path cannot be watched; "" if it can.
   std::string FaultOf(const file::Source& source) const {
     if (auto root = file::OpenFolder(source.root()); !root) return root.error().message;
     const auto only = source.OnlyName();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/digest.h"
+#include "core/watch/checkpoint.h"
 
 namespace tower::poll {
 namespace {
@@ -12,8 +13,8 @@ namespace {
 constexpr std::string_view kSingleKeys[] = {"cursor", "validators", "complete"};
 constexpr std::string_view kFormat = "1 ";
 constexpr std::size_t kDigestSize = 64;
-constexpr std::size_t kLongestId = 256;
-// No id's key is a digest's, nor one of the others.
+constexpr std::size_t kMaxId = 256;
+// Keys of ids, of digests and of single values do not collide.
 constexpr std::string_view kIdPrefix = "i:", kDigestPrefix = "h:";
 
 std::int64_t Now() {
@@ -48,29 +49,25 @@ std::optional<Known> Decode(std::string_view text) {
 }
 
 std::string Ledger::KeyOf(std::string_view id) {
-  const bool longer = id.size() > kLongestId;
+  const bool longer = id.size() > kMaxId;
   return std::string(longer ? kDigestPrefix : kIdPrefix) +
          (longer ? Sha256Hex(id) : std::string(id));
 }
 
 Result<Ledger> Ledger::Load(const WatcherQueue& queue) {
-  auto all = queue.RecallAll();
-  if (!all) return all.error();
   Ledger ledger;
-  for (auto& [key, text] : *all) {
+  auto read = ReadCheckpoint(queue, [&](std::string key, std::string text) {
     const auto* single = std::find(std::begin(kSingleKeys), std::end(kSingleKeys), key);
     if (single != std::end(kSingleKeys)) {
       ledger.singles_[single - std::begin(kSingleKeys)] = std::move(text);
-      continue;
+      return true;
     }
     auto known = Decode(text);
-    if (!known) {
-      return Error{ErrorCode::kPermanent,
-                   "the checkpoint " + key +
-                       " was written by another plugin or version; give this watcher another name"};
-    }
+    if (!known) return false;
     ledger.known_.emplace(std::move(key), std::move(*known));
-  }
+    return true;
+  });
+  if (!read) return read.error();
   return ledger;
 }
 
@@ -79,10 +76,10 @@ const Known* Ledger::Find(const std::string& key) const {
   return found == known_.end() ? nullptr : &found->second;
 }
 
-void Ledger::See(const std::string& key, const std::string& digest, std::uint64_t look,
-                 std::vector<Remember>& changes) {
+void Ledger::MarkSeen(const std::string& key, const std::string& digest, std::uint64_t scan,
+                      std::vector<Remember>& changes) {
   auto& known = known_[key];
-  known.seen = look;
+  known.seen = scan;
   if (known.digest == digest && !known.missing) return;
   known.digest = digest;
   known.missing.reset();
@@ -97,12 +94,12 @@ void Ledger::Restore(const std::string& key, const std::optional<Known>& before)
   }
 }
 
-void Ledger::EndLook(std::uint64_t look, std::chrono::milliseconds forget_after,
+void Ledger::EndScan(std::uint64_t scan, std::chrono::milliseconds forget_after,
                      std::vector<Remember>& changes) {
   const auto now = Now();
   for (auto it = known_.begin(); it != known_.end();) {
     auto& [key, known] = *it;
-    if (known.seen == look || key == kDocument) {
+    if (known.seen == scan || key == kDocument) {
       ++it;
       continue;
     }

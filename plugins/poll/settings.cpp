@@ -56,44 +56,45 @@ Status CheckPointer(const std::string& name, const std::string& text) {
 }  // namespace
 
 void Settings::Declare(OptionSet& options) {
-  options.Add("url", &url, "What to ask, by GET: http:// or https://, without user and password.")
+  options
+      .Add("url", &url, "URL to request with GET: http:// or https://, without user and password.")
       .Required()
       .Secret();
-  options.Add("header", &header, "A header to send, NAME: VALUE. May be repeated.").Secret();
-  options.Add("token", &token, "A token to send, as `Authorization: Bearer TOKEN`.").Secret();
-  options.Add("interval", &interval, "Time between two looks, give or take a tenth of it.")
+  options.Add("header", &header, "Header to send, NAME: VALUE. May be repeated.").Secret();
+  options.Add("token", &token, "Token to send, as `Authorization: Bearer TOKEN`.").Secret();
+  options.Add("interval", &interval, "Time between two polls, varied by up to a tenth of it.")
       .Range(10, 7 * kDay);
   options.Add("items", &items,
-              "JSON pointer to the list in the answer, `#` where the answer is the list; without "
-              "it the whole answer is the event, whenever it has changed.");
+              "JSON pointer to the list in the response; `#` if the response is the list. Default: "
+              "the whole response is one event, whenever it has changed.");
   options.Add("id", &id,
-              "JSON pointer to the id in an item, a string or a number; without it an item is "
-              "known by its content.");
+              "JSON pointer to the id in an item, a string or a number. Default: an item is "
+              "identified by its content.");
   options
       .Add("fire-on", &fire_on,
-           "Which items are events: those whose id is `new`, or those and the ones that have "
-           "`changed` since.")
+           "Which items are events: those with a `new` id, or also those that have `changed`.")
       .OneOf({"new", "changed"});
   options
       .Add("initial", &initial,
-           "What the very first look does about what is there already: `fire`, or `skip` it.")
+           "What the first poll does with the items that exist already: `fire`, or `skip`.")
       .OneOf({"fire", "skip"});
   options.Add("cursor", &cursor,
-              "JSON pointer to what the next look is to begin at, a string or a number.");
-  options.Add("cursor-param", &cursor_param, "Query parameter in which the cursor is sent.");
+              "JSON pointer to the position at which the next poll starts, a string or a number.");
+  options.Add("cursor-param", &cursor_param, "Query parameter that sends the cursor.");
   options.Add("next", &next,
               "Where the next page is: JSON pointer to its URL, or `link` for the header Link with "
               "rel=\"next\".");
-  options.Add("next-param", &next_param,
-              "Query parameter in which `next` is sent, where it is not a URL but a token.");
-  options.Add("max-pages", &max_pages, "Most pages of one look.").Range(1, 100'000);
+  options.Add(
+      "next-param", &next_param,
+      "Query parameter that sends the value of `next`, if that is a token rather than a URL.");
+  options.Add("max-pages", &max_pages, "Maximum number of pages per poll.").Range(1, 100'000);
   options
       .Add("forget-after", &forget_after,
-           "How long an item must have been gone from the list to be new when it comes again.")
+           "How long an item must be missing from the list before it counts as new again.")
       .Range(0, 3660 * kDay);
-  options.Add("timeout", &timeout, "Longest time in which an answer must be there as a whole.")
+  options.Add("timeout", &timeout, "Maximum duration of a request, including its response.")
       .Range(100, 3600 * kSecond);
-  options.Add("max-body", &max_body, "Largest answer.").Range(1024, 1LL << 30U);
+  options.Add("max-body", &max_body, "Maximum size of a response.").Range(1024, 1LL << 30U);
   DeclareRules(options);
 }
 
@@ -122,7 +123,7 @@ void Settings::DeclareRules(OptionSet& options) {
   };
   need({"id", "items"}, "id needs items", [this] { return id.empty() || !items.empty(); });
   need({"next", "items"}, "next needs items", [this] { return next.empty() || !items.empty(); });
-  need({"fire-on", "id"}, "fire-on changed needs id: without it, what has changed is new",
+  need({"fire-on", "id"}, "fire-on changed needs id",
        [this] { return fire_on != "changed" || !id.empty(); });
   need({"cursor", "cursor-param"}, "cursor and cursor-param need each other: set both or none",
        [this] { return cursor.empty() == cursor_param.empty(); });

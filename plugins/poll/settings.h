@@ -15,7 +15,7 @@
 
 namespace tower::poll {
 
-// What an option names the whole document by, since an empty value means that it is not set.
+// Stands for the whole document in an option, where an empty value means that it is not set.
 inline constexpr std::string_view kWholeDocument = "#";
 
 struct Settings {
@@ -36,10 +36,11 @@ struct Settings {
   void Declare(OptionSet& options);
   void DeclareRules(OptionSet& options);
 
-  // `interval`, give or take a tenth, so that many watchers of one service don't ask all at once.
+  // `interval`, varied by up to a tenth, so that many watchers of one service do not poll it at
+  // once.
   std::chrono::milliseconds NextInterval(std::minstd_rand& random) const;
   bool NextIsLink() const { return next == "link"; }
-  // What every request is sent with. REQUIRES: the rules of Declare hold.
+  // The headers of every request. REQUIRES: the rules of Declare hold.
   HttpHeaders Headers() const;
 };
 

@@ -7,7 +7,7 @@
 #include "core/http_client/client.h"
 #include "core/watch/mapping.h"
 #include "plugins/poll/ledger.h"
-#include "plugins/poll/look.h"
+#include "plugins/poll/scan.h"
 #include "plugins/poll/settings.h"
 
 namespace tower {
@@ -29,7 +29,7 @@ class PollWatcher final : public Watcher {
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     mapping_.OnPrint([&tower](std::string_view line) {
-      tower.log.Info("map says", {{"text", line}});
+      tower.log.Info("map output", {{"text", line}});
     });
     if (auto loaded = mapping_.Load(); !loaded) return loaded;
     auto client = NewClient();
@@ -38,16 +38,17 @@ class PollWatcher final : public Watcher {
     if (!ledger) return ledger.error();
     if (not_before_ > steady_clock::now()) {
       const auto wait = Until(not_before_);
-      tower.notes.Retrying({{"the service", "it asked to wait (Retry-After)", WallNow() + wait}});
+      tower.notes.Retrying(
+          {{"the service", "the service asked to wait (Retry-After)", WallNow() + wait}});
       if (!WatcherContext::Sleep(wait, stop)) return Ok();
       tower.notes.Retrying({});
     }
     do {
       poll::RetryAfter retry_after;
-      poll::Look look(tower, settings_, mapping_, **client, *ledger, memory_);
-      auto looked = look.Run(stop, retry_after);
+      poll::Scan scan(tower, settings_, mapping_, **client, *ledger, memory_);
+      auto scanned = scan.Run(stop, retry_after);
       if (retry_after) not_before_ = steady_clock::now() + *retry_after;
-      if (!looked) return looked;
+      if (!scanned) return scanned;
     } while (WatcherContext::Sleep(settings_.NextInterval(random_), stop));
     return Ok();
   }
@@ -74,7 +75,7 @@ class PollWatcher final : public Watcher {
 };
 
 REGISTER_WATCHER(PollWatcher, "poll",
-                 "Asks a JSON API at an interval and turns what is new or changed into triggers.");
+                 "Polls a JSON API and turns what is new or changed into triggers.");
 
 }  // namespace
 }  // namespace tower

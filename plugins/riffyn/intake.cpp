@@ -4,19 +4,20 @@
 #include <map>
 #include <utility>
 
+#include "core/watch/checkpoint.h"
 #include "plugins/riffyn/triggers.h"
 
 namespace tower::riffyn {
 namespace {
 
-std::string PlaceOf(const std::string& experiment, const Run& run) {
+std::string NameOf(const std::string& experiment, const Run& run) {
   return "run " + run.id + " (" + run.name + ") of experiment " + experiment;
 }
-std::string PlaceOf(const std::string& experiment, const Start& start) {
-  return (start.plate ? "the plate of " : "") + PlaceOf(experiment, *start.runs[0]);
+std::string NameOf(const std::string& experiment, const Start& start) {
+  return (start.plate ? "the plate of " : "") + NameOf(experiment, *start.runs[0]);
 }
 
-// In the order in which their activities come first.
+// Grouped by activity, in the order of the first start of each.
 std::vector<std::vector<const Start*>> ByActivity(const std::vector<Start>& starts) {
   std::vector<std::vector<const Start*>> sorted;
   std::map<std::string_view, std::size_t> places;
@@ -35,54 +36,52 @@ Status Intake::Take(const std::string& experiment, const std::vector<Run>& runs,
                     const std::stop_token& stop) {
   if (auto forgot = ForgetEnded(experiment, runs, whole); !forgot) return forgot;
   for (const auto& run : runs) {
-    if (run.state != RunState::kUnclear) continue;
-    troubles_.Remark(PlaceOf(experiment, run), run.unclear, tower_.log);
+    if (run.state != RunState::kUnknown) continue;
+    retry_log_.ReportWarning(NameOf(experiment, run), run.problem, tower_.log);
   }
   const auto plan =
       MakePlan(runs, [&](const Run& run) { return ledger_.Handled(experiment, run.id); });
-  for (const auto& [place, why] : plan.objections) {
-    troubles_.Remark(place + ", experiment " + experiment, why, tower_.log);
+  for (const auto& [resource, why] : plan.conflicts) {
+    retry_log_.ReportWarning(resource + ", experiment " + experiment, why, tower_.log);
   }
-  auto silent = plan.no_well;  // runs without a trigger
-  for (const auto* run : plan.no_well) Reject(experiment, *run, "no plate has such a well");
+  auto silent = plan.invalid_wells;  // runs that make no trigger
+  for (const auto* run : plan.invalid_wells) Reject(experiment, *run, "the plate has no such well");
   for (const auto& start : plan.starts) {
     if (!start.NeedsTriggers()) silent.insert(silent.end(), start.runs.begin(), start.runs.end());
   }
-  tower_.log.Debug("looked", {{"experiment", experiment},
+  tower_.log.Debug("polled", {{"experiment", experiment},
                               {"runs", runs.size()},
                               {"starts", plan.starts.size()},
                               {"ignored", silent.size()}});
   if (auto put = Put(experiment, {}, silent); !put) return put;
   for (const auto& starts : ByActivity(plan.starts)) {
-    if (gate_.Down()) break;
+    if (throttle_.Outage()) break;
     if (auto taken = TakeActivity(experiment, starts, stop); !taken) return taken;
   }
   return Ok();
 }
 
-Status Intake::NoteExperiments(const std::vector<std::string>& experiments) {
-  const auto ended = ledger_.NoteExperiments(experiments);
+Status Intake::RecordExperiments(const std::vector<std::string>& experiments) {
+  const auto ended = ledger_.RecordExperiments(experiments);
   if (ended.empty()) return Ok();
   std::vector<Remember> changes;
   for (const auto& [experiment, run] : ended) {
     changes.push_back(Ledger::ForgetChange(experiment, run));
   }
-  auto put = tower_.queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
-  if (!put) return put;
+  if (auto put = PutCheckpoint(tower_.queue, changes); !put) return put;
   for (const auto& [experiment, run] : ended) ledger_.Forget(experiment, run);
   return Ok();
 }
 
-// Before anything else is asked: a run that starts again while the process is down must be found
-// to have started.
+// Before any other request, so that a run that starts again while the process is down counts as
+// started.
 Status Intake::ForgetEnded(const std::string& experiment, const std::vector<Run>& runs,
                            bool whole) {
-  const auto ended = ledger_.NoteRuns(experiment, runs, whole);
+  const auto ended = ledger_.RecordRuns(experiment, runs, whole);
   if (ended.empty()) return Ok();
   std::vector<Remember> changes;
   for (const auto& run : ended) changes.push_back(Ledger::ForgetChange(experiment, run));
-  auto put = tower_.queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
-  if (!put) return put;
+  if (auto put = PutCheckpoint(tower_.queue, changes); !put) return put;
   for (const auto& run : ended) ledger_.Forget(experiment, run);
   return Ok();
 }
@@ -91,18 +90,18 @@ Status Intake::TakeActivity(const std::string& experiment, const Starts& starts,
                             const std::stop_token& stop) {
   Starts due;
   std::copy_if(starts.begin(), starts.end(), std::back_inserter(due),
-               [&](const Start* start) { return troubles_.Due(PlaceOf(experiment, *start)); });
+               [&](const Start* start) { return retry_log_.IsDue(NameOf(experiment, *start)); });
   const auto& id = starts[0]->runs[0]->activity;
-  const auto place = "activity " + id + " of experiment " + experiment;
-  if (due.empty() || !troubles_.Due(place)) return Ok();
+  const auto resource = "activity " + id + " of experiment " + experiment;
+  if (due.empty() || !retry_log_.IsDue(resource)) return Ok();
   const auto activity = api_.ActivityOf(experiment, id, stop);
-  if (!activity) return Note(place, activity.error());
-  troubles_.Clear(place, tower_.log);
+  if (!activity) return ReportFailure(resource, activity.error());
+  retry_log_.Clear(resource, tower_.log);
   return TakeWithData(experiment, *activity, due, stop);
 }
 
-// Asks for the data of all at once; where that fails, of each start alone, so that only the one
-// whose fault it is has to wait.
+// Requests the data of all runs at once. If that fails, requests it for each start, so that only
+// the one that causes the failure is delayed.
 Status Intake::TakeWithData(const std::string& experiment, const Activity& activity,
                             const Starts& starts, const std::stop_token& stop) {
   std::vector<const Run*> runs;
@@ -119,10 +118,10 @@ Status Intake::TakeWithData(const std::string& experiment, const Activity& activ
     }
     return Ok();
   }
-  if (starts.size() == 1) return Note(PlaceOf(experiment, *starts[0]), data.error());
-  if (!IsOfPlace(data.error())) return data.error();
+  if (starts.size() == 1) return ReportFailure(NameOf(experiment, *starts[0]), data.error());
+  if (!IsSkippable(data.error())) return data.error();
   for (const auto* start : starts) {
-    if (gate_.Down()) break;
+    if (throttle_.Outage()) break;
     auto taken = TakeWithData(experiment, activity, {start}, stop);
     if (!taken) return taken;
   }
@@ -133,13 +132,13 @@ Status Intake::TakeStart(const std::string& experiment, const Activity& activity
                          const Start& start, const RawData& data) {
   for (const auto* run : RunsWithData(start, activity)) {
     if (data.contains(run->id)) continue;
-    return Note(PlaceOf(experiment, start),
-                {ErrorCode::kNotFound, "the raw data has no table of run " + run->id});
+    return ReportFailure(NameOf(experiment, start),
+                         {ErrorCode::kNotFound, "the raw data has no table of run " + run->id});
   }
   const auto composed = Compose(experiment, start, activity, data);
   for (const auto& fault : composed.faults) Reject(experiment, *start.runs[0], fault);
   if (auto put = Put(experiment, composed.triggers, start.runs); !put) return put;
-  troubles_.Clear(PlaceOf(experiment, start), tower_.log);
+  retry_log_.Clear(NameOf(experiment, start), tower_.log);
   if (!composed.triggers.empty()) {
     tower_.log.Info("run started", {{"experiment", experiment},
                                     {"run", start.runs[0]->id},
@@ -157,7 +156,7 @@ Status Intake::Put(const std::string& experiment, std::span<const Trigger> trigg
   auto put = tower_.queue.Put(triggers, Event{.key = {}, .remember = changes});
   if (!put && !triggers.empty() && put.error().of_event()) {
     Reject(experiment, *runs[0], put.error().message);
-    put = tower_.queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
+    put = PutCheckpoint(tower_.queue, changes);
   }
   if (!put) return put;
   for (const auto* run : runs) ledger_.SetHandled(experiment, run->id);
@@ -166,14 +165,14 @@ Status Intake::Put(const std::string& experiment, std::span<const Trigger> trigg
 
 void Intake::Reject(const std::string& experiment, const Run& run, std::string_view why) {
   tower_.log.Warn(
-      "a run is no trigger",
+      "run rejected",
       {{"experiment", experiment}, {"run", run.id}, {"name", run.name}, {"error", why}});
-  tower_.notes.Reject(PlaceOf(experiment, run) + ": " + std::string(why));
+  tower_.notes.Reject(NameOf(experiment, run) + ": " + std::string(why));
 }
 
-Status Intake::Note(const std::string& place, const Error& error) {
-  if (!IsOfPlace(error)) return error;
-  troubles_.Note(place, error.message, tower_.log);
+Status Intake::ReportFailure(const std::string& resource, const Error& error) {
+  if (!IsSkippable(error)) return error;
+  retry_log_.ReportFailure(resource, error.message, tower_.log);
   return Ok();
 }
 

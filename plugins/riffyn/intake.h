@@ -1,5 +1,4 @@
-// Takes what the runs of an experiment say: puts the triggers of those that have started, and
-// remembers them.
+// Puts the triggers of the runs of an experiment that have started, and remembers those runs.
 #ifndef PLUGINS_RIFFYN_INTAKE_H_
 #define PLUGINS_RIFFYN_INTAKE_H_
 
@@ -12,27 +11,26 @@
 #include "core/base/result.h"
 #include "core/watch/watcher.h"
 #include "plugins/riffyn/api.h"
-#include "plugins/riffyn/gate.h"
 #include "plugins/riffyn/ledger.h"
 #include "plugins/riffyn/plan.h"
-#include "plugins/riffyn/troubles.h"
+#include "plugins/riffyn/retry_log.h"
 
 namespace tower::riffyn {
 
 class Intake {
  public:
   // All must outlive the intake.
-  Intake(WatcherContext& tower, Api& api, Gate& gate, Ledger& ledger, Troubles& troubles)
-      : tower_(tower), api_(api), gate_(gate), ledger_(ledger), troubles_(troubles) {}
+  Intake(WatcherContext& tower, Api& api, Throttle& throttle, Ledger& ledger, RetryLog& retry_log)
+      : tower_(tower), api_(api), throttle_(throttle), ledger_(ledger), retry_log_(retry_log) {}
 
-  // `whole`: these are all runs of the experiment, so one that is missing is gone. What is wrong
-  // with a run is reported; an error that is returned ends the watch, or is a stop. Stops early
-  // when the service is down.
+  // `whole`: `runs` are all runs of the experiment, so one that is missing is gone. Problems of
+  // single runs are logged; a returned error ends the watcher's run. Returns early when the service
+  // fails.
   Status Take(const std::string& experiment, const std::vector<Run>& runs, bool whole,
               const std::stop_token& stop);
 
-  // `experiments` are all there are: forgets the runs of those that are gone.
-  Status NoteExperiments(const std::vector<std::string>& experiments);
+  // `experiments` are all experiments: forgets the runs of those that are gone.
+  Status RecordExperiments(const std::vector<std::string>& experiments);
 
  private:
   using Starts = std::vector<const Start*>;
@@ -47,14 +45,14 @@ class Intake {
   Status Put(const std::string& experiment, std::span<const Trigger> triggers,
              const std::vector<const Run*>& runs);
   void Reject(const std::string& experiment, const Run& run, std::string_view why);
-  // Ok where others can go on.
-  Status Note(const std::string& place, const Error& error);
+  // Returns the error unless it is skippable.
+  Status ReportFailure(const std::string& resource, const Error& error);
 
   WatcherContext& tower_;
   Api& api_;
-  Gate& gate_;
+  Throttle& throttle_;
   Ledger& ledger_;
-  Troubles& troubles_;
+  RetryLog& retry_log_;
 };
 
 }  // namespace tower::riffyn

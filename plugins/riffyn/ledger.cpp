@@ -4,7 +4,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "plugins/riffyn/escape.h"
+#include "core/watch/checkpoint.h"
+#include "plugins/riffyn/api.h"
 
 namespace tower::riffyn {
 namespace {
@@ -19,21 +20,16 @@ std::string KeyOf(const std::string& experiment, const std::string& run) {
 }  // namespace
 
 Result<Ledger> Ledger::Load(const WatcherQueue& queue) {
-  auto all = queue.RecallAll();
-  if (!all) return all.error();
   Ledger ledger;
-  for (const auto& [key, value] : *all) {
+  auto read = ReadCheckpoint(queue, [&](std::string_view key, std::string_view value) {
     const auto slash = key.find('/');
-    const auto experiment = Unescape(std::string_view(key).substr(0, slash));
-    const auto run = slash == std::string::npos ? std::nullopt
-                                                : Unescape(std::string_view(key).substr(slash + 1));
-    if (value != kRunning || !experiment || !run) {
-      return Error{ErrorCode::kPermanent,
-                   "the checkpoint of " + key +
-                       " was written by another plugin or version; give this watcher another name"};
-    }
+    if (value != kRunning || slash == std::string_view::npos) return false;
+    const auto experiment = Unescape(key.substr(0, slash)), run = Unescape(key.substr(slash + 1));
+    if (!experiment || !run) return false;
     ledger.SetHandled(*experiment, *run);
-  }
+    return true;
+  });
+  if (!read) return read.error();
   return ledger;
 }
 
@@ -61,8 +57,8 @@ void Ledger::Forget(const std::string& experiment, const std::string& run) {
   if (runs->second.empty()) experiments_.erase(runs);
 }
 
-std::vector<std::string> Ledger::NoteRuns(const std::string& experiment,
-                                          const std::vector<Run>& runs, bool whole) {
+std::vector<std::string> Ledger::RecordRuns(const std::string& experiment,
+                                            const std::vector<Run>& runs, bool whole) {
   std::vector<std::string> ended;
   const auto known = experiments_.find(experiment);
   if (known == experiments_.end()) return ended;
@@ -82,7 +78,7 @@ std::vector<std::string> Ledger::NoteRuns(const std::string& experiment,
   return ended;
 }
 
-std::vector<std::pair<std::string, std::string>> Ledger::NoteExperiments(
+std::vector<std::pair<std::string, std::string>> Ledger::RecordExperiments(
     const std::vector<std::string>& listed) {
   std::vector<std::pair<std::string, std::string>> ended;
   const std::set<std::string_view> there(listed.begin(), listed.end());

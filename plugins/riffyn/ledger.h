@@ -1,5 +1,5 @@
-// Which runs were handled when they started, and run still: the watcher's checkpoint, and its copy
-// in memory.
+// Which running runs were handled when they started: the watcher's checkpoint, and a copy of it in
+// memory.
 #ifndef PLUGINS_RIFFYN_LEDGER_H_
 #define PLUGINS_RIFFYN_LEDGER_H_
 
@@ -11,15 +11,15 @@
 
 #include "core/base/result.h"
 #include "core/watch/watcher.h"
-#include "plugins/riffyn/answers.h"
+#include "plugins/riffyn/api.h"
 
 namespace tower::riffyn {
 
-// One row of the checkpoint a run: the key is `experiment/run`, both percent-encoded, the value
-// `1 running`.
+// The checkpoint has one row for each run: the key is `experiment/run`, both percent-encoded, the
+// value is `1 running`.
 class Ledger {
  public:
-  // What is on disk. Entries that can't be read, of a newer version say, are an error.
+  // Reads the checkpoint. kPermanent: it has rows of another plugin or version.
   static Result<Ledger> Load(const WatcherQueue& queue);
 
   bool Handled(const std::string& experiment, const std::string& run) const;
@@ -31,18 +31,18 @@ class Ledger {
   void SetHandled(const std::string& experiment, const std::string& run);
   void Forget(const std::string& experiment, const std::string& run);
 
-  // The handled runs of an experiment that don't run any more: those that are idle or deleted, and,
-  // where the list of runs is `whole`, those that were in neither of the last two whole lists. One
-  // is not enough: while a list is read page by page, what others delete moves runs between pages.
-  std::vector<std::string> NoteRuns(const std::string& experiment, const std::vector<Run>& runs,
-                                    bool whole);
-  // The same for all runs of the experiments that are not in a list of these.
-  std::vector<std::pair<std::string, std::string>> NoteExperiments(
+  // Records the runs of an experiment. Returns the handled runs that have ended: those that are
+  // idle or deleted, and, if the list is `whole`, those that the last two whole lists did not have.
+  // One list is not enough: while its pages are read, deletions move runs between pages.
+  std::vector<std::string> RecordRuns(const std::string& experiment, const std::vector<Run>& runs,
+                                      bool whole);
+  // The same for the runs of experiments that are missing from `listed`, a whole list.
+  std::vector<std::pair<std::string, std::string>> RecordExperiments(
       const std::vector<std::string>& listed);
 
  private:
   struct Entry {
-    int missed = 0;  // lists in a row
+    int missed = 0;  // whole lists in a row without it
   };
   std::map<std::string, std::map<std::string, Entry>> experiments_;
 };

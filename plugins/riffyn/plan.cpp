@@ -1,22 +1,38 @@
 #include "plugins/riffyn/plan.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <map>
 #include <tuple>
 #include <utility>
 
-#include "plugins/riffyn/names.h"
+#include "core/base/encode.h"
 
 namespace tower::riffyn {
 namespace {
 
+constexpr std::size_t kMaxNumber = 1'000'000;
+
+// Removes a number from the end of the text, and `before` in front of it.
+std::optional<std::size_t> TakeNumber(std::string_view& text, std::string_view before) {
+  std::size_t begin = text.size();
+  while (begin > 0 && IsDigit(text[begin - 1])) --begin;
+  const auto digits = text.substr(begin);
+  text = text.substr(0, begin);
+  if (digits.empty() || !text.ends_with(before)) return std::nullopt;
+  text.remove_suffix(before.size());
+  std::size_t number = 0;
+  for (const char digit : digits) {
+    number = std::min(number * 10 + static_cast<std::size_t>(digit - '0'), kMaxNumber);
+  }
+  return number;
+}
+
 struct Claim {
   const Run* run;
-  std::uint32_t well;  // from 0
+  std::size_t well;  // from 0
 };
 
-// All that claim to be wells of one plate.
+// All runs that claim to be wells of one plate.
 struct Claims {
   PlateSize size;
   std::string name;
@@ -25,7 +41,7 @@ struct Claims {
 
 // Whether runs of several groups claim one well.
 bool IsShared(const Claims& plate) {
-  std::map<std::uint32_t, const std::string*> groups;
+  std::map<std::size_t, const std::string*> groups;
   return std::any_of(plate.claims.begin(), plate.claims.end(), [&](const Claim& claim) {
     const auto [known, is_new] = groups.emplace(claim.well, &claim.run->group);
     return !is_new && *known->second != claim.run->group;
@@ -52,10 +68,10 @@ class Planner {
     for (const auto& run : runs_) Sort(run);
     for (auto& [key, plate] : plates_) {
       if (!IsShared(plate)) {
-        Judge(plate);
+        Evaluate(plate);
         continue;
       }
-      for (const auto& part : ByGroup(std::move(plate))) Judge(part);
+      for (const auto& part : ByGroup(std::move(plate))) Evaluate(part);
     }
     // Runs lie in one vector: their addresses are in the order of the list.
     const auto first = [](const Start& start) {
@@ -67,49 +83,49 @@ class Planner {
   }
 
  private:
-  using PlateKey = std::tuple<std::string, std::string, std::uint32_t, std::uint32_t>;
+  using PlateKey = std::tuple<std::string, std::string, std::size_t, std::size_t>;
 
   void Sort(const Run& run) {
-    auto well = ParseWell(run.name);
+    auto well = ParseWellRun(run.name);
     if (well && well->Exists()) {
       if (run.state == RunState::kDeleted) return;
-      auto& plate = plates_[{run.activity, well->plate, well->rows, well->columns}];
-      plate.size = {well->rows, well->columns};
+      auto& plate = plates_[{run.activity, well->plate, well->size.rows, well->size.columns}];
+      plate.size = well->size;
       plate.name = std::move(well->plate);
       plate.claims.push_back({&run, well->number - 1});
     } else if (run.state == RunState::kRunning && !handled_(run)) {
       if (well) {
-        plan_.no_well.push_back(&run);
+        plan_.invalid_wells.push_back(&run);
       } else {
         plan_.starts.push_back({std::nullopt, {&run}});
       }
     }
   }
 
-  void Judge(const Claims& plate) {
-    const std::size_t wells = std::size_t{plate.size.rows} * plate.size.columns;
+  void Evaluate(const Claims& plate) {
+    const auto wells = plate.size.wells();
     if (plate.claims.size() < wells) return;
     Start start{plate.size, std::vector<const Run*>(wells)};
     std::size_t filled = 0;
-    bool fresh = false;
-    std::string twice;
+    bool started = false;
+    std::string conflict;
     for (const auto& [run, well] : plate.claims) {
       if (run->state != RunState::kRunning) continue;
-      fresh = fresh || !handled_(*run);
+      started = started || !handled_(*run);
       auto& place = start.runs[well];
       if (place == nullptr) {
         place = run;
         ++filled;
-      } else if (twice.empty()) {
-        twice = "the runs " + place->id + " and " + run->id + " both run for well " +
-                std::to_string(well + 1);
+      } else if (conflict.empty()) {
+        conflict = "the runs " + place->id + " and " + run->id + " are both running for well " +
+                   std::to_string(well + 1);
       }
     }
-    if (filled < wells || !fresh) return;
-    if (!twice.empty()) {
-      plan_.objections.push_back({"plate " + plate.name + " of activity " +
-                                      start.runs[0]->activity + ", group " + start.runs[0]->group,
-                                  twice});
+    if (filled < wells || !started) return;
+    if (!conflict.empty()) {
+      plan_.conflicts.push_back({"plate " + plate.name + " of activity " + start.runs[0]->activity +
+                                     ", group " + start.runs[0]->group,
+                                 conflict});
     } else {
       plan_.starts.push_back(std::move(start));
     }
@@ -122,6 +138,20 @@ class Planner {
 };
 
 }  // namespace
+
+bool WellRun::Exists() const noexcept {
+  return size.IsValid() && number >= 1 && number <= size.wells();
+}
+
+std::optional<WellRun> ParseWellRun(std::string_view run_name) {
+  const auto number = TakeNumber(run_name, "] ");
+  if (!number) return std::nullopt;
+  const auto columns = TakeNumber(run_name, "x");
+  if (!columns) return std::nullopt;
+  const auto rows = TakeNumber(run_name, " [");
+  if (!rows || run_name.empty()) return std::nullopt;
+  return WellRun{std::string(run_name), {*rows, *columns}, *number};
+}
 
 bool Start::NeedsTriggers() const {
   return std::any_of(runs.begin(), runs.end(),

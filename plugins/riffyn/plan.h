@@ -1,47 +1,57 @@
-// What the runs of an experiment mean: which of them have started.
+// Which runs of an experiment have started, alone or as a plate.
 #ifndef PLUGINS_RIFFYN_PLAN_H_
 #define PLUGINS_RIFFYN_PLAN_H_
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "plugins/riffyn/answers.h"
+#include "core/trigger/plate.h"
+#include "plugins/riffyn/api.h"
 
 namespace tower::riffyn {
 
-struct PlateSize {
-  std::uint32_t rows = 0;
-  std::uint32_t columns = 0;
-};
+// A run named `<name> [RxC] <n>` is well n, counted column first from 1, of a plate of R rows and C
+// columns. Numbers may have any length; those beyond a million are a million.
+struct WellRun {
+  std::string plate;  // the name
+  PlateSize size;
+  std::size_t number = 0;
 
-// Runs whose triggers are made and put together: one that has started, or all of a plate.
+  // Whether the size is valid and the plate has that well.
+  bool Exists() const noexcept;
+};
+std::optional<WellRun> ParseWellRun(std::string_view run_name);
+
+// Runs whose triggers are made and put together: a run that has started, or all runs of a plate.
 struct Start {
   std::optional<PlateSize> plate;
   std::vector<const Run*> runs;  // never empty; of one activity; those of a plate in well order
 
-  bool NeedsTriggers() const;  // some run uses a resource that is an API version
+  bool NeedsTriggers() const;  // whether a run uses a resource that is an API version
 };
 
-// Something that is wrong with a run or plate.
-struct Objection {
-  std::string place;  // names it
+// Why a plate waits although all its wells run.
+struct Conflict {
+  std::string plate;  // names it
   std::string why;
 };
 
 struct Plan {
-  std::vector<Start> starts;        // in the order in which their first run is listed
-  std::vector<const Run*> no_well;  // started, and named as a well that no plate has
-  std::vector<Objection> objections;
+  std::vector<Start> starts;              // in the order in which their first run is listed
+  std::vector<const Run*> invalid_wells;  // started, but the plate in their name has no such well
+  std::vector<Conflict> conflicts;
 };
 
-// `handled` tells whether a run that runs was handled when it started; `runs` outlive the plan.
+// `handled` tells whether a running run was handled when it started. `runs` outlive the plan.
 //
-// A plate is complete when every well has a run that runs, and has started when one of these was
-// not handled yet. Its runs are those of one activity and name, in whatever groups. But where
-// several claim a well (those that were deleted aside) each group has a plate of its own; and where
-// two runs of a group run for one well, the plate waits.
+// A plate consists of the runs of one activity and name, in any run groups. It is complete when
+// every well has a running run, and has started if one of these was not handled yet. If runs of
+// several groups claim a well (deleted runs aside), each group has a plate of its own. While two
+// running runs of one group claim a well, the plate waits.
 Plan MakePlan(const std::vector<Run>& runs, const std::function<bool(const Run&)>& handled);
 
 }  // namespace tower::riffyn

@@ -1,4 +1,4 @@
-// Looks at all experiments, again and again.
+// Polls all experiments at an interval.
 #ifndef PLUGINS_RIFFYN_SESSION_H_
 #define PLUGINS_RIFFYN_SESSION_H_
 
@@ -13,61 +13,58 @@
 #include "core/base/result.h"
 #include "core/watch/watcher.h"
 #include "plugins/riffyn/api.h"
-#include "plugins/riffyn/crew.h"
-#include "plugins/riffyn/gate.h"
 #include "plugins/riffyn/intake.h"
 #include "plugins/riffyn/ledger.h"
+#include "plugins/riffyn/retry_log.h"
 #include "plugins/riffyn/settings.h"
-#include "plugins/riffyn/troubles.h"
 
 namespace tower::riffyn {
 
 class Session {
  public:
   // All must outlive the session.
-  Session(WatcherContext& tower, const Settings& settings, Gate& gate, Troubles& troubles,
-          Ledger ledger, Crew crew)
+  Session(WatcherContext& tower, const Settings& settings, Throttle& throttle, RetryLog& retry_log,
+          Ledger ledger, ApiPool pool)
       : tower_(tower),
         settings_(settings),
-        gate_(gate),
-        troubles_(troubles),
+        throttle_(throttle),
+        retry_log_(retry_log),
         ledger_(std::move(ledger)),
-        crew_(std::move(crew)),
-        intake_(tower, crew_.first(), gate, ledger_, troubles) {}
+        pool_(std::move(pool)),
+        intake_(tower, pool_.first(), throttle, ledger_, retry_log) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Until stop is requested, or an error of the service as a whole, or the queue's.
+  // Returns when stop is requested, the whole service fails, or the queue fails.
   Status Run(const std::stop_token& stop);
 
  private:
   template <typename T>
-  using Answer =
-      std::optional<Result<T>>;  // nothing: not asked, in trouble or for want of a service
+  using Answer = std::optional<Result<T>>;  // nothing: not requested in this poll
 
-  struct GroupReading {
-    std::string place;
+  struct GroupListing {
+    std::string name;
     Answer<List<tower::riffyn::Run>> runs;
   };
-  struct Reading {
+  struct Listing {
     std::string experiment;
     Answer<List<std::string>> groups;
-    std::vector<GroupReading> runs;  // as groups
+    std::vector<GroupListing> runs;  // as groups
   };
 
-  Status Look(const std::stop_token& stop);
+  Status Poll(const std::stop_token& stop);
   Result<std::vector<std::string>> ListExperiments(const std::stop_token& stop);
-  std::vector<Reading> Read(std::span<const std::string> experiments, const std::stop_token& stop);
-  Result<bool> Take(Reading reading, const std::stop_token& stop);
-  void Judge(const std::string& place, bool whole);
-  Status Note(const std::string& place, const Error& error);
+  std::vector<Listing> Read(std::span<const std::string> experiments, const std::stop_token& stop);
+  Result<bool> Take(Listing listing, const std::stop_token& stop);
+  void RecordList(const std::string& resource, bool whole);
+  Status ReportFailure(const std::string& resource, const Error& error);
 
   WatcherContext& tower_;
   const Settings& settings_;
-  Gate& gate_;
-  Troubles& troubles_;
+  Throttle& throttle_;
+  RetryLog& retry_log_;
   Ledger ledger_;
-  Crew crew_;
+  ApiPool pool_;
   Intake intake_;
 };
 

@@ -9,7 +9,7 @@ namespace {
 
 Error Invalid(std::string why) { return {ErrorCode::kInvalid, std::move(why)}; }
 
-// The key goes with each request: in the clear it may only go to this machine.
+// The key is sent with each request: without TLS only to this machine.
 Status CheckUrl(const std::string& url) {
   const auto parsed = HttpUrl::Parse(url);
   if (!parsed) return Annotate("url", parsed.error());
@@ -17,8 +17,10 @@ Status CheckUrl(const std::string& url) {
     return Invalid("url must have no query: " + url);
   const auto& host = parsed->host;
   if (!parsed->tls && host != "localhost" && host != "127.0.0.1" && host != "::1") {
-    return Invalid("url must be https, since the API key goes with it; http is for localhost: " +
-                   url);
+    return Invalid(
+        "url must be https, since the API key is sent with each request; http is only for "
+        "localhost: " +
+        url);
   }
   return Ok();
 }
@@ -34,19 +36,25 @@ void Settings::Declare(OptionSet& options) {
   constexpr std::int64_t kSecond = 1000, kDay = 86'400 * kSecond;
   options
       .Add("url", &url,
-           "Base of the API; `https://api.<company>.riffyn.com/v1` for a company's own deployment.")
+           "Base URL of the API. A company's own deployment has "
+           "`https://api.<company>.riffyn.com/v1`.")
       .NotEmpty();
-  options.Add("api-key", &api_key, "Sent as the header `api-key`.").Required().Secret();
+  options.Add("api-key", &api_key, "API key, sent as the header `api-key`.").Required().Secret();
   options.Add("experiment", &experiment,
-              "Ids of the experiments to watch; without any, all that the key can see.");
-  options.Add("poll-interval", &poll_interval, "Time from the start of one look to the next.")
+              "Ids of the experiments to watch. Default: all experiments that the key can access.");
+  options
+      .Add("poll-interval", &poll_interval,
+           "Time from the start of one poll to the start of the next.")
       .Range(10, kDay);
-  options.Add("concurrency", &concurrency, "Most requests at a time while runs are listed.")
+  options
+      .Add("concurrency", &concurrency,
+           "Maximum number of concurrent requests while runs are listed.")
       .Range(1, 16);
-  options.Add("page-size", &page_size, "Items asked for at a time.").Range(1, 1000);
-  options.Add("timeout", &timeout, "Longest time that a request may take.")
+  options.Add("page-size", &page_size, "Number of items to request per page.").Range(1, 1000);
+  options.Add("timeout", &timeout, "Maximum duration of a request.")
       .Range(kSecond / 10, 3600 * kSecond);
-  options.Add("max-body", &max_body, "Larger answers are refused.").Range(1024, 1LL << 30U);
+  options.Add("max-body", &max_body, "Maximum size of a response. Larger responses are refused.")
+      .Range(1024, 1LL << 30U);
   options.Check({"url"}, [this] { return CheckUrl(url); });
   options.Check({"api-key"}, [this] { return CheckKey(api_key); });
 }

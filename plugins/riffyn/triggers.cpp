@@ -6,12 +6,20 @@
 #include <string_view>
 #include <utility>
 
-#include "plugins/riffyn/names.h"
+#include "core/base/encode.h"
+#include "core/json/json.h"
 
 namespace tower::riffyn {
 namespace {
 
-Error NoTrigger(std::string why) { return {ErrorCode::kInvalid, std::move(why)}; }
+bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
+bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
+bool IsOfWord(char c) {
+  return IsLetter(c) || IsDigit(c) || (static_cast<unsigned char>(c) & 0x80U) != 0;
+}
+char ToUpper(char c) { return IsLower(c) ? static_cast<char>(c - 'a' + 'A') : c; }
+
+Error Invalid(std::string why) { return {ErrorCode::kInvalid, std::move(why)}; }
 
 const ActivityInput* FindInput(const Activity& activity, std::string_view id) {
   const auto found = std::find_if(activity.inputs.begin(), activity.inputs.end(),
@@ -36,19 +44,19 @@ Result<std::string> SpecOf(const Run& run, std::string_view api_version, const A
   for (const auto& resource : run.resources) {
     if (resource.name != api_version) continue;
     const auto* input = FindInput(activity, resource.input);
-    if (input == nullptr) return NoTrigger("the activity has no input " + resource.input);
+    if (input == nullptr) return Invalid("the activity has no input " + resource.input);
     for (const auto& property : input->properties) {
       const auto cell = cells.find(ColumnOf(run.activity, input->id, property.id));
       if (cell == cells.end()) continue;
       auto name = CamelCase(property.name);
-      if (name.empty()) return NoTrigger("a property has no name: " + property.id);
+      if (name.empty()) return Invalid("a property has no name: " + property.id);
       const auto [first, is_new] = known.emplace(name, cell->second);
       if (is_new) {
         if (!members.empty()) members += ',';
         AppendJsonString(members, name);
         members.append(":").append(cell->second);
       } else if (first->second != cell->second) {
-        return NoTrigger("two properties with different values become " + name);
+        return Invalid("two properties with different values are named " + name);
       }
     }
   }
@@ -92,17 +100,37 @@ Result<Trigger> Make(const std::string& experiment, const Start& start, const Ac
   AppendJsonString(json, api_version);
   AppendJsonString(json += R"(,"protocol":)", PascalCase(activity.name));
   if (start.plate) {
-    json += R"(,"plate":{"rows":)" + std::to_string(start.plate->rows) + R"(,"columns":)" +
-            std::to_string(start.plate->columns) + "}";
+    AppendJson(json += R"(,"plate":)", *start.plate);
   }
   AppendWells(json += R"(,"spec":)", start, specs);
   AppendWells(json += R"(,"metadata":{"source":"riffyn","spec":)", start, origins);
   auto trigger = Trigger::Parse(json += "}}");
-  if (!trigger) return NoTrigger(Describe(trigger.error()));
+  if (!trigger) return Invalid(Describe(trigger.error()));
   return std::move(*trigger);
 }
 
 }  // namespace
+
+std::string PascalCase(std::string_view text) {
+  std::string joined;
+  bool begins = true;
+  for (const char c : text) {
+    if (IsOfWord(c)) joined += begins ? ToUpper(c) : c;
+    begins = !IsOfWord(c);
+  }
+  return joined;
+}
+
+std::string CamelCase(std::string_view text) {
+  const auto word = std::find_if(text.begin(), text.end(), IsOfWord);
+  const auto run = std::find_if_not(word, text.end(), IsUpper);
+  auto capitals = static_cast<std::size_t>(run - word);
+  if (capitals > 1 && run != text.end() && IsLower(*run)) --capitals;
+  auto joined = PascalCase(text);
+  if (capitals == 0 && word != text.end()) joined[0] = *word;
+  for (std::size_t i = 0; i < capitals; ++i) joined[i] = ToLower(joined[i]);
+  return joined;
+}
 
 Composed Compose(const std::string& experiment, const Start& start, const Activity& activity,
                  const RawData& data) {

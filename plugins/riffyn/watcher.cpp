@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "plugins/riffyn/crew.h"
+#include "plugins/riffyn/api.h"
 #include "plugins/riffyn/ledger.h"
 #include "plugins/riffyn/session.h"
 #include "plugins/riffyn/settings.h"
@@ -23,9 +23,10 @@ class RiffynWatcher final : public Watcher {
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     auto ledger = riffyn::Ledger::Load(tower.queue);
     if (!ledger) return ledger.error();
-    auto crew = riffyn::Crew::Make(settings_, gate_, tower.log);
-    if (!crew) return crew.error();
-    return riffyn::Session(tower, settings_, gate_, troubles_, std::move(*ledger), std::move(*crew))
+    auto pool = riffyn::ApiPool::Make(settings_, throttle_, tower.log);
+    if (!pool) return pool.error();
+    return riffyn::Session(tower, settings_, throttle_, retry_log_, std::move(*ledger),
+                           std::move(*pool))
         .Run(stop);
   }
 
@@ -34,8 +35,8 @@ class RiffynWatcher final : public Watcher {
  private:
   riffyn::Settings settings_;
   // Outlast a Run that failed.
-  riffyn::Gate gate_;
-  riffyn::Troubles troubles_;
+  riffyn::Throttle throttle_;
+  riffyn::RetryLog retry_log_;
 };
 
 REGISTER_WATCHER(RiffynWatcher, "riffyn",

@@ -1,4 +1,4 @@
-// What is to be done now: pure functions of the schedule, of what was done, and of the clock.
+// Decides what to fire now: pure functions of the schedule, the checkpoint and the clock.
 #ifndef PLUGINS_SCHEDULE_PLAN_H_
 #define PLUGINS_SCHEDULE_PLAN_H_
 
@@ -7,19 +7,18 @@
 #include <string>
 #include <string_view>
 
-#include "plugins/schedule/times.h"
+#include "plugins/schedule/time/times.h"
 
 namespace tower::schedule {
 
-// A time that is found to be due this much later was fired on time; any other was missed.
+// A run that fires at most this much later is on time; any other run was missed.
 inline constexpr std::chrono::milliseconds kOnTime = std::chrono::seconds(10);
 
-// What becomes of times that were missed. Whatever it is, of those that are on time the last one
-// fires.
+// What to do about missed runs. Of several runs that are on time, the last one always fires.
 enum class CatchUp {
   kNone,
-  kLast,  // the last one fires, if it is no older than max_age
-  kAll,   // all that are no older fire, in order
+  kLast,  // fire the last one, unless it is older than max_age
+  kAll,   // fire all that are not older, in order
 };
 
 struct Policy {
@@ -28,26 +27,26 @@ struct Policy {
 };
 
 struct Step {
-  // The time to fire now, and whether it was missed.
+  // The run to fire now, and whether it was missed.
   std::optional<Instant> fire;
   bool late = false;
-  // The first of the times that passed and do not fire.
+  // The first of the missed runs that do not fire.
   std::optional<Instant> skipped;
-  // All up to here is done once this step is.
+  // All runs up to here are done once this step is.
   Instant until;
-  // When there is nothing to do: the time to wait for; nothing when none will come.
+  // If there is nothing to do: the next run to wait for; nothing if there is none.
   std::optional<Instant> next;
 };
 
-// The next step. All up to `until` was done.
+// The next step, if all runs up to `until` are done.
 Step Plan(const Times& times, Instant until, Instant now, const Policy& policy);
 
-// Whether `until` was noted by a clock that was wrong, rather than one that was set back a little.
+// Whether `until` comes from a clock that was wrong, rather than set back a little.
 bool IsFromWrongClock(Instant until, Instant now);
 
-// What a watcher remembers.
+// What a watcher remembers across restarts.
 struct Checkpoint {
-  std::string definition;  // of the schedule; another one begins anew
+  std::string definition;  // of the schedule, as Settings::Definition returns it
   Instant until;
 
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;

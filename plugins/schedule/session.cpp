@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/json/json.h"
+#include "core/watch/checkpoint.h"
 
 namespace tower::schedule {
 namespace {
@@ -26,8 +27,9 @@ Status Session::Run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const auto now = clock_.Now();
     if (IsFromWrongClock(until_, now)) {
-      tower_.log.Warn("the clock was set back by more than a day; the schedule begins anew",
-                      {{"done", FormatTime(until_, zone_)}, {"now", FormatTime(now, zone_)}});
+      tower_.log.Warn(
+          "the clock was set back by more than a day; the schedule starts again from now",
+          {{"done", FormatTime(until_, zone_)}, {"now", FormatTime(now, zone_)}});
       if (auto begun = BeginAt(now); !begun) return begun;
     }
     const auto step = Plan(times_, until_, now, policy_);
@@ -36,7 +38,7 @@ Status Session::Run(const std::stop_token& stop) {
       continue;
     }
     tower_.ReportSuccess();
-    SayNext(step.next);
+    ReportNext(step.next);
     if (!clock_.Wait(step.next, stop)) break;
   }
   return Ok();
@@ -48,13 +50,9 @@ Status Session::Recall() {
   if (!text) return text.error();
   if (!*text) return BeginAt(now);
   auto checkpoint = Decode(**text);
-  if (!checkpoint) {
-    return Error{ErrorCode::kPermanent,
-                 "the checkpoint was written by another plugin or version; give this watcher "
-                 "another name"};
-  }
+  if (!checkpoint) return UnknownCheckpoint(kCheckpoint);
   if (checkpoint->definition != definition_) {
-    tower_.log.Info("this is another schedule than before: it begins now");
+    tower_.log.Info("the schedule was changed; it starts again from now");
     return BeginAt(now);
   }
   until_ = checkpoint->until;
@@ -68,10 +66,9 @@ Status Session::BeginAt(Instant now) {
 
 Status Session::Take(const Step& step, Instant now) {
   if (step.skipped && now - *step.skipped > kOnTime) {
-    tower_.log.Warn("times were missed and do not fire",
-                    {{"from", FormatTime(*step.skipped, zone_)},
-                     {"before", FormatTime(step.until, zone_)},
-                     {"catch_up", settings_.catch_up}});
+    tower_.log.Warn("missed runs do not fire", {{"from", FormatTime(*step.skipped, zone_)},
+                                                {"before", FormatTime(step.until, zone_)},
+                                                {"catch_up", settings_.catch_up}});
   }
   until_ = step.until;
   return step.fire ? Fire(step, now) : Put({});
@@ -82,7 +79,7 @@ Status Session::Fire(const Step& step, Instant now) {
   std::vector<Trigger> triggers;
   if (settings_.mapping.given()) {
     auto mapped =
-        settings_.mapping.Apply(EventOf(step, now), "the time " + FormatTime(time, zone_));
+        settings_.mapping.Apply(EventOf(step, now), "the run at " + FormatTime(time, zone_));
     if (!mapped && mapped.error().code == ErrorCode::kInvalid) return Reject(mapped.error(), time);
     if (!mapped) return mapped.error();
     triggers = std::move(*mapped);
@@ -90,14 +87,14 @@ Status Session::Fire(const Step& step, Instant now) {
     triggers.push_back(settings_.trigger);
   }
   if (triggers.empty()) {
-    tower_.log.Debug("a time means nothing", {{"time", FormatTime(time, zone_)}});
+    tower_.log.Debug("run ignored: the mapping returned nil", {{"time", FormatTime(time, zone_)}});
   }
   auto put = triggers.empty() ? Put({}) : Put(triggers, FormatTime(time));
   return !put && put.error().of_event() ? Reject(put.error(), time) : put;
 }
 
 Status Session::Reject(const Error& error, Instant time) {
-  tower_.log.Warn("a time did not fire", {{"time", FormatTime(time, zone_)}, {"error", error}});
+  tower_.log.Warn("run rejected", {{"time", FormatTime(time, zone_)}, {"error", error}});
   tower_.notes.Reject(FormatTime(time, zone_) + ": " + error.message);
   return Put({});
 }
@@ -115,12 +112,12 @@ std::string Session::EventOf(const Step& step, Instant now) const {
   return event.append(step.late ? R"(","late":true})" : R"(","late":false})");
 }
 
-void Session::SayNext(const std::optional<Instant>& next) {
+void Session::ReportNext(const std::optional<Instant>& next) {
   tower_.notes.NextFire(next);
-  if (!std::exchange(said_next_, true)) {
-    tower_.log.Info("schedule begins", {{"next", next ? FormatTime(*next, zone_) : "never"}});
-  } else if (!next && !std::exchange(said_end_, true)) {
-    tower_.log.Info("schedule ends: no time is left");
+  if (!std::exchange(reported_next_, true)) {
+    tower_.log.Info("schedule started", {{"next", next ? FormatTime(*next, zone_) : "never"}});
+  } else if (!next && !std::exchange(reported_end_, true)) {
+    tower_.log.Info("schedule finished: no times left");
   }
 }
 

@@ -1,4 +1,4 @@
-// Fires a schedule's times, one after the other, each exactly once.
+// Fires the runs of a schedule in order, each exactly once.
 #ifndef PLUGINS_SCHEDULE_SESSION_H_
 #define PLUGINS_SCHEDULE_SESSION_H_
 
@@ -15,36 +15,36 @@
 
 namespace tower::schedule {
 
-// The clock on the wall, which may be set at any time.
+// The system clock, which may be set at any time.
 class Clock {
  public:
   virtual ~Clock() = default;
   virtual Instant Now() = 0;
-  // Waits until `until` or for a shorter while, since the clock may be set meanwhile; nothing is no
-  // time in particular. False as soon as stop is requested.
+  // Waits until `until`, or less, since the clock may be set meanwhile. Nothing: for any time.
+  // False as soon as stop is requested.
   virtual bool Wait(std::optional<Instant> until, const std::stop_token& stop) = 0;
 };
 
 // Used by one thread.
 class Session {
  public:
-  // What is passed by reference outlives it. REQUIRES: settings.mapping is loaded.
+  // References outlive the session. REQUIRES: settings.mapping is loaded.
   Session(WatcherContext& tower, Settings& settings, Zone zone, Clock& clock);
 
-  // Until stop is requested. Errors: those of the queue; call Run again.
+  // Returns when stop is requested. Errors are those of the queue.
   Status Run(const std::stop_token& stop);
 
  private:
-  // Makes until_ of the checkpoint, or of the clock where there is none for this schedule.
+  // Sets until_ from the checkpoint or, if there is none for this schedule, from the clock.
   Status Recall();
   Status BeginAt(Instant now);
   Status Take(const Step& step, Instant now);
   Status Fire(const Step& step, Instant now);
-  // One time alone is at fault: reported, and done.
+  // Reports a run that cannot fire; it counts as done.
   Status Reject(const Error& error, Instant time);
   Status Put(std::span<const Trigger> triggers, std::string_view key = {});
   std::string EventOf(const Step& step, Instant now) const;
-  void SayNext(const std::optional<Instant>& next);
+  void ReportNext(const std::optional<Instant>& next);
 
   WatcherContext& tower_;
   Settings& settings_;
@@ -53,8 +53,8 @@ class Session {
   const Times times_;
   const Policy policy_;
   const std::string definition_;
-  Instant until_;  // all up to here is done
-  bool said_next_ = false, said_end_ = false;
+  Instant until_;  // all runs up to here are done
+  bool reported_next_ = false, reported_end_ = false;
 };
 
 }  // namespace tower::schedule

@@ -41,27 +41,30 @@ Error Fault(std::string what) { return {ErrorCode::kInvalid, std::move(what)}; }
 
 void Settings::Declare(OptionSet& options) {
   options.Add("cron", &cron,
-              "When to fire, as in crontab(5): minute, hour, day of month, month, day of week, "
-              "with seconds in front if there are six fields; or @daily and the like.");
-  options.Add("every", &every,
-              "Fire at the multiples of this time since 1970-01-01T00:00:00Z, instead of cron.");
-  options.Add("at", &at,
-              "Fire at these times, instead of cron: with an offset from UTC, or without for times "
-              "of timezone.");
+              "When to fire, as in crontab(5): minute, hour, day of month, month, day of week. "
+              "With six fields, the first one is seconds. Or @daily and the like.");
+  options.Add(
+      "every", &every,
+      "Fire at the multiples of this duration since 1970-01-01T00:00:00Z, instead of cron.");
+  options.Add(
+      "at", &at,
+      "Fire at these times, instead of cron. Times without an offset from UTC are in timezone.");
   options
       .Add("timezone", &timezone,
-           "Time zone of cron and at by its IANA name, such as Europe/Berlin; read from the "
-           "system's zoneinfo.")
+           "Time zone of cron and at, an IANA name such as Europe/Berlin. Read from the system's "
+           "zoneinfo.")
       .NotEmpty();
   options
       .Add("catch-up", &catch_up,
-           "What becomes of times that passed while nobody was there to fire them: the last one "
-           "fires, all of them do, or none.")
+           "What to do about runs missed during downtime: fire the `last` one, `all` of them, or "
+           "`none`.")
       .OneOf({"none", "last", "all"});
   options
-      .Add("max-age", &max_age, "Times that passed longer ago do not fire, whatever catch-up is.")
+      .Add("max-age", &max_age,
+           "Runs missed longer ago than this do not fire, whatever catch-up is.")
       .Range(kOnTime.count(), Every::kLongest.count());
-  options.Add("trigger", &trigger, "The trigger to fire, without a uuid. Or use map or map-file.");
+  options.Add("trigger", &trigger,
+              "The trigger to fire, without a uuid. Alternatively, set map or map-file.");
   mapping.Declare(options);
   options.Check({"cron", "every", "at"}, [this] { return CheckKind(); });
   options.Check({"timezone"}, [this] { return CheckZone(); });
@@ -88,12 +91,12 @@ Status Settings::CheckZone() const {
 
 Status Settings::CheckTrigger() const {
   if (trigger.empty() && !mapping.given()) {
-    return Fault("set trigger, or map or map-file to make it of the time");
+    return Fault("set trigger, or map or map-file");
   }
   if (!trigger.empty() && mapping.given())
     return Fault("set trigger, or map or map-file, not both");
   if (trigger.uuid()) {
-    return Fault("trigger must have no uuid: each time it fires it is another trigger");
+    return Fault("trigger must have no uuid: each run fires a new trigger");
   }
   return Ok();
 }

@@ -11,10 +11,10 @@
 #include "core/options/options.h"
 #include "core/trigger/trigger.h"
 #include "core/watch/mapping.h"
-#include "plugins/schedule/cron.h"
-#include "plugins/schedule/instant.h"
 #include "plugins/schedule/plan.h"
-#include "plugins/schedule/times.h"
+#include "plugins/schedule/time/cron.h"
+#include "plugins/schedule/time/instant.h"
+#include "plugins/schedule/time/times.h"
 
 namespace tower::schedule {
 
@@ -37,11 +37,11 @@ struct Settings {
 
   void Declare(OptionSet& options);
 
-  // The zone is read anew: errors as of Zone::Load.
+  // Reads the zone. Errors are those of Zone::Load.
   Result<Zone> LoadZone() const { return Zone::Load(timezone); }
   Times TimesIn(const Zone& zone) const;
-  // What the times are made of, shortened to a word: a schedule of another one begins anew. The
-  // list of `at` is no part of it: its times stand for themselves.
+  // A digest of cron or every. When it changes, the schedule starts again from now. The list of
+  // `at` is not part of it: its times can be added and removed.
   std::string Definition() const;
   Policy MakePolicy() const;
 

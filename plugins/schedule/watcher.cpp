@@ -18,9 +18,9 @@ class SystemClock final : public schedule::Clock {
     return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
   }
   bool Wait(std::optional<Instant> until, const std::stop_token& stop) override {
-    // So late is noticed that the clock was set, or that the machine slept.
-    constexpr milliseconds kLongest = std::chrono::seconds(5);
-    const auto time = until ? std::min(*until - Now(), kLongest) : kLongest;
+    // Changes of the clock, and sleep of the machine, are detected after this time.
+    constexpr milliseconds kMaxWait = std::chrono::seconds(5);
+    const auto time = until ? std::min(*until - Now(), kMaxWait) : kMaxWait;
     return WatcherContext::Sleep(std::max(time, milliseconds(1)), stop);
   }
 };
@@ -35,7 +35,7 @@ class ScheduleWatcher final : public Watcher {
     auto zone = settings_.LoadZone();
     if (!zone) return zone.error();
     settings_.mapping.OnPrint([&tower](std::string_view line) {
-      tower.log.Info("map says", {{"text", line}});
+      tower.log.Info("map output", {{"text", line}});
     });
     if (auto loaded = settings_.mapping.Load(); !loaded) return loaded;
     SystemClock clock;

@@ -10,8 +10,8 @@
 namespace tower::webhook {
 namespace {
 
-// What stands in the name of a header whose value is nobody's business: Authorization, Cookie,
-// X-Gitlab-Token, X-Hub-Signature-256, X-Api-Key, …
+// Words in the names of headers whose values are secret: Authorization, Cookie, X-Gitlab-Token,
+// X-Hub-Signature-256, X-Api-Key, …
 constexpr std::array<std::string_view, 8> kSecretWords = {
     "authorization", "cookie", "token", "secret", "signature", "password", "api-key", "apikey"};
 
@@ -21,7 +21,7 @@ bool IsSecret(std::string_view name) {
   });
 }
 
-// A name that comes again joins the first (RFC 9110, section 5.3).
+// The values of a repeated header are joined (RFC 9110, section 5.3).
 void AppendHeaders(std::string& out, const Delivery& delivery, std::string_view hidden) {
   std::map<std::string_view, std::string> values;
   for (const auto& [name, value] : delivery.headers) {
@@ -39,7 +39,7 @@ void AppendHeaders(std::string& out, const Delivery& delivery, std::string_view 
   out += '}';
 }
 
-// A string for each name, or an array of them where it comes again.
+// A string for each name, or an array if the name is repeated.
 void AppendQuery(std::string& out, const Delivery& delivery) {
   std::map<std::string_view, std::vector<std::string_view>> values;
   for (const auto& [name, value] : delivery.query) values[name].push_back(value);

@@ -12,9 +12,9 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::size_t kLongestId = 255;
-constexpr std::size_t kMostWaiting = 16U << 20U;             // bytes of events, besides one
-constexpr auto kBetweenWarnings = std::chrono::seconds(10);  // of senders that nobody knows
+constexpr std::size_t kMaxId = 255;
+constexpr std::size_t kMaxWaiting = 16U << 20U;  // bytes of events, not counting the first
+constexpr auto kBetweenWarnings = std::chrono::seconds(10);  // about unknown senders
 
 HttpResponse Json(int status, std::string body) {
   HttpResponse response;
@@ -34,7 +34,7 @@ HttpResponse Refused(const Error& error) {
   }
 }
 
-// What Slack finds in an answer it may show to a person.
+// Slack may show the body of an answer to a person, so it gets none.
 HttpResponse Taken(const std::vector<Uuid>& uuids, bool is_slack) {
   if (is_slack) return {};
   if (uuids.empty()) return Json(200, "{\"uuids\":[],\"status\":\"ignored\"}\n");
@@ -46,8 +46,8 @@ HttpResponse Taken(const std::vector<Uuid>& uuids, bool is_slack) {
   return Json(202, body + "],\"status\":\"queued\"}\n");
 }
 
-// What the triggers are, for who asks whether a delivery is the same again. Not the bytes of the
-// body: some senders count tries in it.
+// Identifies the triggers of a delivery, to tell whether it is repeated. The bytes of the body do
+// not serve: some senders count attempts in it.
 std::string Fingerprint(const std::vector<Trigger>& triggers) {
   std::string all;
   for (const auto& trigger : triggers) all.append(trigger.json()).append("\n");
@@ -75,7 +75,7 @@ std::optional<HttpResponse> Receiver::BeforeBody(const HttpRequest& request) {
 }
 
 HttpResponse Receiver::Answer(const HttpRequest& request) {
-  if (request.method == "OPTIONS") return ShakeHands(request);
+  if (request.method == "OPTIONS") return AnswerHandshake(request);
   const Delivery delivery(request);
   if (!verifier_.Passes(delivery, Verifier::Clock::now())) return Unauthorized(request);
   if (settings_.verify.scheme == "github" && delivery.Header("x-github-event") == "ping") {
@@ -95,7 +95,7 @@ HttpResponse Receiver::Take(const HttpRequest& request, const Delivery& delivery
     return Wait(request, MakeEvent(delivery, hidden_header_, json), *std::move(id));
   }
   const auto triggers = ParseTriggers(delivery.body);
-  if (!triggers) return Invalid("the body is no trigger", triggers.error());
+  if (!triggers) return Invalid("the body is not a trigger", triggers.error());
   Put(request.Defer(), *triggers, *id);
   return {};
 }
@@ -126,7 +126,7 @@ std::optional<HttpResponse> Receiver::SlackChallenge(const Body& body) const {
   return Json(200, "{\"challenge\":" + std::string(challenge->text()) + "}\n");
 }
 
-// Empty where the delivery has none.
+// Empty if the delivery has no id.
 Receiver::Or<std::string> Receiver::FindId(const Delivery& delivery, const Body& body) {
   std::string id;
   if (place_of_id_.pointer) {
@@ -140,7 +140,7 @@ Receiver::Or<std::string> Receiver::FindId(const Delivery& delivery, const Body&
     if (!value) return tl::unexpected(Invalid("the header with the id came more than once", {}));
     id = *value;
   }
-  if (id.size() > kLongestId) return tl::unexpected(Invalid("the id is over 255 bytes", {}));
+  if (id.size() > kMaxId) return tl::unexpected(Invalid("the id is over 255 bytes", {}));
   return id;
 }
 
@@ -148,8 +148,8 @@ Receiver::Or<std::string> Receiver::FindId(const Delivery& delivery, const Body&
 
 HttpResponse Receiver::Wait(const HttpRequest& request, std::string event, std::string id) {
   const std::lock_guard lock(mutex_);
-  if (!waiting_.empty() && waiting_bytes_ + event.size() > kMostWaiting) {
-    return Unavailable("too many deliveries wait for the script");
+  if (!waiting_.empty() && waiting_bytes_ + event.size() > kMaxWaiting) {
+    return Retryable("too many deliveries wait for the script");
   }
   waiting_bytes_ += event.size();
   waiting_.push_back({request.Defer(), std::move(event), std::move(id)});
@@ -171,8 +171,8 @@ void Receiver::MapUntil(const std::stop_token& stop) {
   while (const auto next = Next(stop)) {
     try {
       Map(*next);
-    } catch (...) {  // out of memory; the sender must not wait for ever
-      next->later.Send(Unavailable("out of memory"));
+    } catch (...) {  // out of memory; the sender needs an answer
+      next->later.Send(Retryable("out of memory"));
       throw;
     }
   }
@@ -182,12 +182,11 @@ void Receiver::Map(const Waiting& waiting) {
   const auto triggers =
       mapping_.Apply(waiting.event, "delivery " + (waiting.id.empty() ? "without id" : waiting.id));
   if (!triggers) {
-    tower_.log.Warn("a delivery was refused", {{"error", triggers.error()}});
+    tower_.log.Warn("delivery rejected", {{"error", triggers.error()}});
     tower_.notes.Reject(triggers.error().message);
-    waiting.later.Send(
-        Problem(422, "the delivery could not be made into a trigger; the log says why"));
+    waiting.later.Send(Problem(422, "the delivery could not be made into a trigger; see the log"));
   } else if (triggers->empty()) {
-    tower_.log.Debug("a delivery means nothing", {{"id", waiting.id}});
+    tower_.log.Debug("delivery ignored: the mapping returned nil", {{"id", waiting.id}});
     waiting.later.Send(Taken({}, is_slack_));
   } else {
     Put(waiting.later, *triggers, waiting.id);
@@ -196,8 +195,8 @@ void Receiver::Map(const Waiting& waiting) {
 
 // --- Answers -------------------------------------------------------------------------------------
 
-// Answers once the triggers are on disk. What the call-back uses is its own: it may be called when
-// the watcher has ended.
+// Answers once the triggers are on disk. The callback owns what it uses, since it may be called
+// after the watcher has ended.
 void Receiver::Put(const HttpLater& later, const std::vector<Trigger>& triggers,
                    const std::string& id) {
   const auto fingerprint = id.empty() ? std::string() : Fingerprint(triggers);
@@ -208,7 +207,7 @@ void Receiver::Put(const HttpLater& later, const std::vector<Trigger>& triggers,
       return;
     }
     if (put.error().of_event()) {
-      log.Warn("a delivery was refused", {{"id", id}, {"error", put.error()}});
+      log.Warn("delivery rejected", {{"id", id}, {"error", put.error()}});
       notes.Reject((id.empty() ? "" : "delivery " + id + ": ") + put.error().message);
     }
     later.Send(Refused(put.error()));
@@ -216,20 +215,20 @@ void Receiver::Put(const HttpLater& later, const std::vector<Trigger>& triggers,
   tower_.queue.Submit(triggers, {.key = id, .fingerprint = fingerprint}, std::move(done));
 }
 
-// Of a sender that is known.
+// For an authenticated sender.
 HttpResponse Receiver::Invalid(std::string_view what, const Faults& faults) {
-  tower_.log.Warn("a delivery was refused",
+  tower_.log.Warn("delivery rejected",
                   {{"error", what}, {"faults", faults.empty() ? "" : Describe(faults)}});
   tower_.notes.Reject(std::string(what) + (faults.empty() ? "" : ": " + Describe(faults)));
   return Problem(400, what, faults);
 }
 
-// Says not what was wrong, and lets nobody fill the log.
+// Does not reveal what was wrong, and limits the rate of log lines.
 HttpResponse Receiver::Unauthorized(const HttpRequest& request) {
   const auto now = SteadyClock::now();
   auto next = next_warning_.load();
   if (now >= next && next_warning_.compare_exchange_strong(next, now + kBetweenWarnings)) {
-    tower_.log.Warn("a delivery was refused: its sender could not be verified",
+    tower_.log.Warn("delivery rejected: the sender could not be verified",
                     {{"peer", request.peer}, {"verify", settings_.verify.scheme}});
   }
   tower_.notes.Reject("the sender at " + std::string(request.peer) + " could not be verified");
@@ -241,7 +240,7 @@ HttpResponse Receiver::Unauthorized(const HttpRequest& request) {
 }
 
 // CloudEvents, "HTTP 1.1 Web Hooks for Event Delivery" 1.0.2, section 4: agrees to be sent to.
-HttpResponse Receiver::ShakeHands(const HttpRequest& request) const {
+HttpResponse Receiver::AnswerHandshake(const HttpRequest& request) const {
   const auto& allowed = settings_.allowed_origins;
   if (allowed.empty()) return WithHeader(Problem(405, "the method is not POST"), "Allow", "POST");
   const auto origin = request.Header("WebHook-Request-Origin");

@@ -1,4 +1,4 @@
-// What becomes of a delivery: verified, read, mapped, put, answered.
+// Handles deliveries: verifies, reads, maps, puts and answers them.
 #ifndef PLUGINS_WEBHOOK_RECEIVER_H_
 #define PLUGINS_WEBHOOK_RECEIVER_H_
 
@@ -23,21 +23,21 @@
 
 namespace tower::webhook {
 
-// HTTP threads verify and read deliveries. A body that is to be a trigger itself they put at once;
-// what a script is to see waits for the watcher's thread, since a script may take its time.
+// HTTP threads verify and read deliveries, and put bodies that are triggers. Events for a script
+// wait for the watcher's thread, since a script may be slow.
 class Receiver {
  public:
   // All three outlive it. `mapping` is loaded.
   Receiver(WatcherContext& tower, const Settings& settings, Mapping& mapping);
-  ~Receiver();  // what still waits is answered with 503
+  ~Receiver();  // answers waiting deliveries with 503
   Receiver(const Receiver&) = delete;
   Receiver& operator=(const Receiver&) = delete;
 
-  // What HookHandler wants. Thread-safe.
+  // The functions of a HookHandler. Thread-safe.
   std::optional<HttpResponse> BeforeBody(const HttpRequest& request);
   HttpResponse Answer(const HttpRequest& request);
 
-  // Shows the script one delivery after another, until stop is requested. Called by one thread.
+  // Maps one delivery after another until stop is requested. Called by one thread.
   void MapUntil(const std::stop_token& stop);
 
  private:
@@ -49,10 +49,10 @@ class Receiver {
   struct Body {
     JsonTape tape;
     std::optional<JsonValue> json;
-    std::string text;  // as JSON, where it is not
+    std::string text;  // otherwise the body as a JSON value
   };
   template <typename T>
-  using Or = tl::expected<T, HttpResponse>;  // or an answer that says why not
+  using Or = tl::expected<T, HttpResponse>;  // or the answer to an invalid delivery
 
   HttpResponse Take(const HttpRequest& request, const Delivery& delivery);
   std::optional<HttpResponse> Read(const Delivery& delivery, Body& body);
@@ -65,7 +65,7 @@ class Receiver {
 
   HttpResponse Invalid(std::string_view what, const Faults& faults);
   HttpResponse Unauthorized(const HttpRequest& request);
-  HttpResponse ShakeHands(const HttpRequest& request) const;
+  HttpResponse AnswerHandshake(const HttpRequest& request) const;
 
   // Constant after construction, or thread-safe.
   WatcherContext& tower_;

@@ -11,7 +11,7 @@ namespace {
 
 Error Invalid(std::string message) { return {ErrorCode::kInvalid, std::move(message)}; }
 
-// An option that means something for some schemes alone must not be set for another.
+// An option that only some schemes use must not be set for another.
 void OnlyFor(OptionSet& options, const Option& option, std::string_view name,
              const std::function<bool()>& fits, std::string what) {
   options.Check({name, "verify"}, [&option, fits, what = std::move(what)]() -> Status {
@@ -28,13 +28,13 @@ void DeclareHmac(OptionSet& options, VerifyOptions& verify) {
     OnlyFor(options, option, name, is_hmac, std::string(name) + " is for verify=hmac");
     return option;
   };
-  declare("hmac-header", &verify.hmac_header, "For `hmac`: the header with the signature.");
-  declare("hmac-algorithm", &verify.hmac_algorithm, "For `hmac`: its digest.")
+  declare("hmac-header", &verify.hmac_header, "For `hmac`: name of the header with the signature.");
+  declare("hmac-algorithm", &verify.hmac_algorithm, "For `hmac`: hash algorithm.")
       .OneOf({"sha256", "sha512", "sha1"});
-  declare("hmac-encoding", &verify.hmac_encoding, "For `hmac`: how the signature is written.")
+  declare("hmac-encoding", &verify.hmac_encoding, "For `hmac`: encoding of the signature.")
       .OneOf({"hex", "base64"});
   declare("hmac-prefix", &verify.hmac_prefix,
-          "For `hmac`: what stands before the signature in its header, such as `sha256=`.");
+          "For `hmac`: text in front of the signature in its header, such as `sha256=`.");
 }
 
 }  // namespace
@@ -42,35 +42,35 @@ void DeclareHmac(OptionSet& options, VerifyOptions& verify) {
 void Settings::Declare(OptionSet& options) {
   options
       .Add("verify", &verify.scheme,
-           "How senders prove who they are. `none` takes a delivery from anyone.")
+           "How senders are authenticated. `none` accepts deliveries from anyone.")
       .Required()
       .OneOf({"github", "gitlab", "standard-webhooks", "slack", "stripe", "hmac", "bearer", "basic",
               "none"});
   options
       .Add("secret", &verify.secrets,
-           "What is shared with the sender. Several, one a line, while it is being changed.")
+           "Secret shared with the sender. During a change, several secrets, one per line.")
       .Secret();
   auto& user =
-      options.Add("user", &verify.user, "For `basic`: the user name; `secret` is the password.");
+      options.Add("user", &verify.user, "For `basic`: the user name. The password is `secret`.");
   OnlyFor(
       options, user, "user", [this] { return verify.scheme == "basic"; },
       "user is for verify=basic");
   auto& tolerance = options
                         .Add("tolerance", &verify.tolerance,
-                             "For `standard-webhooks`, `slack` and `stripe`: how far the time at "
-                             "which a delivery was signed may be from now.")
+                             "For `standard-webhooks`, `slack` and `stripe`: maximum difference "
+                             "between now and the time at which a delivery was signed.")
                         .Range(1000, 86'400'000);
   OnlyFor(
       options, tolerance, "tolerance", [this] { return verify.has_timestamp(); },
-      "tolerance is for a verify that signs the time: standard-webhooks, slack, stripe");
+      "tolerance is for verify=standard-webhooks, slack or stripe");
   DeclareHmac(options, verify);
-  options.Add("id", &id,
-              "Where a delivery's id is, by which a repeat is known: the name of a header, or a "
-              "JSON pointer into the body, such as `/data/id`. Without it, where the sender has "
-              "it.");
+  options.Add(
+      "id", &id,
+      "Where the id of a delivery is, by which repeats are recognized: name of a header, or JSON "
+      "pointer into the body, such as `/data/id`. Default: where the sender puts it.");
   options.Add("allowed-origins", &allowed_origins,
-              "Senders of CloudEvents (`WebHook-Request-Origin`) whose handshake is answered; `*` "
-              "is any.");
+              "CloudEvents origins (`WebHook-Request-Origin`) whose handshake is accepted; `*` "
+              "accepts any.");
   options.Check({"verify", "secret"}, [this] { return verify.CheckSecret(); });
   options.Check({"verify", "user"}, [this] { return verify.CheckUser(); });
   options.Check({"verify", "hmac-header"}, [this] { return verify.CheckHeader(); });

@@ -14,9 +14,9 @@
 
 namespace tower::webhook {
 
-// Where a delivery's id is.
+// Where the id of a delivery is.
 struct IdPlace {
-  std::vector<std::string> headers;    // the first of them that is there; lower case
+  std::vector<std::string> headers;    // the first that exists; lower case
   std::optional<JsonPointer> pointer;  // or a place in the body
 };
 

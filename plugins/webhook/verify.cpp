@@ -11,7 +11,7 @@ namespace tower::webhook {
 namespace {
 
 constexpr std::string_view kStandardPrefix = "whsec_";
-constexpr std::size_t kShortestStandardKey = 16;  // bytes
+constexpr std::size_t kMinStandardKey = 16;  // bytes
 
 Error Invalid(std::string message) { return {ErrorCode::kInvalid, std::move(message)}; }
 
@@ -42,7 +42,7 @@ std::optional<std::string_view> Behind(std::string_view prefix, std::string_view
 
 std::optional<std::string> StandardKey(std::string_view secret) {
   auto key = Base64Decode(Behind(kStandardPrefix, secret).value_or(secret));
-  if (!key || key->size() < kShortestStandardKey) return std::nullopt;
+  if (!key || key->size() < kMinStandardKey) return std::nullopt;
   return key;
 }
 
@@ -76,7 +76,7 @@ Status VerifyOptions::CheckHeader() const {
 
 Status VerifyOptions::CheckSecret() const {
   const auto lines = Lines(secrets);
-  if (scheme == "none" && !lines.empty()) return Invalid("verify=none has no use for secret");
+  if (scheme == "none" && !lines.empty()) return Invalid("verify=none does not use secret");
   if (scheme != "none" && lines.empty()) return Invalid("verify=" + scheme + " needs secret");
   if (scheme != "standard-webhooks") return Ok();
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -161,7 +161,7 @@ std::optional<Verifier::Claim> Verifier::ReadHmac(const Delivery& delivery) cons
   return Claim{{std::move(*mac)}, {}};
 }
 
-// The specification of Standard Webhooks. Svix, from whom it comes, sends its own names too.
+// The Standard Webhooks specification. Svix, where it originates, uses header names of its own too.
 std::optional<Verifier::Claim> Verifier::ReadStandard(const Delivery& delivery,
                                                       Clock::time_point now) const {
   const std::string family = delivery.HasHeader("webhook-id") ? "webhook-" : "svix-";
@@ -169,7 +169,7 @@ std::optional<Verifier::Claim> Verifier::ReadStandard(const Delivery& delivery,
   const auto timestamp = delivery.Header(family + "timestamp");
   const auto signatures = delivery.Header(family + "signature");
   if (!id || !timestamp || !signatures || !IsFresh(*timestamp, now)) return std::nullopt;
-  // With a dot in it, it could be part of what follows.
+  // An id with a dot could be confused with the text that follows it.
   if (id->empty() || id->find('.') != std::string_view::npos) return std::nullopt;
   Claim claim;
   claim.before.append(*id).append(".").append(*timestamp).append(".");
@@ -193,7 +193,7 @@ std::optional<Verifier::Claim> Verifier::ReadSlack(const Delivery& delivery,
   return Claim{{std::move(*mac)}, "v0:" + std::string(*timestamp) + ":"};
 }
 
-// `t=1700000000,v1=…,v1=…`; other names are of schemes that mean nothing here.
+// `t=1700000000,v1=…,v1=…`; other names belong to other schemes.
 std::optional<Verifier::Claim> Verifier::ReadStripe(const Delivery& delivery,
                                                     Clock::time_point now) const {
   const auto signature = delivery.Header("stripe-signature");
@@ -215,10 +215,10 @@ std::optional<Verifier::Claim> Verifier::ReadStripe(const Delivery& delivery,
 }
 
 bool Verifier::IsFresh(std::string_view seconds, Clock::time_point now) const {
-  constexpr std::size_t kMostDigits = 11;  // until the year 5138
+  constexpr std::size_t kMaxDigits = 11;  // until the year 5138
   const bool digits =
       std::all_of(seconds.begin(), seconds.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (seconds.empty() || seconds.size() > kMostDigits || !digits) return false;
+  if (seconds.empty() || seconds.size() > kMaxDigits || !digits) return false;
   std::int64_t value = 0;
   std::from_chars(seconds.data(), seconds.data() + seconds.size(), value);
   const auto age = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()) -

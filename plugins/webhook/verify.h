@@ -1,4 +1,4 @@
-// Who sent a delivery: the schemes of senders, all by shared secrets.
+// Verifies the sender of a delivery by a shared secret, in the schemes of common senders.
 #ifndef PLUGINS_WEBHOOK_VERIFY_H_
 #define PLUGINS_WEBHOOK_VERIFY_H_
 
@@ -25,15 +25,13 @@ struct VerifyOptions {
   bool IsOneOf(std::initializer_list<std::string_view> schemes) const;
   bool has_timestamp() const { return IsOneOf({"standard-webhooks", "slack", "stripe"}); }
 
-  // Whether a Verifier can be made of it: if all three are. Messages name the option, and no
-  // secret.
+  // A Verifier can be made if all three succeed. Messages name the option, and contain no secret.
   Status CheckSecret() const;
   Status CheckUser() const;
   Status CheckHeader() const;  // of hmac
 };
 
-// Constant after construction; thread-safe. What it takes to say no does not depend on how close a
-// delivery came, and all secrets are tried.
+// Constant after construction; thread-safe. Compares in constant time, and tries all secrets.
 class Verifier {
  public:
   using Clock = std::chrono::system_clock;
@@ -41,10 +39,10 @@ class Verifier {
   // REQUIRES: the checks of options passed.
   explicit Verifier(const VerifyOptions& options);
 
-  // Whether it could pass by its headers; its body may still be to come.
+  // Whether the headers allow the delivery to pass. The body may not have arrived yet.
   bool HeadPasses(const Delivery& delivery, Clock::time_point now) const;
-  // Whether who sent it knows one of the secrets, has signed these very bytes, and has done so just
-  // now where the scheme tells.
+  // Whether the sender knows one of the secrets, signed these bytes and, if the scheme signs the
+  // time, did so within `tolerance`.
   bool Passes(const Delivery& delivery, Clock::time_point now) const;
 
  private:

@@ -17,7 +17,7 @@ class WebhookWatcher final : public Watcher {
 
   Status Run(WatcherContext& tower, std::stop_token stop) override {
     mapping_.OnPrint([&tower](std::string_view line) {
-      tower.log.Info("map says", {{"text", line}});
+      tower.log.Info("map output", {{"text", line}});
     });
     if (auto loaded = mapping_.Load(); !loaded) return loaded;
     webhook::Receiver receiver(tower, settings_, mapping_);
@@ -26,7 +26,7 @@ class WebhookWatcher final : public Watcher {
         {.before_body =
              [&receiver](const HttpRequest& request) { return receiver.BeforeBody(request); },
          .answer = [&receiver](const HttpRequest& request) { return receiver.Answer(request); }});
-    tower.log.Info("takes deliveries",
+    tower.log.Info("accepting deliveries",
                    {{"path", "/hooks/" + tower.name}, {"verify", settings_.verify.scheme}});
     tower.ReportSuccess();
     receiver.MapUntil(stop);
@@ -41,8 +41,7 @@ class WebhookWatcher final : public Watcher {
   Mapping mapping_;
 };
 
-REGISTER_WATCHER(WebhookWatcher, "webhook",
-                 "Takes deliveries of webhooks on the server's own port, once they are verified.");
+REGISTER_WATCHER(WebhookWatcher, "webhook", "Accepts verified webhooks on the server's own port.");
 
 }  // namespace
 }  // namespace tower

@@ -73,7 +73,7 @@ struct Bridge {
         folder, flags,
         TowerProcess::Variables{{"CONTROL_TOWER_AMQP_URL", url}, {"PLUGIN_LAB_URL", from}});
   }
-  bool Consumes() const { return Says("queue is consumed"); }
+  bool Consumes() const { return Says("consuming queue"); }
   bool Says(const std::string& text) const {
     return Eventually([&] { return tower->err().find(text) != std::string::npos; });
   }

@@ -30,15 +30,18 @@ TEST_CASE("a JSON pointer finds what RFC 6901 says", "[json]") {
   CHECK(at("/ ") == "7");
   CHECK(at("/m~0n") == "8");
   CHECK(at("/x/y/0/0") == "9");
-  for (const auto* nothing : {"/foo/2", "/foo/-", "/foo/01", "/foo/+1", "/foo/", "/foo/0/x", "/z",
-                              "/foo/99999999999999999999", "/x/y/0/0/0"}) {
+  for (const auto* nothing :
+       {"/foo/2", "/foo/-", "/foo/01", "/foo/+1", "/foo/", "/foo/0/x", "/z",
+        "/foo/99999999999999999999", "/x/y/0/0/0", "/foo/-1", "/foo/0/0", "/x/q", "/x/y/q"}) {
     INFO(nothing);
     CHECK(at(nothing) == "nothing");
   }
-  for (const auto* bad : {"#", "foo", "#/foo", "/a~", "/a~2b"}) {
+  for (const auto* bad : {"#", "foo", "#/foo", "/a~", "/a~2b", "a/b", "/~", "/~2"}) {
     INFO(bad);
     CHECK(at(bad) == "refused");
   }
+  CHECK(JsonPointer::Parse("")->depth() == 0);
+  CHECK(JsonPointer::Parse("/a/b")->depth() == 2);
 }
 
 }  // namespace

@@ -80,7 +80,7 @@ TEST_CASE("a line that is no trigger is reported by number, and the next one tak
   CHECK(Eventually([&] { return f.watcher->rejected.value() == 5; }));
   CHECK_THAT(logs.text(), ContainsSubstring(R"("line":1)") && ContainsSubstring("/extra") &&
                               ContainsSubstring("is longer than max-line") &&
-                              ContainsSubstring("a trigger was refused"));
+                              ContainsSubstring("trigger rejected"));
 }
 
 TEST_CASE("with a map a line may be any JSON, and mean several triggers or none", "[exec]") {
@@ -146,7 +146,7 @@ TEST_CASE("a program that ends is an error that says how, with its last words", 
   CHECK_THAT(f.watcher->result().error().message, ContainsSubstring(expected));
   CHECK(f.queue.TakeProtocols(1) == Strings{"A"});
   if (expected.find("interval") != std::string::npos) {
-    CHECK_THAT(logs.text(), ContainsSubstring("the last line has no end"));
+    CHECK_THAT(logs.text(), ContainsSubstring("last line ignored: it has no line feed"));
     CHECK(f.watcher->rejected.value() == 1);
   }
 }
@@ -278,13 +278,13 @@ TEST_CASE("a command that can't be is refused with what it should be", "[exec]")
   CHECK(fault({{"command", {"/bin/sh"}}, {"environment", {"PLUGIN_X=1", "PLUGINS"}}}).empty());
   CHECK_THAT(fault({{"command", {"/nowhere/x"}}}), ContainsSubstring("no such file"));
   CHECK_THAT(fault({{"command", {"/bin/sh"}}, {"working-dir", {"/nowhere"}}}),
-             ContainsSubstring("no folder"));
+             ContainsSubstring("not a folder"));
   CHECK(fault({{"command", {"/bin/sh"}}}).empty());
-  CHECK_THAT(fault({{"command", {"/bin"}}}), ContainsSubstring("/bin: this is no file"));
+  CHECK_THAT(fault({{"command", {"/bin"}}}), ContainsSubstring("/bin: not a regular file"));
 
   // A whole command line as the name of the program.
   const std::string line = "/bin/sh foo.sh";
-  const auto hint = "each of its arguments are values of their own: \"/bin/sh\", then \"foo.sh\"";
+  const auto hint = "each of its arguments must be separate values: \"/bin/sh\", then \"foo.sh\"";
   CHECK_THAT(fault({{"command", {line}}}),
              ContainsSubstring(line + ": no such file") && ContainsSubstring(hint));
   WatcherHarness whole(queue, "exec", {{"command", {line}}});

@@ -28,8 +28,8 @@ TEST_CASE("an answer that is no list is an error that says where and what", "[po
   const PollFixture::Options items = {{"items", {"/items"}}};
   const PollFixture::Options by_id = {{"items", {"/items"}}, {"id", {"/id"}}};
   CHECK_THAT(end({.body = "<html>"}, items),
-             ContainsSubstring("unavailable ") && ContainsSubstring("the answer is no JSON"));
-  CHECK_THAT(end({.body = ""}, items), ContainsSubstring("the answer is no JSON"));
+             ContainsSubstring("unavailable ") && ContainsSubstring("the response is not JSON"));
+  CHECK_THAT(end({.body = ""}, items), ContainsSubstring("the response is not JSON"));
   CHECK_THAT(end({.body = R"({"item":[]})"}, items), ContainsSubstring("there is no /items"));
   CHECK_THAT(end({.body = R"({"items":{}})"}, by_id),
              ContainsSubstring("/items is an object, not an array"));
@@ -48,7 +48,7 @@ TEST_CASE("an answer that is no list is an error that says where and what", "[po
              ContainsSubstring("unavailable ") && ContainsSubstring("status 404"));
   CHECK_THAT(end({.status = 304}, items), ContainsSubstring("status 304"));  // nobody asked
   CHECK_THAT(end({.status = 401}, items),
-             ContainsSubstring("permanent ") && ContainsSubstring("status 401: the credentials"));
+             ContainsSubstring("permanent ") && ContainsSubstring("status 401: wrong credentials"));
   CHECK_THAT(end({.status = 403}, items), ContainsSubstring("permanent "));
   CHECK_THAT(end({.status = 302, .headers = {{"Location", "https://login.example/"}}}, items),
              ContainsSubstring("permanent ") && ContainsSubstring("redirected to elsewhere"));
@@ -74,7 +74,7 @@ TEST_CASE("a service that asks to wait is not asked before", "[poll]") {
   const auto end = f.End();
   CHECK(end.code == ErrorCode::kUnavailable);
   CHECK_THAT(end.message,
-             ContainsSubstring("status " + std::to_string(status) + ", to be asked again in 1 s"));
+             ContainsSubstring("status " + std::to_string(status) + ", retry after 1 s"));
   const auto told = steady_clock::now();
   f.Answer(List({Item("1", "A")}));
   f.watcher->Start();  // as the supervisor does

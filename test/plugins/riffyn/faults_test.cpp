@@ -94,15 +94,15 @@ TEST_CASE("a fault in one experiment or group is reported once and holds up no o
   CHECK(lab.TakeRuns(whole ? 1 : 2) == (whole ? Strings{"run3"} : Strings{"run2", "run3"}));
   CHECK(lab.NothingMore());
   CHECK_FALSE(watcher.ended());
-  CHECK(lab.Count("\"trouble\"") == 1);
+  CHECK(lab.Count("problem with a resource") == 1);
   lab.server.Mend();
   CHECK(lab.TakeRuns(whole ? 2 : 1) == (whole ? Strings{"run1", "run2"} : Strings{"run1"}));
-  CHECK(lab.Count("trouble is over") == 1);
+  CHECK(lab.Count("recovered") == 1);
   // While it could not be read, nothing of it was forgotten.
   lab.server.Break("/experiment/exp/", {.status = 500});
-  CHECK(lab.Looks(10));
+  CHECK(lab.Polls(10));
   lab.server.Mend();
-  CHECK(Eventually([&] { return lab.Count("trouble is over") >= 2; }));
+  CHECK(Eventually([&] { return lab.Count("recovered") >= 2; }));
   CHECK(lab.NothingMore());
 }
 
@@ -114,7 +114,7 @@ TEST_CASE("a run whose data can't be read is tried again, and holds up no other"
   CHECK(lab.TakeRuns(2) == Strings{"run1", "run3"});
   lab.AddRun("run4");
   CHECK(lab.TakeRuns(1) == Strings{"run4"});
-  CHECK(lab.Looks(10));
+  CHECK(lab.Polls(10));
   CHECK_FALSE(watcher.ended());
   CHECK(lab.Count("(run run2)") == 1);
   CHECK(watcher.rejected.value() == 0);
@@ -145,7 +145,7 @@ TEST_CASE("a run whose activity was deleted holds up no other", "[riffyn]") {
   lab.AddRun("run2");
   auto& watcher = lab.Watch();
   CHECK(lab.TakeRuns(1) == Strings{"run2"});
-  CHECK(lab.Looks(10));
+  CHECK(lab.Polls(10));
   CHECK(lab.Count("activity gone of experiment exp") == 1);
   CHECK(lab.server.CountAsked("/activity/gone") < 9);
   CHECK_FALSE(watcher.ended());
@@ -192,10 +192,10 @@ TEST_CASE("what is odd in a list is reported once, and ends no run", "[riffyn]")
   }
   SECTION("a run without an activity") {
     body = R"({"data":[{"id":"run1","status":"running"}]})";
-    report = "it has no activity_id";
+    report = "no activity_id";
   }
   lab.server.Break("/runs", {.status = 200, .body = body});
-  CHECK(lab.Looks(5));
+  CHECK(lab.Polls(5));
   CHECK(lab.Count(report) == 1);
   lab.server.Mend();
   CHECK(lab.NothingMore());

@@ -89,13 +89,13 @@ class Lab {
   }
   // Waits until the experiments have been listed so many times more: what was there before the
   // last but one of these has been handled.
-  bool Looks(int count) {
+  bool Polls(int count) {
     const int before = server.CountAsked("/experiments?limit=100&offset=0");
     return Eventually(
         [&] { return server.CountAsked("/experiments?limit=100&offset=0") >= before + count; });
   }
   // Whether a few looks find nothing new.
-  bool NothingMore() { return Looks(3) && queue.Empty(); }
+  bool NothingMore() { return Polls(3) && queue.Empty(); }
   int Count(const std::string& text) const {
     int times = 0;
     const auto all = logs.text();

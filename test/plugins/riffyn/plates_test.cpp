@@ -71,7 +71,7 @@ TEST_CASE("a stopped run leaves its plate incomplete again", "[riffyn]") {
     lab.server.SetStatus("w2", "running");
     CHECK(lab.NothingMore());
     lab.server.SetStatus("w1", "stopped");
-    CHECK(lab.Looks(2));
+    CHECK(lab.Polls(2));
     lab.server.SetStatus("w3", "running");
     CHECK(lab.NothingMore());
     lab.server.SetStatus("w1", "running");
@@ -164,7 +164,7 @@ TEST_CASE("a well that no plate has is reported once", "[riffyn]") {
   CHECK(lab.TakeRuns(1) == Strings{"other"});
   CHECK(lab.NothingMore());
   CHECK(watcher.rejected.value() == 2);
-  CHECK(lab.Count("no plate has such a well") == 2);
+  CHECK(lab.Count("the plate has no such well") == 2);
   auto& again = lab.Restart();
   CHECK(lab.NothingMore());
   CHECK(again.rejected.value() == 0);
@@ -179,7 +179,7 @@ TEST_CASE("a plate whose wells are claimed twice is reported once, and waits", "
   lab.Watch();
   CHECK(lab.TakeRuns(1) == Strings{"other"});
   CHECK(lab.NothingMore());
-  CHECK(lab.Count("both run for well 2") == 1);
+  CHECK(lab.Count("are both running for well 2") == 1);
   lab.server.SetStatus("w2", "stopped");
   const auto taken = lab.queue.Take(1);
   REQUIRE(taken.size() == 1);

@@ -120,7 +120,7 @@ TEST_CASE("what a list of experiments lacks is not gone while the list is not wh
   lab.Watch();
   CHECK(lab.TakeRuns(1) == Strings{"run1"});
   lab.server.Break("/experiments", {.status = 200, .body = R"({"data":[{"name":"no id"}]})"});
-  CHECK(lab.Looks(5));
+  CHECK(lab.Polls(5));
   CHECK(lab.queue->Checkpoints("test")->size() == 1);
   lab.server.Mend();
   CHECK(lab.NothingMore());
@@ -308,7 +308,7 @@ TEST_CASE("many runs that start together are asked for together", "[riffyn]") {
 TEST_CASE("looks begin every poll-interval", "[riffyn]") {
   Lab lab;
   lab.Watch({{"poll-interval", {"50ms"}}});
-  REQUIRE(lab.Looks(4));
+  REQUIRE(lab.Polls(4));
   std::vector<std::chrono::steady_clock::time_point> looks;
   for (const auto& [target, at] : lab.server.asked()) {
     if (target.starts_with("/v1/experiments?") && target.ends_with("offset=0")) looks.push_back(at);

@@ -52,7 +52,7 @@ TEST_CASE("a schedule that can't be is refused with what to set", "[schedule]") 
       {With({{"at", {"2026-05-01T08:00", "noon"}}}), "must be times such as"},
       {With({{"cron", {"@daily"}}, {"timezone", {"../UTC"}}}), "IANA name such as Europe/Berlin"},
       {With({{"cron", {"@daily"}}, {"timezone", {"Europe/Berln"}}}),
-       "time zone Europe/Berln: there is none"},
+       "time zone Europe/Berln: there is no zone"},
       {With({{"cron", {"@daily"}}, {"catch-up", {"some"}}}), "one of none, last, all"},
       {With({{"cron", {"@daily"}}, {"max-age", {"9s"}}}), "from 10s"},
   };

@@ -64,34 +64,6 @@ TEST_CASE("a type says whether a body is JSON", "[webhook]") {
   }
 }
 
-TEST_CASE("a JSON pointer leads to a value, or to nothing", "[webhook]") {
-  JsonTape tape;
-  // The document of RFC 6901, section 5.
-  const auto root = tape.Read(R"({"foo":["bar","baz"],"":0,"a/b":1,"c%d":2,"m~n":8,"o":{"p":9}})");
-  REQUIRE(root);
-  const auto find = [&](std::string_view text) -> std::string {
-    const auto pointer = Pointer::Parse(text);
-    REQUIRE(pointer);
-    const auto found = pointer->Find(*root);
-    return found ? std::string(found->text()) : "none";
-  };
-  CHECK(find("/foo") == R"(["bar","baz"])");
-  CHECK(find("/foo/0") == "\"bar\"");
-  CHECK(find("/foo/1") == "\"baz\"");
-  CHECK(find("/") == "0");
-  CHECK(find("/a~1b") == "1");
-  CHECK(find("/c%d") == "2");
-  CHECK(find("/m~0n") == "8");
-  CHECK(find("/o/p") == "9");
-  for (const auto* nowhere : {"/foo/2", "/foo/-", "/foo/-1", "/foo/", "/foo/0/0", "/x", "/o/q",
-                              "/o/p/q", "/foo/99999999999999999999"}) {
-    INFO(nowhere);
-    CHECK(find(nowhere) == "none");
-  }
-  CHECK(Pointer::Parse("/a/b")->depth() == 2);
-  for (const auto* bad : {"", "a", "a/b", "/~", "/~2", "/a~"}) CHECK_FALSE(Pointer::Parse(bad));
-}
-
 TEST_CASE("text is UTF-8, or it is not", "[json]") {
   for (const auto* good : {"", "abc", "\xc3\xa4", "\xf0\x9f\xa7\xaa"}) CHECK(IsUtf8(good));
   for (const auto* bad : {"\xff", "abcdefgh\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {

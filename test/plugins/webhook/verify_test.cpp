@@ -338,7 +338,7 @@ TEST_CASE("options that can't verify are refused, without showing a secret", "[w
     const auto checked = Check(options);
     return checked ? std::string() : checked.error().message;
   };
-  CHECK_THAT(why({.scheme = "none", .secrets = "x"}), ContainsSubstring("no use for secret"));
+  CHECK_THAT(why({.scheme = "none", .secrets = "x"}), ContainsSubstring("does not use secret"));
   for (const auto& vector : All()) {
     CHECK_THAT(why(vector.WithSecrets("").options), ContainsSubstring("needs secret"));
     CHECK_THAT(why(vector.WithSecrets("\r\n\n").options), ContainsSubstring("needs secret"));
