@@ -56,8 +56,9 @@ class HttpPlaces {
   std::map<Place::Address, std::size_t> by_address_;
 };
 
-// The memory of all requests and answers at hand. Who has not shown who they are, the unknown_arguments,
-// have at most a quarter of it together. Thread-safe; shares are used by one thread each.
+// The memory of all requests and answers at hand. Who has not shown who they are, the
+// unknown_arguments, have at most a quarter of it together. Thread-safe; shares are used by one
+// thread each.
 class HttpMemory {
  public:
   // What needs no more than this is never refused: a connection costs about as much itself, and

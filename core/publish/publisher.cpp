@@ -165,7 +165,7 @@ void Publisher::SetBlocked(bool blocked, const std::string& reason) {
   if (blocked) {
     log_.Warn("broker takes nothing", {{"error", reason}});
   } else {
-    log_.Info("broker takes messages again");
+    log_.Info("broker is no longer blocked");
   }
 }
 
@@ -253,9 +253,8 @@ bool Publisher::TakeMore() {
   if (now_ < take_at_ || !LoadDeferred()) return false;
   if (const auto keys = outbox_.refused_keys().size(); keys >= kMaxRefusedKeys) {
     if (refused_log_.Pass("too many", now_)) {
-      log_.Warn(
-          "broker refuses too many routing keys: nothing new is published until it takes some",
-          {{"routing_keys", keys}});
+      log_.Warn("broker refuses too many routing keys; publishing is paused until it accepts some",
+                {{"routing_keys", keys}});
     }
     return false;
   }
@@ -273,7 +272,7 @@ bool Publisher::TakeMore() {
 }
 
 void Publisher::ReportQueueError(const Error& error) {
-  if (take_log_.Pass(error.message, now_)) log_.Error("queue not readable", {{"error", error}});
+  if (take_log_.Pass(error.message, now_)) log_.Error("cannot read the queue", {{"error", error}});
 }
 
 Status Publisher::SendNext() {
@@ -300,7 +299,7 @@ Status Publisher::SendDeferred() {
   if (blocked_ || now_ < outbox_.due()) return Ok();
   outbox_.ForgetIdleKeys(now_, [this](const std::string& routing_key, const RefusedKey& key) {
     log_.Info(
-        "broker takes a routing key again",
+        "broker accepts the routing key again",
         {{"routing_key", routing_key},
          {"refused_seconds",
           std::chrono::duration_cast<std::chrono::seconds>(key.refused_at - key.since).count()}});
@@ -345,7 +344,7 @@ void Publisher::OnBrokerEvent(const BrokerEvent& event) {
     case BrokerEvent::Kind::kRefused:
       nacks_.Add(outbox_.OnRefused(
           event.tag, event.multiple, now_, [this](const std::string& routing_key) {
-            log_.Warn("broker refuses a routing key; its triggers wait, others go on",
+            log_.Warn("broker refuses a routing key; its triggers wait, others are published",
                       {{"routing_key", routing_key}, {"error", "basic.nack: a queue may be full"}});
           }));
       return;

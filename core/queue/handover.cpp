@@ -45,7 +45,7 @@ bool Handover::FindRoom(std::int64_t bytes) {
   if (HasRoom(bytes)) return true;
   if (full_ || HasRoom(Reserve())) return false;
   full_ = true;
-  log_.Warn("queue is full: nothing more is taken",
+  log_.Warn("queue is full: new triggers are refused",
             {{"max_bytes", max_bytes_}, {"undeliverable", backlog_.undeliverable()}});
   return false;
 }
@@ -53,7 +53,7 @@ bool Handover::FindRoom(std::int64_t bytes) {
 void Handover::NoteRoom() {
   if (!full_ || !HasRoom(Reserve())) return;
   full_ = false;
-  log_.Info("queue has room again");
+  log_.Info("queue accepts triggers again");
 }
 
 std::int64_t Handover::Reserve() const { return static_cast<std::int64_t>(max_bytes_ / 16); }
@@ -329,7 +329,7 @@ void Handover::NoteHealth(const Status& outcome) {
   if (!outcome && (health_ || health_.error().message != outcome.error().message)) {
     log_.Error("queue cannot write", {{"error", outcome.error()}});
   } else if (outcome && !health_) {
-    log_.Info("queue writes again");
+    log_.Info("queue is writable again");
   }
   health_ = outcome;
 }

@@ -269,7 +269,8 @@ TEST_CASE("bodies of unknown_arguments have a quarter of the memory, and leave t
   const std::string large(kBody, 'x');
   std::vector<std::unique_ptr<RawHttpClient>> unknown_arguments;
   for (int i = 0; i < 20; ++i) unknown_arguments.push_back(Unfinished(fixture, "/hook"));
-  REQUIRE(Eventually([&] { return Answered(unknown_arguments) >= 17; }));  // 3 have room, with their heads
+  REQUIRE(Eventually(
+      [&] { return Answered(unknown_arguments) >= 17; }));  // 3 have room, with their heads
   CHECK(Answered(unknown_arguments) < 20);
   for (const auto& client : unknown_arguments) {
     if (!client->Readable()) continue;
@@ -395,8 +396,8 @@ TEST_CASE("a listening socket that breaks is opened again", "[http]") {
     getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
     if (ntohs(address.sin_port) == fixture.port()) shutdown(fd, SHUT_RD);
   }
-  REQUIRE(Eventually(
-      [&] { return logs.text().find("listening socket failed") != std::string::npos; }));
+  REQUIRE(
+      Eventually([&] { return logs.text().find("listening socket failed") != std::string::npos; }));
   CHECK(Eventually([&] {
     try {
       return Ask(fixture, "GET", "/open").status == 200;

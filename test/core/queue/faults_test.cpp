@@ -191,8 +191,8 @@ TEST_CASE("while the disk fails, what is there is published; then the queue open
   CHECK(f.queue->Stats().health);
   REQUIRE(f.Put(1));
   CHECK(f.TakeAll().size() == 1);
-  CHECK_THAT(f.logs.text(),
-             ContainsSubstring("queue cannot write") && ContainsSubstring("queue is writable again"));
+  CHECK_THAT(f.logs.text(), ContainsSubstring("queue cannot write") &&
+                                ContainsSubstring("queue is writable again"));
 }
 
 TEST_CASE("history that can't be read or trimmed harms no put", "[queue][faults]") {

@@ -189,7 +189,8 @@ TEST_CASE("several URLs may stand in one text", "[amqp]") {
     if (kind->name() == "amqp") watcher = kind->New(options);
   }
   ConfigErrors errors;
-  const SourceValues flags = {{"plugin.x.url", {{"amqp://u:secret@one,amqps://two"}, "--plugin.x.url"}}};
+  const SourceValues flags = {
+      {"plugin.x.url", {{"amqp://u:secret@one,amqps://two"}, "--plugin.x.url"}}};
   for (auto& option : options.all()) {
     if (option.name() == "plugin.x.url") Apply(option, {&flags}, errors);
   }
