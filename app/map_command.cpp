@@ -107,7 +107,7 @@ int RunMap(const MapRequest& request, const Setup& setup, const ConfigErrors& er
   if (chosen == nullptr) return Refuse({{"map", Which(setup), "name one by --plugin NAME"}}, err);
   Mapping* const mapping = chosen->watcher->mapping();
   if (mapping == nullptr) {
-    return Refuse({{"map", "the watcher " + chosen->name + " takes no mapping", ""}}, err);
+    return Refuse({{"map", "the watcher " + chosen->name + " has no mapping", ""}}, err);
   }
   mapping->OnPrint([&err](std::string_view line) { err << line << "\n"; });
   if (const auto loaded = mapping->Load(); !loaded) {

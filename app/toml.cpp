@@ -123,7 +123,7 @@ TomlFault FindAssertion(std::string_view text) {
 
 std::variant<toml::table, TomlFault> ParseToml(std::string_view text) {
   if (const auto line = LineOfEndlessKey(text); line > 0) {
-    return TomlFault{line, 1, "a key of too many parts"};
+    return TomlFault{line, 1, "a key with too many parts"};
   }
   try {
     return toml::table(toml::parse(text));

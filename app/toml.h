@@ -13,7 +13,7 @@ namespace tower::internal {
 // Thrown for a failed assertion of toml++. An invalid text (`[.a]`) can cause one, which must not
 // end the process. (With NDEBUG the behaviour would be undefined.)
 struct TomlAssertion : std::exception {
-  const char* what() const noexcept override { return "toml++ asserted something that is not so"; }
+  const char* what() const noexcept override { return "an assertion of toml++ failed"; }
 };
 constexpr void AssertToml(bool holds) {
   if (!holds) throw TomlAssertion();

@@ -85,7 +85,7 @@ Status AmqpConnection::MakeRoom() {
     bool woken = false;
     if (Status s = link_.Pump(deadline, -1, woken); !s) return s;
     if (steady_clock::now() >= deadline) {
-      return Error{ErrorCode::kTimeout, "the broker takes no data"};
+      return Error{ErrorCode::kTimeout, "the broker does not read any data"};
     }
   }
   return Ok();

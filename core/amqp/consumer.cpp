@@ -101,7 +101,7 @@ Status AmqpConsumer::Wait(milliseconds timeout, int wake_fd, std::deque<AmqpDeli
     if (Status s = link_.Pump(deadline, wake_fd, woken); !s) return s;
     if (!channel_open()) return ChannelClosed();
     if (cancelled_) {
-      return Error{ErrorCode::kUnavailable, "the broker gives nothing more from queue '" +
+      return Error{ErrorCode::kUnavailable, "the broker cancelled the consumer of queue '" +
                                                 options_.queue +
                                                 "': it was deleted, or its node is down"};
     }

@@ -125,7 +125,7 @@ Status AmqpLink::MindHeartbeats() {
   if (std::exchange(read_, false)) last_read_ = now;
   if (std::exchange(wrote_, false)) last_write_ = now;
   if (now - last_read_ > 2 * heartbeat_) {
-    return Error{ErrorCode::kTimeout, "no sign of life from the broker"};
+    return Error{ErrorCode::kTimeout, "no heartbeat from the broker"};
   }
   if (now - last_write_ < heartbeat_ / 2) return Ok();
   last_write_ = now;

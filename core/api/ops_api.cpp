@@ -61,7 +61,8 @@ HttpResponse Ready(const HttpServer& server, const OpsSources& sources,
     lines += name + ": " + (why.empty() ? "ok" : why) + (note.empty() ? "" : "; " + note) + '\n';
     if (!why.empty()) faults += (faults.empty() ? "" : "; ") + name + ": " + why;
   }
-  if (!request.trusted && !faults.empty()) return Problem(503, "not ready; a token is told why");
+  if (!request.trusted && !faults.empty())
+    return Problem(503, "not ready; send a token to get the reason");
   auto response = faults.empty() ? Text("ok\n") : Problem(503, faults);
   if (request.trusted && request.HasQuery("verbose")) {
     response.content_type = kText;

@@ -244,7 +244,7 @@ HttpResponse TriggerApi::Post(const HttpRequest& request) {
     if (!given || !ParseKey(*given)) {
       invalid_.Add();
       return Problem(400,
-                     "Idempotency-Key must stand once and have 1 to 255 printable ASCII characters,"
+                     "Idempotency-Key must occur once and have 1 to 255 printable ASCII characters,"
                      " in double quotes");
     }
   }
@@ -337,7 +337,7 @@ HttpResponse TriggerApi::ChangeAll(const HttpRequest& request, Change change) {
   }
   const bool discards = change == Change::kDiscard;
   const auto query = ParseBulk(request.body, discards);
-  if (!query) return Problem(400, "the filter is not understood", query.error());
+  if (!query) return Problem(400, "the filter is invalid", query.error());
   const Asker asker(request);
   auto done = [api = shared_from_this(), later = request.Defer(), asker, change,
                dry_run = query->options.dry_run,

@@ -41,7 +41,7 @@ FilterTime ParseInstant(std::string_view text) {
 // Sets the member of the filter that `name` stands for; "" or what is wrong with the value. Not
 // asked where there is no such member.
 std::string SetMember(TriggerFilter& filter, std::string_view name, std::string_view value) {
-  if (value.empty()) return "must not be empty; leave it out to take any";
+  if (value.empty()) return "must not be empty; omit it to match any";
   if (name == "status") {
     filter.state = ParseTriggerState(value);
     return filter.state ? "" : "must be queued, published, undeliverable or discarded";
@@ -124,7 +124,7 @@ Result<ListQuery> ParseQuery(const HttpRequest& request) {
     const bool twice =
         std::any_of(all.begin(), end, [&](const auto& other) { return other.first == name; });
     const auto fault = !Has(Parameters(), name) ? Unknown(name, Parameters())
-                       : twice                  ? "stands there twice"
+                       : twice                  ? "occurs twice"
                                                 : TakeParameter(query, name, value);
     if (!fault.empty()) return Error{ErrorCode::kInvalid, "parameter \"" + name + "\" " + fault};
   }
@@ -134,7 +134,7 @@ Result<ListQuery> ParseQuery(const HttpRequest& request) {
 Status CheckNoQuery(const HttpRequest& request) {
   if (request.query.empty()) return Ok();
   return Error{ErrorCode::kInvalid, "parameter \"" + request.query.front().first +
-                                        "\" is not known; this request has none"};
+                                        "\" is not known; this request has no parameters"};
 }
 
 std::string NextLink(const ListQuery& query, std::int64_t before) {

@@ -16,7 +16,7 @@ constexpr auto kTooLarge = "larger than 1 MiB";
 
 // What keeps a file from being read; "" when nothing does.
 std::string FaultOf(const struct stat& info) {
-  if (!S_ISREG(info.st_mode)) return "this is no file";
+  if (!S_ISREG(info.st_mode)) return "not a regular file";
   return static_cast<std::size_t>(info.st_size) > kMaxSmallFile ? kTooLarge : "";
 }
 

@@ -48,7 +48,7 @@ std::size_t HttpReader::TakeHead(std::string_view bytes) {
 void HttpReader::EndLine() {
   const auto size = text_.size() - line_;
   if (size < 2 || text_[text_.size() - 2] != '\r') {
-    Refuse({400, "a line ends with something else than CRLF"});
+    Refuse({400, "a line does not end with CRLF"});
   } else if (size > 2) {
     line_ = text_.size();
   } else if (line_ == 0) {
@@ -81,7 +81,7 @@ std::size_t HttpReader::TakeChunks(std::string_view bytes) {
     const auto piece = bytes.substr(taken, size);
     taken += size;
     if (!chunks_.Accept(piece)) {
-      Refuse({400, "the body did not arrive as its headers say"});
+      Refuse({400, "the chunked body is malformed"});
       return taken;
     }
     if (!data) continue;

@@ -389,8 +389,7 @@ std::optional<HttpResponse> HttpServer::Impl::CheckToken(const HttpHead& head,
                                   {"held_back", *held_back}});
     }
   }
-  auto response =
-      Problem(401, "send `Authorization: Bearer TOKEN` with a token that is known here");
+  auto response = Problem(401, "send `Authorization: Bearer TOKEN` with a valid token");
   // RFC 6750, section 3.1: who sent no bearer token is told no error.
   const auto given = head.Find("Authorization");
   const bool bearer = given && HttpTokens::IsBearer(*given);
@@ -411,13 +410,13 @@ std::optional<HttpResponse> HttpServer::Impl::CheckBody(const HttpHead& head,
   const bool any = types.front() == kAnyType;
   const auto* known = any ? nullptr : FindMediaType(type.value_or(""), types);
   if (any && !type && head.Count("Content-Type") > 0) {
-    return Problem(415, "Content-Type must stand once");
+    return Problem(415, "Content-Type must occur once");
   }
   if (!any && known == nullptr) {
     return Problem(415, "Content-Type must be one of " + Joined(types) + ", in UTF-8");
   }
   if (!head.content_length && !head.chunked) {
-    return Problem(411, "send Content-Length, or the body as chunks");
+    return Problem(411, "send Content-Length or a chunked body");
   }
   if (head.content_length.value_or(0) > options_.max_body) return Problem(413, kTooLarge);
   request.content_type = known != nullptr ? *known : type.value_or("");

@@ -131,7 +131,7 @@ Result<HttpReply> HttpClient::Get(const std::string& url, const HttpHeaders& hea
     auto next = at->Resolve(*reply->Header("Location"));
     if (!next || !next->SameOrigin(*at)) {
       return Error{ErrorCode::kPermanent,
-                   "GET " + at->WithoutQuery() + ": redirected to elsewhere" +
+                   "GET " + at->WithoutQuery() + ": redirected to another origin" +
                        (next ? ", to " + next->WithoutQuery() : "") +
                        "; set the URL to the final one if that is to be trusted"};
     }

@@ -106,7 +106,7 @@ bool Has(const std::vector<std::string_view>& items, std::string_view wanted) {
 Status HttpPatience::Left() const {
   if (stop.stop_requested()) return Error{ErrorCode::kStopped, "interrupted"};
   if (std::chrono::steady_clock::now() < deadline) return Ok();
-  return Error{ErrorCode::kTimeout, "no whole answer in time"};
+  return Error{ErrorCode::kTimeout, "no complete answer in time"};
 }
 
 Status HttpExchange::Wait(bool output) const {
@@ -185,7 +185,7 @@ Result<HttpReply> HttpExchange::Run(std::string_view request) {
         !ParseHeaders(lines, reply.headers)) {
       return Cut();
     }
-    if (reply.status == 101) return Unavailable("the service wants to speak another protocol");
+    if (reply.status == 101) return Unavailable("the service switches to another protocol");
     if (reply.status < 200) continue;
     std::size_t length = 0;
     const auto framing = FramingOf(reply, length);
@@ -197,7 +197,7 @@ Result<HttpReply> HttpExchange::Run(std::string_view request) {
                 (*framing != Framing::kChunked || !reply.Header("Content-Length"));
     return reply;
   }
-  return Unavailable("the service sends nothing but interim answers");
+  return Unavailable("the service sends only interim answers");
 }
 
 // Section 6.3. `length` is set for kLength.
@@ -205,13 +205,13 @@ Result<HttpExchange::Framing> HttpExchange::FramingOf(const HttpReply& reply,
                                                       std::size_t& length) const {
   for (const auto encoding : Items(reply, "Content-Encoding")) {
     if (EqualsIgnoringCase(encoding, "identity")) continue;
-    return Unavailable("the answer is compressed, which nobody asked for");
+    return Unavailable("the answer is compressed, which the request did not allow");
   }
   if (reply.status == 204 || reply.status == 304) return Framing::kNone;
   const auto encodings = Items(reply, "Transfer-Encoding");
   if (!encodings.empty()) {
     if (encodings.size() == 1 && Has(encodings, "chunked")) return Framing::kChunked;
-    return Unavailable("the answer has a transfer encoding that nobody asked for");
+    return Unavailable("the answer has an unsupported transfer encoding");
   }
   const auto lengths = Items(reply, "Content-Length");
   if (lengths.empty()) return Framing::kToTheEnd;

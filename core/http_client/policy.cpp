@@ -220,7 +220,7 @@ Result<std::string> HttpCaBundle(const HttpPolicy& policy) {
   const bool loaded = store && X509_STORE_load_file(store.get(), file->c_str()) == 1;
   ERR_clear_error();
   if (!loaded) {
-    return Error{ErrorCode::kInvalid, "there are no CA certificates that can be read in " + *file};
+    return Error{ErrorCode::kInvalid, "no CA certificates can be read from " + *file};
   }
   return file;
 }

@@ -75,7 +75,7 @@ std::string_view Explain(rapidjson::ParseErrorCode code) {
     case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex:
       return "expected four hexadecimal digits after \\u";
     case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
-      return "half of a surrogate pair";
+      return "a lone surrogate";
     case rapidjson::kParseErrorStringEscapeInvalid:
       return "an unknown escape, or a control character in a string";
     case rapidjson::kParseErrorStringMissQuotationMark:
@@ -292,7 +292,7 @@ class JsonTape::Handler {
   void CheckSurrogates(std::uint32_t begin, std::uint32_t end) {
     const auto half = FindLoneSurrogate(text_.substr(begin, end - begin));
     if (half == std::string_view::npos) return;
-    AddFault(scratch_.faults, {Pointer(), "half of a surrogate pair", begin + half});
+    AddFault(scratch_.faults, {Pointer(), "a lone surrogate", begin + half});
   }
 
   // Reports each name that an object has twice. Sorting keeps the cost bounded whatever the names
