@@ -16,7 +16,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kForgetSentAt = 1024 * 1024;  // bytes of out_ that were sent already
+constexpr std::size_t kForgetSentAt =
+    1024 * 1024;  // sent bytes of out_, after which they are erased
 
 }  // namespace
 
@@ -61,7 +62,7 @@ Status AmqpLink::Send() {
   while (sent_ < out_.size()) {
     auto n = stream_.Write(out_.data() + sent_, out_.size() - sent_);
     if (!n) {
-      // The broker may have said why before it hung up.
+      // The broker may have sent the reason before it closed the connection.
       Status last = Receive();
       return last ? Status(n.error()) : last;
     }
@@ -99,7 +100,7 @@ Status AmqpLink::Round(Deadline deadline, int wake_fd, bool& woken) {
 }
 
 Status AmqpLink::Receive() {
-  constexpr int kMostRounds = 16;  // then others get their turn
+  constexpr int kMostRounds = 16;  // limits the time before the next send
   for (int round = 0; round < kMostRounds; ++round) {
     auto n = stream_.Read(in_.data(), in_.size());
     if (!n) return n.error();
@@ -129,7 +130,7 @@ Status AmqpLink::MindHeartbeats() {
   }
   if (now - last_write_ < heartbeat_ / 2) return Ok();
   last_write_ = now;
-  if (unsent() > 0) return Ok();  // the broker takes nothing; it would not take this
+  if (unsent() > 0) return Ok();  // the broker reads nothing, so a heartbeat would only be buffered
   AmqpFrames::AppendHeartbeat(out_);
   return Send();
 }

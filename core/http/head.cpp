@@ -60,7 +60,7 @@ Refused ParseHeader(std::string_view line, HttpHead& head) {
   if (line.size() > kMaxHttpHeader) return HttpRefusal{431, "a header is over 8000 bytes"};
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || !IsToken(line.substr(0, colon))) {
-    return HttpRefusal{400, "a header line is not `Name: value`"};  // folded lines too
+    return HttpRefusal{400, "a header line is not `Name: value`"};  // also refuses folded lines
   }
   const auto value = Trim(line.substr(colon + 1));
   if (!std::all_of(value.begin(), value.end(), [](char c) { return IsHttpValueByte(c); })) {
@@ -71,12 +71,12 @@ Refused ParseHeader(std::string_view line, HttpHead& head) {
   return std::nullopt;
 }
 
-// The last coding says where the body ends, so it has to be `chunked` (RFC 9112, section 6.3);
-// others before it are not known here.
+// The last coding determines where the body ends, so it must be `chunked` (RFC 9112, section 6.3).
+// Other codings are not supported.
 Refused CheckCodings(HttpHead& head) {
   std::size_t codings = 0;
   std::size_t chunked = 0;
-  bool last = false;  // is chunked
+  bool last = false;  // the last coding is chunked
   for (const auto& [name, value] : head.headers) {
     if (!EqualsIgnoringCase(name, "Transfer-Encoding")) continue;
     for (std::size_t at = 0; at <= value.size(); ++codings) {
@@ -139,8 +139,8 @@ Refused CheckHeaders(HttpHead& head) {
   return std::nullopt;
 }
 
-// Takes a token or, of a value, a quoted string from the front of `text`. Nothing where neither
-// stands there.
+// Removes a token, or a quoted string if that is allowed, from the front of `text`. Returns nullopt
+// if there is none.
 std::optional<std::string> TakeWord(std::string_view& text, bool may_be_quoted) {
   std::string word;
   if (may_be_quoted && text.starts_with('"')) {
@@ -213,7 +213,7 @@ std::optional<HttpRefusal> ParseHttpHead(std::string_view text, HttpHead& head) 
   auto headers = std::move(head.headers);
   headers.clear();
   head = {};
-  head.headers = std::move(headers);  // for its memory
+  head.headers = std::move(headers);  // reuses its memory
   for (bool first = true;; first = false) {
     const auto end = text.find("\r\n");
     if (end == std::string_view::npos)

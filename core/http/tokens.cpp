@@ -23,7 +23,7 @@ bool IsName(std::string_view text) {
   });
 }
 
-// What can stand in a header: printable ASCII without space.
+// Whether the text can be sent in a header: printable ASCII without spaces.
 bool IsSecret(std::string_view text) {
   return !text.empty() && text.size() <= kMaxToken &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
