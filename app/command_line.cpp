@@ -105,8 +105,7 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
   std::reverse(reversed.begin(), reversed.end());  // the order that CLI11 expects
   try {
     app.parse(std::move(reversed));
-  } catch (
-      const CLI::ArgumentMismatch&) {  // thrown only if the value of the last option is missing
+  } catch (const CLI::ArgumentMismatch&) {  // only if the value of the last option is missing
     errors.push_back({arguments.back(), "needs a value", "", true});
   } catch (const CLI::ParseError& error) {
     errors.push_back({"command line", error.what(), "", true});

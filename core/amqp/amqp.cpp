@@ -12,8 +12,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kSendAt =
-    64 * 1024;  // buffered bytes that Publish sends without waiting for Wait
+// Buffered bytes from which on Publish sends without waiting for Wait.
+constexpr std::size_t kSendAt = 64 * 1024;
 constexpr std::size_t kMostUnsent = 1024 * 1024;  // bytes
 
 // Such a confirm would settle messages that the broker has not received, so no confirm of this

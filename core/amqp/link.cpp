@@ -16,8 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kForgetSentAt =
-    1024 * 1024;  // sent bytes of out_, after which they are erased
+constexpr std::size_t kForgetSentAt = 1024 * 1024;  // sent bytes of out_ before they are erased
 
 }  // namespace
 

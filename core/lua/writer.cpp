@@ -116,8 +116,8 @@ bool LuaJsonWriter::WriteTable(std::size_t depth) {
   if (depth == kMaxJsonDepth)
     return Fail("nested deeper than " + std::to_string(kMaxJsonDepth) + ", or a cycle");
   luaL_checkstack(lua_, 8, "nested too deep");
-  ScriptBudget::Of(lua_).Charge(
-      lua_, kStepsForATable);  // a table with several references is written several times
+  // Charged each time, because a table with several references is written several times.
+  ScriptBudget::Of(lua_).Charge(lua_, kStepsForATable);
   const Keys keys(lua_);
   const bool array = IsMarkedArray(lua_, -1);
   const bool object = IsMarkedObject(lua_, -1);

@@ -22,8 +22,8 @@ std::string OpenSslText() {
   const unsigned long code = ERR_peek_last_error();
   const char* text = code == 0 ? nullptr : ERR_reason_error_string(code);
   std::string result = text == nullptr ? "unknown error" : text;
-  const unsigned long cause =
-      ERR_peek_error();  // the first error; the last one is often as vague as "system lib"
+  // The first error, because the last one is often as vague as "system lib".
+  const unsigned long cause = ERR_peek_error();
   if (ERR_SYSTEM_ERROR(cause)) result = ErrnoText(ERR_GET_REASON(cause));
   ERR_clear_error();
   return result;

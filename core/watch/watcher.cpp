@@ -110,8 +110,8 @@ bool WatcherContext::Sleep(std::chrono::milliseconds time, const std::stop_token
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);
-  constexpr std::chrono::milliseconds kLongest =
-      std::chrono::hours(24 * 365);  // avoids an overflow
+  // Avoids an overflow.
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 365);
   never.wait_for(lock, stop, std::min(time, kLongest), [] { return false; });
   return !stop.stop_requested();
 }
