@@ -27,7 +27,7 @@ std::string UnknownPlugin(WatcherKinds kinds, const std::string& name) {
          " (linked in: " + (names.empty() ? "none" : internal::Join(names, ", ")) + ")";
 }
 
-// What --help can be about.
+// The possible arguments of --help.
 Strings Topics(WatcherKinds kinds) {
   Strings out = {"check", "plugins", "map"};
   for (const auto* kind : kinds) out.emplace_back(kind->name());
@@ -39,8 +39,8 @@ bool IsWatcherName(std::string_view name) {
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
-// The plugin of a watcher that `plugin` names without one: of that name, or what a weaker source
-// says, such as `plugins = ["gh=webhook"]` in the file where --plugin gh stands.
+// The plugin of a watcher that is listed without one: the plugin of the same name, or that from a
+// source of lower precedence, such as `plugins = ["gh=webhook"]` in the file for --plugin gh.
 std::string PluginOf(const std::string& name, const Strings& weaker, WatcherKinds kinds) {
   if (FindKind(kinds, name) != nullptr) return name;
   const auto found = std::find_if(weaker.begin(), weaker.end(), [&name](const auto& text) {
@@ -49,7 +49,7 @@ std::string PluginOf(const std::string& name, const Strings& weaker, WatcherKind
   return found == weaker.end() ? name : found->substr(name.size() + 1);
 }
 
-// Makes the watchers that `plugin` names, with their options declared.
+// Creates the watchers that `plugin` lists, and declares their options.
 void AddWatchers(Setup& setup, const Strings& weaker, WatcherKinds kinds, ConfigErrors& errors) {
   for (const auto& text : setup.settings.plugins) {
     const auto equals = text.find('=');
@@ -81,8 +81,8 @@ void AddWatchers(Setup& setup, const Strings& weaker, WatcherKinds kinds, Config
   }
 }
 
-// The values of the two options that decide which other options there are. What is wrong with them
-// is reported when all are read. Returns all that the sources list as watchers.
+// Sets the two options that determine which other options exist. Their errors are reported when all
+// options are read. Returns the watchers that all sources list.
 Strings ApplyEarly(Setup& setup, const std::vector<std::string>& arguments,
                    const Environment& environment, SourceValues& file, ConfigErrors& errors) {
   std::vector<Option*> early;
@@ -119,7 +119,7 @@ CommandLine Read(Setup& setup, const std::vector<std::string>& arguments,
   const bool unread = !errors.empty() && errors.back().of_source;
   AddWatchers(setup, listed, kinds, errors);
   if (setup.watchers.empty() && !arguments.empty() && arguments.front() == "map") {
-    // Its flags may say which watcher is meant, without --plugin.
+    // Without --plugin, the flags of options can identify the watcher.
     const auto named = WatchersOfFlags(arguments);
     setup.settings.plugins.assign(named.begin(), named.end());
     AddWatchers(setup, listed, kinds, errors);
@@ -129,7 +129,7 @@ CommandLine Read(Setup& setup, const std::vector<std::string>& arguments,
   auto line = ReadCommandLine(arguments, options, errors);
   const auto variables = FromEnvironment(options, environment, errors);
   const auto keys = FromConfigFile(options, file, errors);
-  if (unread) {  // the watchers that these are meant for may stand in the file
+  if (unread) {  // the unreadable file may list these watchers
     std::erase_if(errors, [](const ConfigError& error) {
       return error.about.starts_with("--plugin.") || error.about.starts_with("PLUGIN_");
     });
@@ -139,12 +139,12 @@ CommandLine Read(Setup& setup, const std::vector<std::string>& arguments,
   return line;
 }
 
-// Adds what the rules say that see the values that were given: a rule over an option that was
-// refused would see its default.
+// Adds the errors of the rules. Skips rules over options with invalid values, because these rules
+// would see the defaults.
 void ApplyRules(const OptionSet& options, bool world, ConfigErrors& errors) {
   std::set<std::string> refused;
   for (const auto& error : errors) {
-    if (error.of_source) return;  // any of them may be without its value
+    if (error.of_source) return;  // any option may lack its value
     refused.insert(error.about);
   }
   for (const auto& fault : options.Faults(std::move(refused), world)) {
@@ -152,7 +152,8 @@ void ApplyRules(const OptionSet& options, bool world, ConfigErrors& errors) {
   }
 }
 
-// What shows only once the options have their values; with `world`, what they need of it too.
+// Adds the errors that can only be found once the options have their values; with `world`, also
+// those of rules about the environment.
 void Examine(const Setup& setup, bool world, ConfigErrors& errors) {
   ApplyRules(setup.core, world, errors);
   for (const auto& watcher : setup.watchers) ApplyRules(*watcher.options, world, errors);
@@ -179,7 +180,7 @@ int RunPlugins(const CommandLine& line, WatcherKinds kinds, std::ostream& out, s
   return kExitStopped;
 }
 
-// Of a configuration that is right.
+// Runs `check` for a configuration without errors.
 int RunCheck(bool connects, const Setup& setup, const ConnectHook& connect, std::ostream& out,
              std::ostream& err) {
   for (const auto& warning : setup.Warnings()) {
@@ -195,7 +196,7 @@ int RunCheck(bool connects, const Setup& setup, const ConnectHook& connect, std:
   return kExitStopped;
 }
 
-// `--help`, of what else stands on the line: a command, a plugin, or watchers that it enables.
+// Prints the help for the command, the plugin or the enabled watchers on the command line.
 int RunHelp(const CommandLine& line, const Setup& setup, const ConfigErrors& errors,
             WatcherKinds kinds, std::ostream& out, std::ostream& err) {
   ConfigErrors serious;

@@ -1,4 +1,4 @@
-// From arguments, environment and file to a configuration, and the subcommands that end with that.
+// Reads the configuration from arguments, environment and file, and runs the subcommands.
 #ifndef APP_CLI_H_
 #define APP_CLI_H_
 
@@ -14,24 +14,24 @@
 
 namespace tower {
 
-inline constexpr int kExitStopped = 0;  // stopped as asked
-inline constexpr int kExitFailed = 1;   // could not go on
-inline constexpr int kExitUsage = 2;    // bad usage or configuration
+inline constexpr int kExitStopped = 0;  // stopped on request
+inline constexpr int kExitFailed = 1;   // fatal error
+inline constexpr int kExitUsage = 2;    // invalid usage or configuration
 
-// Tries the broker of a configuration that is right in itself; for `check --connect`.
+// Connects to the broker of a valid configuration; for `check --connect`.
 using ConnectHook = std::function<Status(const Settings&)>;
 
 struct CliResult {
   int exit_code = kExitStopped;
-  std::unique_ptr<Setup> run;  // null when there is nothing left to do
+  std::unique_ptr<Setup> run;  // the configuration of a run; null if there is nothing left to do
 };
 
-// What arguments, environment and the files that they name say at this moment, as a run takes it.
+// Reads the current configuration from arguments, environment and files, as for a run.
 Configured Configure(const std::vector<std::string>& arguments, const Environment& environment,
                      WatcherKinds kinds);
 
-// `arguments` without the program's name. Help and answers go to `out`, errors to `err`; `in`
-// is read by `map` alone.
+// Runs the command line `arguments`, which do not include the program name. Output goes to `out`,
+// errors to `err`; only `map` reads `in`.
 CliResult RunCli(const std::vector<std::string>& arguments, const Environment& environment,
                  WatcherKinds kinds, const ConnectHook& connect, std::istream& in,
                  std::ostream& out, std::ostream& err);

@@ -6,7 +6,8 @@
 namespace tower {
 namespace {
 
-// `--name=` into `--name` and an empty value: CLI11 would take the next argument for the value.
+// Splits `--name=` into `--name` and an empty value, because CLI11 would use the next argument as
+// the value.
 std::vector<std::string> WithEmptyValuesApart(const std::vector<std::string>& arguments) {
   std::vector<std::string> out;
   for (const auto& argument : arguments) {
@@ -35,7 +36,7 @@ CLI::Option* AddOption(CLI::App& app, const Option& option) {
 // `--plugin.inbox.path=x` without the value, which could be a secret.
 std::string NameOf(const std::string& argument) { return argument.substr(0, argument.find('=')); }
 
-// Returns the first that is no flag.
+// Returns the first argument that is not a flag.
 std::optional<std::string> ReportUnknownArguments(const std::vector<std::string>& unknown_arguments,
                                                   const std::vector<Option*>& options,
                                                   ConfigErrors& errors) {
@@ -43,7 +44,7 @@ std::optional<std::string> ReportUnknownArguments(const std::vector<std::string>
   std::vector<std::string> candidates = {"--help", "--version",  "--verbose", "--connect",
                                          "--json", "--markdown", "--lines"};
   for (const auto* option : options) candidates.push_back(option->Flag());
-  bool may_be_value = false;  // of the unknown option before it
+  bool may_be_value = false;  // of the preceding unknown option
   for (const auto& stranger : unknown_arguments) {
     const bool is_flag = stranger.starts_with('-');
     if (is_flag) {
@@ -101,10 +102,10 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
   for (const auto* option : options) flags.emplace_back(option, AddOption(app, *option));
 
   auto reversed = WithEmptyValuesApart(arguments);
-  std::reverse(reversed.begin(), reversed.end());  // as CLI11 wants it
+  std::reverse(reversed.begin(), reversed.end());  // the order that CLI11 expects
   try {
     app.parse(std::move(reversed));
-  } catch (const CLI::ArgumentMismatch&) {  // thrown when the arguments end too early, only
+  } catch (const CLI::ArgumentMismatch&) {  // only if the value of the last option is missing
     errors.push_back({arguments.back(), "needs a value", "", true});
   } catch (const CLI::ParseError& error) {
     errors.push_back({"command line", error.what(), "", true});

@@ -1,5 +1,5 @@
-// The command line, split into values; what they mean is decided elsewhere. The only room that
-// knows CLI11.
+// Splits the command line into commands and values, without interpreting the values. Only this unit
+// uses CLI11.
 #ifndef APP_COMMAND_LINE_H_
 #define APP_COMMAND_LINE_H_
 
@@ -18,22 +18,23 @@ struct CommandLine {
   bool help = false;
   bool version = false;
   bool verbose = false;
-  bool connect = false;              // of check
-  bool json = false;                 // of plugins
-  bool markdown = false;             // of plugins and help
-  bool lines = false;                // of map
-  std::string plugin;                // of plugins: one of them; empty for all
-  std::optional<std::string> topic;  // of help: the first argument that is no command
+  bool connect = false;              // for check
+  bool json = false;                 // for plugins
+  bool markdown = false;             // for plugins and help
+  bool lines = false;                // for map
+  std::string plugin;                // for plugins: the name of one; empty for all
+  std::optional<std::string> topic;  // for help: the first argument that is not a command
   SourceValues options;
   ConfigErrors unknown_arguments;  // unknown options and arguments
 };
 
-// `arguments` without the program's name. Complains of unknown_arguments and of missing values.
+// `arguments` does not include the program name. Adds missing values to `errors`, and unknown
+// options and arguments to unknown_arguments.
 CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
                             const std::vector<Option*>& options, ConfigErrors& errors);
 
-// Only the values of one flag, before it is known which options there are: which watchers are
-// enabled decides that.
+// Returns the values of one flag before all options are known; these depend on the enabled
+// watchers.
 std::vector<std::string> Glimpse(const std::vector<std::string>& arguments, std::string_view flag);
 
 }  // namespace tower

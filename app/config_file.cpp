@@ -11,7 +11,7 @@
 namespace tower {
 namespace {
 
-// A text, number or boolean as an option reads it; nothing for dates and what has parts.
+// The text of a string, number or boolean; nullopt for dates, arrays and tables.
 std::optional<std::string> TextOf(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
@@ -24,7 +24,7 @@ std::optional<std::string> TextOf(const toml::node& node) {
   return std::nullopt;
 }
 
-// The two words for the list of watchers and for their options, each good for either.
+// The two words for the list of watchers and for their options, which are interchangeable.
 bool IsPluginWord(std::string_view key) { return key == "plugin" || key == "plugins"; }
 
 class Flattener {
@@ -35,7 +35,7 @@ class Flattener {
   void Visit(const toml::table& table) { Visit(table, "", ""); }
 
  private:
-  // `prefix` names options, `written` is what stands in the file.
+  // `prefix` is the prefix of option names, `written` the key as in the file.
   void Visit(const toml::table& table, const std::string& prefix, const std::string& written) {
     for (const auto& [key, node] : table) {
       const auto* inner = node.as_table();
@@ -84,7 +84,7 @@ class Flattener {
   ConfigErrors& faults_;
 };
 
-// Of a key that no option has. `candidates` are the keys that there are.
+// The hint for an unknown key. `candidates` are the known keys.
 std::string HintFor(const std::string& key, const std::vector<std::string>& candidates) {
   constexpr std::string_view kGroup = "plugin.";
   const auto last = key.substr(key.rfind('.') + 1);
@@ -97,7 +97,8 @@ std::string HintFor(const std::string& key, const std::vector<std::string>& cand
          " is enabled: plugins in the file lists them, and --plugin or PLUGINS replaces that list";
 }
 
-// TOML can't have a list and tables of one name; that either word is good for both, it can't say.
+// TOML does not allow a list and tables of the same name. This hint says that both words can be
+// used.
 std::string HintFor(const TomlFault& fault, std::string_view text) {
   for (std::size_t line = 1; line < fault.line; ++line) text.remove_prefix(text.find('\n') + 1);
   text = text.substr(0, text.find('\n'));
@@ -147,7 +148,7 @@ SourceValues FromConfigFile(const std::vector<Option*>& options, const SourceVal
       out[(*known)->name()] = given;
       continue;
     }
-    // An empty table stands here as "server.".
+    // An empty table has a key such as "server.".
     const bool group = key.ends_with('.') && std::any_of(candidates.begin(), candidates.end(),
                                                          [&key = key](const auto& name) {
                                                            return name.starts_with(key);

@@ -9,12 +9,13 @@
 
 namespace tower {
 
-// Every value in the file by its key ("server.port"), with the line it stands in. The list of
-// watchers is "plugins" and their options are "plugin.NAME.", whichever of the two words stands in
-// the file. A file that can't be read or is not TOML is a fault, and gives nothing.
+// Returns all values in the file by key ("server.port"), with their line. The key of the list of
+// watchers is "plugins" and the keys of their options begin with "plugin.NAME.", whichever of the
+// two words the file uses. If the file cannot be read or is not TOML, adds an error and returns
+// nothing.
 SourceValues ReadConfigFile(const std::string& path, ConfigErrors& errors);
 
-// From keys to names of options. A key that no option has is a fault.
+// Converts keys to names of options. A key without an option is an error.
 SourceValues FromConfigFile(const std::vector<Option*>& options, const SourceValues& keys,
                             ConfigErrors& errors);
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kWidth = 100;
 
-// Breaks a text into lines, each indented.
+// Wraps a text into indented lines.
 std::string Wrapped(std::string_view text, std::size_t indent) {
   std::string out;
   std::size_t column = 0;
@@ -34,7 +34,7 @@ std::string DefaultOf(const Option& option) {
   return option.default_text().empty() ? "none" : option.default_text();
 }
 
-// The rule, where it says more than the type's name does.
+// The help, followed by the rule if it says more than the name of the type.
 std::string Sentence(const Option& option) {
   if (option.type() == "text" && option.Rule().starts_with("text")) return option.help();
   if (option.boolean()) return option.help();
@@ -82,7 +82,7 @@ void WriteOption(JsonWriter& json, const Option& option) {
       .EndObject();
 }
 
-// The options that a watcher of this kind has, under the plugin's own name.
+// The options of a watcher of this kind, named like the plugin.
 struct Sample {
   explicit Sample(const WatcherKind& kind)
       : options("plugin." + std::string(kind.name())), watcher(kind.New(options)) {}
@@ -94,18 +94,18 @@ constexpr std::string_view kUsage =
     R"(control-tower routes protocol triggers from watchers and HTTP through a durable queue to RabbitMQ.
 
 usage: control-tower [OPTIONS]                       run
-       control-tower check [--connect] [OPTIONS]     validate the configuration; connects to nothing,
-                                                     or with --connect to the broker alone
+       control-tower check [--connect] [OPTIONS]     validate the configuration; does not connect to
+                                                     anything, except to the broker with --connect
        control-tower plugins [NAME] [--json | --markdown]
                                                      list the plugins, or the options of one
-       control-tower map [--lines] [OPTIONS]         map the event on standard input, or with --lines
-                                                     one a line, to triggers, with the map of the one
-                                                     watcher that --plugin enables, or whose options
-                                                     are given; what else it needs may be missing
-       control-tower --version [--verbose]           this build, and the libraries in it
+       control-tower map [--lines] [OPTIONS]         map the event on standard input to triggers, or
+                                                     with --lines one event per line; the mapping is
+                                                     that of the watcher that --plugin enables, or
+                                                     whose options are given; others may be missing
+       control-tower --version [--verbose]           show the version, or the build and its libraries
        control-tower --help [COMMAND | PLUGIN | --plugin NAME]
-                                                     this text, or what there is to say of one
-       control-tower --help --markdown               the core's options, as the table in README.md
+                                                     show this text, or the help of one of these
+       control-tower --help --markdown               show the options as the table in README.md
 
 examples:
   control-tower --broker stdout --plugin inbox=file --plugin.inbox.path inbox
@@ -114,28 +114,29 @@ examples:
   curl -H 'content-type: application/json' http://127.0.0.1:8000/triggers \
        -d '{"apiVersion": "OT-2/v1alpha1", "protocol": "SimpleDilution", "spec": {"volume": 50}}'
 
-Each option is a flag, an environment variable and a key of the configuration file: --server.port,
-CONTROL_TOWER_SERVER_PORT, and port in [server]. Flags beat environment beat file beat default.
-CONTROL_TOWER_AMQP_URL_FILE reads the value from a file, for secrets. Durations are written 500ms,
-10s, 5m, 7d; sizes 64KiB, 1MiB, 1GiB.
+Each option can be set by a flag, an environment variable and a key of the configuration file:
+--server.port, CONTROL_TOWER_SERVER_PORT, and port in [server]. Flags take precedence over
+variables, and variables over the file. A variable with the suffix _FILE, such as
+CONTROL_TOWER_AMQP_URL_FILE, names a file that contains the value, for secrets. Durations are
+written 500ms, 10s, 5m, 7d; sizes 64KiB, 1MiB, 1GiB.
 
-SIGTERM and SIGINT stop it, a second one at once. SIGHUP, which a closing terminal sends too, reads
-the configuration anew: watchers whose options changed are restarted, the others go on untouched; a
-configuration that has a fault is refused, and the old one goes on. Of the core's options log.level
-alone is applied without a restart.
+SIGTERM and SIGINT stop control-tower; a second signal stops it immediately. SIGHUP, which a closing
+terminal sends too, reloads the configuration: watchers whose options changed are restarted, the
+others continue undisturbed. A configuration with faults is refused, and the previous one stays in
+force. Of the core's options only log.level is applied without a restart.
 )";
 
 constexpr std::string_view kCheckUsage =
     R"(usage: control-tower check [--connect] [OPTIONS]
 
-Reads the configuration as a run would, and names every fault of it at once: values, what does not fit
-together, files and folders that are missing or may not be used. Changes nothing, and connects to
-nothing.
+Reads the configuration as a run does, and reports all faults at once: invalid values, contradictory
+options, and files and folders that are missing or not accessible. Changes nothing, and does not
+connect to anything.
 
-  --connect    then connects to the broker as a run would, exchange and queue included
+  --connect    also connects to the broker as a run does, including exchange and queue
 
 OPTIONS are those of a run: control-tower --help lists them. Exit codes: 0 the configuration is valid,
-2 it is not, 1 the broker could not be reached.
+2 it is not valid, 1 the connection to the broker failed.
 
 example:
   control-tower check --config tower.toml
@@ -146,8 +147,8 @@ constexpr std::string_view kPluginsUsage =
 
 Lists the plugins that are linked in, or the options of one of them.
 
-  --json        for programs: names, options, defaults, rules
-  --markdown    the options of one plugin, as the table in its README
+  --json        prints names, options, defaults and rules as JSON
+  --markdown    prints the options of one plugin as the table in its README
 
 example:
   control-tower plugins file
@@ -156,13 +157,13 @@ example:
 constexpr std::string_view kMapUsage =
     R"(usage: control-tower map [--lines] [OPTIONS]
 
-Maps the event on standard input to triggers, prints them, and sends nothing. The map is that of the
-one watcher that is enabled, that --plugin NAME names, or whose options are given; what else the
-configuration lacks does not matter.
+Maps the event on standard input to triggers and prints them; sends nothing. Uses the mapping of the
+only enabled watcher, of the one that --plugin NAME names, or of the one whose options are given.
+Other required options may be missing.
 
-  --lines    each line of standard input is an event
+  --lines    treats each line of standard input as an event
 
-Exit codes: 0 every event was mapped, 1 one could not be, 2 the map is at fault.
+Exit codes: 0 all events were mapped, 1 an event could not be mapped, 2 the mapping is invalid.
 
 examples:
   control-tower map --plugin.exec.map-file map.lua < event.json
@@ -232,8 +233,9 @@ std::string PluginsText(WatcherKinds kinds) {
 std::string PluginText(const WatcherKind& kind) {
   const Sample sample(kind);
   return std::string(kind.name()) + ": " + std::string(kind.summary()) + "\n" +
-         "NAME=" + std::string(kind.name()) + " gives a watcher another name than " +
-         std::string(kind.name()) + ", and its options with it.\n" + GroupsText(sample.options);
+         "A watcher of this plugin is named " + std::string(kind.name()) +
+         "; --plugin NAME=" + std::string(kind.name()) +
+         " and the options plugin.NAME set another name.\n" + GroupsText(sample.options);
 }
 
 std::string OptionsMarkdown(const OptionSet& options) {

@@ -1,4 +1,4 @@
-// The texts that the program prints about itself.
+// Help texts, and the texts for --version and for configuration errors.
 #ifndef APP_HELP_H_
 #define APP_HELP_H_
 
@@ -14,26 +14,26 @@ namespace tower {
 
 using WatcherKinds = std::span<const WatcherKind* const>;  // sorted by name
 
-// All options of the core and of the enabled watchers, and the plugins that are linked in.
+// Usage, all options of the core and of the enabled watchers, and the list of plugins.
 std::string HelpText(const Setup& setup, WatcherKinds kinds);
-// What a command does, and its own flags.
+// The help of a command.
 std::string CommandText(CommandLine::Command command);
-// The options of the enabled watchers alone.
+// The options of the enabled watchers only.
 std::string WatchersText(const Setup& setup);
 std::string VersionText(bool verbose);
 
-// The plugins that are linked in, as a table, or as JSON with their options.
+// The list of plugins, as a table, or as JSON with their options.
 std::string PluginsText(WatcherKinds kinds);
 std::string PluginsJson(WatcherKinds kinds);
-// The options of one plugin's watcher that has the plugin's name: as in HelpText, or as the table
-// that stands in its README.
+// The options of a watcher with the same name as its plugin: as in HelpText, or as the table in the
+// plugin's README.
 std::string PluginText(const WatcherKind& kind);
 std::string PluginMarkdown(const WatcherKind& kind);
 
-// Options as a table in a README.
+// The table of options in a README.
 std::string OptionsMarkdown(const OptionSet& options);
 
-// What is shown when a configuration is refused.
+// The message for an invalid configuration.
 std::string ConfigErrorsText(const ConfigErrors& errors);
 
 }  // namespace tower

@@ -15,8 +15,8 @@
 namespace tower {
 namespace {
 
-// A standard stream that is closed at the start would become the next file that is opened, and
-// output be written into that. What is put there instead can be neither read nor written.
+// If a standard stream is closed at the start, the next opened file would get its descriptor and
+// receive the output. Opens a placeholder that can be neither read nor written.
 void OccupyStandardStreams() {
   int fd = 0;
   do fd = open("/", O_PATH | O_DIRECTORY);
@@ -24,8 +24,8 @@ void OccupyStandardStreams() {
   if (fd > STDERR_FILENO) close(fd);
 }
 
-// The next of `signals`. Until the tower is ready it is looked at now and then, so that the log
-// tells when.
+// Waits for the next of `signals`. Until the tower is ready, checks its readiness regularly, to log
+// when it becomes ready.
 int NextSignal(const sigset_t& signals, Tower& tower) {
   int wait_ms = 10;
   while (!tower.NoteReadiness()) {
@@ -39,7 +39,7 @@ int NextSignal(const sigset_t& signals, Tower& tower) {
   return signal;
 }
 
-// From start to the first signal that ends it, and from there to the end. SIGHUP reloads.
+// Runs the tower until a signal, and stops it. SIGHUP reloads.
 int Run(Setup& setup, const std::function<Configured()>& configure) {
   sigset_t signals;
   sigemptyset(&signals);
@@ -55,9 +55,10 @@ int Run(Setup& setup, const std::function<Configured()>& configure) {
     return started.error().code == ErrorCode::kInvalid ? kExitUsage : kExitFailed;
   }
   while (NextSignal(signals, tower) == SIGHUP) tower.Reload(configure);
-  const bool gave_up = failed.exchange(true);  // a watcher that fails from here on is no news
+  const bool gave_up = failed.exchange(true);  // from here on failures of watchers are ignored
   ::signal(SIGHUP, SIG_IGN);
-  // A second one ends it at once; by a handler, since process 1 of a container has no default.
+  // A second signal ends the process immediately. It needs a handler, because process 1 of a
+  // container has no default action.
   for (const int second : {SIGINT, SIGTERM}) ::signal(second, [](int) { _exit(kExitFailed); });
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   tower.Stop();
@@ -69,11 +70,11 @@ int Run(Setup& setup, const std::function<Configured()>& configure) {
 
 int main(int argc, char** argv) try {
   tower::OccupyStandardStreams();
-  for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_IGN);  // the write says so
-  mallopt(M_ARENA_MAX, 4);  // or a hundred threads would keep a heap each
+  for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_IGN);  // write reports the error
+  mallopt(M_ARENA_MAX, 4);  // otherwise each of a hundred threads could have its own heap
   mallopt(M_TRIM_THRESHOLD, 16 << 20);
-  // Once one of them is set, glibc no longer learns the other: each batch would be mapped anew, and
-  // its pages faulted in one by one.
+  // Setting one threshold disables the dynamic adjustment of both. Without this value each batch
+  // would be mapped again, with a page fault for each page.
   mallopt(M_MMAP_THRESHOLD, 4 << 20);
   const auto kinds = tower::WatcherKind::All();
   if (!kinds) throw std::runtime_error(kinds.error().message);

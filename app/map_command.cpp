@@ -20,7 +20,8 @@ int Refuse(const ConfigErrors& errors, std::ostream& err) {
   return kExitUsage;
 }
 
-// The one that is enabled, or that of several whose flags are given; null when that is not one.
+// The only enabled watcher, or the only one whose flags are given; null if there is not exactly
+// one.
 const ConfiguredWatcher* Choose(const MapRequest& request, const Setup& setup) {
   const auto& watchers = setup.watchers;
   if (watchers.size() == 1) return &watchers.front();
@@ -31,7 +32,7 @@ const ConfiguredWatcher* Choose(const MapRequest& request, const Setup& setup) {
   return found == watchers.end() ? nullptr : &*found;
 }
 
-// "PLUGIN_IN_BOX_" for a watcher in-box.
+// "PLUGIN_IN_BOX_" for the watcher in-box.
 std::string VariablePrefix(const std::string& watcher) {
   std::string out = "PLUGIN_";
   for (const char c : watcher)
@@ -39,10 +40,10 @@ std::string VariablePrefix(const std::string& watcher) {
   return out + "_";
 }
 
-// Whether a fault is one of the mapping, or may hide one.
+// Whether an error concerns the mapping, or may hide an error of the mapping.
 bool Concerns(const ConfigError& error, const Setup& setup, const std::string& watcher) {
   std::string about = error.about;
-  if (about.starts_with("plugins.")) about.erase(6, 1);  // as it stands in the file
+  if (about.starts_with("plugins.")) about.erase(6, 1);  // the word used in the file
   const auto prefix = "plugin." + watcher + ".";
   if (about == prefix + "map" || about == prefix + "map-file") return true;
   if (about == "plugin" || about == "config" || error.of_source) return true;
@@ -65,7 +66,7 @@ std::string Which(const Setup& setup) {
   return "several watchers are enabled: " + internal::Join(names, ", ");
 }
 
-// Whether the event was mapped.
+// Maps one event. Returns whether it was mapped.
 bool MapEvent(Mapping& mapping, std::string_view event, const std::string& id, std::ostream& out,
               std::ostream& err) {
   const auto triggers = mapping.Apply(event, id);
@@ -107,7 +108,7 @@ int RunMap(const MapRequest& request, const Setup& setup, const ConfigErrors& er
   if (chosen == nullptr) return Refuse({{"map", Which(setup), "name one by --plugin NAME"}}, err);
   Mapping* const mapping = chosen->watcher->mapping();
   if (mapping == nullptr) {
-    return Refuse({{"map", "the watcher " + chosen->name + " takes no mapping", ""}}, err);
+    return Refuse({{"map", "the watcher " + chosen->name + " has no mapping", ""}}, err);
   }
   mapping->OnPrint([&err](std::string_view line) { err << line << "\n"; });
   if (const auto loaded = mapping->Load(); !loaded) {

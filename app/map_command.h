@@ -1,4 +1,4 @@
-// `control-tower map`: tries a watcher's mapping on events from standard input.
+// `control-tower map`: applies a watcher's mapping to events from standard input.
 #ifndef APP_MAP_COMMAND_H_
 #define APP_MAP_COMMAND_H_
 
@@ -20,9 +20,9 @@ struct MapRequest {
   bool lines = false;           // each line is an event
 };
 
-// What is wrong with the options keeps it from running only where it has to do with the mapping:
-// neither what other options of the watcher lack, nor what others that are not enabled have in the
-// file or in the environment. Returns the exit code: kExitFailed when an event was at fault.
+// Errors in the configuration are fatal only if they concern the mapping. Missing options of the
+// watcher, and options of watchers that are not enabled, do not matter. Returns the exit code:
+// kExitFailed if an event could not be mapped.
 int RunMap(const MapRequest& request, const Setup& setup, const ConfigErrors& errors,
            std::istream& in, std::ostream& out, std::ostream& err);
 

@@ -62,7 +62,8 @@ bool Reloader::IsKnown(const std::string& name, const Identity& identity) const 
   return before != watchers_.end() && before->second == identity;
 }
 
-// Not those that go on as they are: that a share is away at this moment is no reason to refuse.
+// Skips watchers that continue unchanged: a share that is unavailable at the moment is no reason to
+// refuse the configuration.
 void Reloader::CheckWatchers(Configured& next, const Identities& identities) const {
   for (auto& watcher : next.setup->watchers) {
     if (IsKnown(watcher.name, identities.at(watcher.name))) continue;

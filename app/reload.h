@@ -1,8 +1,9 @@
-// A new configuration for a tower that runs (SIGHUP). One that has a fault is refused, and the old
-// one goes on. Else watchers that are no longer named stop, new ones start, and those whose plugin
-// or options changed are made anew; so are those that had failed for good, since whatever was wrong
-// may be right by now. All others go on untouched. Of the core's options log.level alone is taken
-// on; what else changed is named in the log, and waits for a restart.
+// Applies a new configuration to a running tower (SIGHUP). A configuration with errors is refused,
+// and the previous one stays in force. Otherwise removed watchers are stopped and new ones are
+// started. Watchers whose plugin or options changed are created again; so are watchers that failed
+// permanently, because the cause may have been fixed. All others continue undisturbed. Of the
+// core's options only log.level is applied; the log names the others that changed and need a
+// restart.
 #ifndef APP_RELOAD_H_
 #define APP_RELOAD_H_
 
@@ -18,19 +19,19 @@
 
 namespace tower {
 
-// Used by one thread, the supervisor's.
+// Used by one thread, the one that uses the supervisor.
 class Reloader {
  public:
-  // `running` is what the supervisor starts with; its options are read now, before the watchers
-  // run, and not kept. The others outlive the reloader.
+  // `running` is the configuration at the start; its options are read by the constructor, before
+  // the watchers run, and not afterwards. `supervisor` and `metrics` outlive the reloader.
   Reloader(const Setup& running, Supervisor& supervisor, Logger log, Metrics& metrics);
 
-  // Takes on what `configure` returns, or logs every fault of it; an exception is a fault too.
-  // Returns when the watchers that had to stop have stopped.
+  // Applies the result of `configure`, or logs all of its errors; an exception counts as an error.
+  // Returns once the watchers to be stopped have stopped.
   void Reload(const std::function<Configured()>& configure);
 
  private:
-  // What makes another object of a watcher necessary when it changes.
+  // A watcher must be created again if one of these changes.
   struct Identity {
     const WatcherKind* kind = nullptr;
     std::string fingerprint;  // of its options

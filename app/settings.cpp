@@ -15,7 +15,7 @@ namespace {
 
 constexpr auto kNoLimit = std::numeric_limits<std::int64_t>::max();
 
-// The rule of HttpServer::Start, as far as it can be known without resolving a name.
+// The rule of HttpServer::Start, for addresses; host names are not resolved here.
 Status CheckHost(const HttpServerOptions& http) {
   in6_addr ignored{};
   const bool is_address = inet_pton(AF_INET, http.host.c_str(), &ignored) == 1 ||

@@ -1,4 +1,4 @@
-// All options of the core, as values.
+// The values of all options of the core, and a complete configuration.
 #ifndef APP_SETTINGS_H_
 #define APP_SETTINGS_H_
 
@@ -22,7 +22,7 @@
 
 namespace tower {
 
-// An AMQP URL that could be parsed. May hold a password.
+// A valid AMQP URL. It may contain a password.
 struct BrokerUrl {
   std::string text;
 };
@@ -33,7 +33,7 @@ struct OptionCodec<BrokerUrl> {
   static std::string Format(const BrokerUrl& value) { return value.text; }
 };
 
-// A network, or a single address.
+// An item of http.deny.
 struct DeniedNetwork {
   std::string text;
 };
@@ -56,7 +56,7 @@ struct Settings {
   SupervisorOptions supervisor;
   std::chrono::milliseconds shutdown_grace{10'000};
 
-  // As they are written; Complete passes them on to the above.
+  // Values as configured; Complete converts them and stores them in the members above.
   std::vector<BrokerUrl> amqp_urls;
   std::vector<DeniedNetwork> http_deny;
   ByteSize http_max_body;
@@ -66,7 +66,7 @@ struct Settings {
   std::string log_format = "auto";
 
   Settings();
-  void Complete();  // once every option was set
+  void Complete();  // to be called once all options are set
 
   LogLevel level() const;
   LogFormat format() const;
@@ -75,7 +75,7 @@ struct Settings {
 // Declares every option of the core; `settings` outlives `options`.
 void Declare(OptionSet& options, Settings& settings);
 
-// A watcher that was enabled: named, made, and its options declared.
+// An enabled watcher with its options.
 struct ConfiguredWatcher {
   std::string name;
   const WatcherKind* kind = nullptr;
@@ -83,7 +83,7 @@ struct ConfiguredWatcher {
   std::unique_ptr<OptionSet> options;  // bound to the watcher
 };
 
-// A whole configuration. Stays where it is: options point into it.
+// A complete configuration. It must not be moved, because its options point into it.
 struct Setup {
   Settings settings;
   OptionSet core;
@@ -91,17 +91,17 @@ struct Setup {
 
   Setup() { Declare(core, settings); }
   std::vector<Option*> AllOptions();
-  // What is unwise but no fault, each naming its option. Of a setup without faults.
+  // Warnings, each of which names its option. REQUIRES: the setup has no errors.
   std::vector<Error> Warnings() const;
 };
 
-// Logged with each of the warnings of a setup that comes into force.
+// The log message for each warning when a setup comes into force.
 inline constexpr std::string_view kUnwise = "unsafe option";
 
-// A configuration, or all that is wrong with it.
+// A configuration, or all of its errors.
 struct Configured {
   std::unique_ptr<Setup> setup;
-  ConfigErrors errors;  // without any, the setup is right
+  ConfigErrors errors;  // if empty, the setup is valid
 };
 
 }  // namespace tower

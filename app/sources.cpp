@@ -21,7 +21,7 @@ void DropOneNewline(std::string& text) {
   if (text.ends_with('\r')) text.pop_back();
 }
 
-// What follows a Service's name in the variables that Kubernetes sets for it.
+// Whether `rest`, the part after the name of a Service, is that of a variable set by Kubernetes.
 bool IsOfService(std::string_view rest, std::string_view value) {
   if (rest == kServiceHost || rest.starts_with("_SERVICE_PORT")) return true;
   constexpr std::string_view kPort = "_PORT";
@@ -29,8 +29,8 @@ bool IsOfService(std::string_view rest, std::string_view value) {
   return of_one_port || (rest == kPort && value.find("://") != std::string_view::npos);
 }
 
-// The variables that begin like ours, without those that Kubernetes sets in every pod beside a
-// Service named control-tower, control-tower-server or plugin-x: nobody gave them as options.
+// The variables with our prefixes, without those that Kubernetes sets in pods for a Service named
+// control-tower, control-tower-server or plugin-x, which are not options.
 Environment WithoutServiceLinks(const Environment& environment) {
   std::vector<std::string_view> services;
   Environment out;
@@ -142,7 +142,7 @@ SourceValues FromEnvironment(const std::vector<Option*>& options, const Environm
   for (const auto* option : options) {
     const auto variable = VariableOf(*option);
     const auto file_variable = variable + std::string(kFileSuffix);
-    // X_FILE is not the file form of X where an option x-file exists.
+    // X_FILE is not the file form of X if there is an option x-file.
     const bool has_file_form = !names.contains(file_variable);
     known.insert(variable);
     if (has_file_form) known.insert(file_variable);

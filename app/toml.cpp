@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kNoToml = "this is not TOML";
 
-// What toml++ says of a fault, without the part of a value that it quotes: it may be a secret.
+// The description of toml++ without the quoted part of a value, which may be a secret.
 std::string WithoutQuotedValue(std::string_view description) {
   if (description.find("64 bits") != std::string_view::npos ||
       description.find("interpret") != std::string_view::npos) {
@@ -22,13 +22,13 @@ std::string WithoutQuotedValue(std::string_view description) {
   return std::string(one ? description : description.substr(0, saw));
 }
 
-// The first line with more dots than any key has, outside of texts and comments; 0 where there is
-// none. toml++ takes a key apart by recursion, without a limit of its own.
+// The first line with too many dots outside of strings and comments, or 0. toml++ parses keys by
+// recursion without a limit.
 std::size_t LineOfEndlessKey(std::string_view text) {
   constexpr int kMostDots = 64;
   std::size_t line = 1;
   int dots = 0;
-  std::string_view quotes;  // that end the text we are in
+  std::string_view quotes;  // the quotes that end the current string
   for (std::size_t at = 0; at < text.size(); ++at) {
     const auto rest = text.substr(at);
     if (rest[0] == '\n') {
@@ -55,7 +55,7 @@ std::size_t LineOfEndlessKey(std::string_view text) {
   return 0;
 }
 
-// Whether a line is the header of the table `key`, as it stands there.
+// Whether a line is the header of the table `key`.
 bool IsHeaderOf(std::string_view line, std::string_view key) {
   const auto begin = line.find_first_not_of(" \t[");
   if (line.substr(0, begin).find('[') == std::string_view::npos) return false;
@@ -65,8 +65,8 @@ bool IsHeaderOf(std::string_view line, std::string_view key) {
   return line.substr(std::min(line.find_first_not_of(" \t"), line.size())).starts_with(']');
 }
 
-// Where a fault is. Of a header that clashes with what stands above it, toml++ names the place at
-// which it was when it found out: the line behind the header.
+// The position of a fault. For a header that conflicts with an earlier one, toml++ reports the line
+// after the header.
 TomlFault FaultOf(const toml::parse_error& error, std::string_view text) {
   const auto at = error.source().begin;
   const std::string_view description = error.description();
@@ -77,7 +77,7 @@ TomlFault FaultOf(const toml::parse_error& error, std::string_view text) {
     return fault;
   }
   const auto key = description.substr(quote + 1, description.find('\'', quote + 1) - quote - 1);
-  std::vector<std::string_view> lines;  // up to the one that is named
+  std::vector<std::string_view> lines;  // up to the reported one
   while (lines.size() < at.line) {
     lines.push_back(text.substr(0, text.find('\n')));
     text.remove_prefix(std::min(lines.back().size() + 1, text.size()));
@@ -95,13 +95,13 @@ bool Asserts(std::string_view text) {
     (void)toml::parse(text);
   } catch (const internal::TomlAssertion&) {
     return true;
-  } catch (const toml::parse_error&) {  // one of its end, that it has not as a whole
+  } catch (const toml::parse_error&) {  // expected, because the text is incomplete
   }
   return false;
 }
 
-// An assertion does not say where. It is the end of the shortest part that runs into it: whole
-// lines first, since a line that is cut is one more fault.
+// An assertion has no position. Finds the shortest prefix of the text that fails the assertion:
+// first by whole lines, because a partial line causes other errors.
 TomlFault FindAssertion(std::string_view text) {
   std::vector<std::size_t> ends;  // of lines
   for (auto at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
@@ -109,7 +109,7 @@ TomlFault FindAssertion(std::string_view text) {
   }
   if (ends.empty() || ends.back() != text.size()) ends.push_back(text.size());
   const auto runs_on = [text](std::size_t end) { return !Asserts(text.substr(0, end)); };
-  const auto last = std::prev(ends.end());  // which is known to
+  const auto last = std::prev(ends.end());  // known to fail
   const auto line = std::partition_point(ends.begin(), last, runs_on);
   const auto begin = line == ends.begin() ? 0 : *std::prev(line);
   std::vector<std::size_t> columns(*line - begin - 1);
@@ -123,7 +123,7 @@ TomlFault FindAssertion(std::string_view text) {
 
 std::variant<toml::table, TomlFault> ParseToml(std::string_view text) {
   if (const auto line = LineOfEndlessKey(text); line > 0) {
-    return TomlFault{line, 1, "a key of too many parts"};
+    return TomlFault{line, 1, "a key with too many parts"};
   }
   try {
     return toml::table(toml::parse(text));
@@ -133,7 +133,7 @@ std::variant<toml::table, TomlFault> ParseToml(std::string_view text) {
     return FindAssertion(text);
   } catch (const std::bad_alloc&) {
     throw;
-  } catch (const std::exception&) {  // std::out_of_range and the like: where, is not known
+  } catch (const std::exception&) {  // such as std::out_of_range; the position is unknown
     return TomlFault{1, 1, std::string(kNoToml)};
   }
 }

@@ -1,5 +1,5 @@
-// TOML text: its values, or where and why it is none. The only room that includes toml++; only
-// app/config_file.cpp and tests include this one.
+// Parses TOML. Only this unit includes toml++; only app/config_file.cpp and tests include this
+// header.
 #ifndef APP_TOML_H_
 #define APP_TOML_H_
 
@@ -10,10 +10,10 @@
 
 namespace tower::internal {
 
-// Thrown where toml++ asserts: what it asserts may be the text's fault (`[.a]`), which must not end
-// the process. (With NDEBUG it would go on, and its behaviour be undefined.)
+// Thrown for a failed assertion of toml++. An invalid text (`[.a]`) can cause one, which must not
+// end the process. (With NDEBUG the behaviour would be undefined.)
 struct TomlAssertion : std::exception {
-  const char* what() const noexcept override { return "toml++ asserted something that is not so"; }
+  const char* what() const noexcept override { return "an assertion of toml++ failed"; }
 };
 constexpr void AssertToml(bool holds) {
   if (!holds) throw TomlAssertion();
@@ -28,10 +28,10 @@ namespace tower {
 
 struct TomlFault {
   std::size_t line = 0, column = 0;  // from 1
-  std::string what;                  // without what could be a secret
+  std::string what;                  // contains no value, which may be a secret
 };
 
-// Never throws but for want of memory. `text` is a whole file.
+// Parses a whole file. Throws only std::bad_alloc.
 std::variant<toml::table, TomlFault> ParseToml(std::string_view text);
 
 }  // namespace tower

@@ -1,4 +1,4 @@
-// The tower owns every part: what starts when, what stops when, and nothing else.
+// The tower owns all parts and defines the order in which they start and stop.
 #ifndef APP_TOWER_H_
 #define APP_TOWER_H_
 
@@ -22,34 +22,36 @@
 
 namespace tower {
 
-// Connects to the broker as a run would, exchange and queue included, and leaves again.
+// Connects to the broker as a run does, including exchange and queue, and disconnects.
 Status TryBroker(const Settings& settings);
 
 // Used by one thread.
 class Tower {
  public:
-  // `on_failure` is called from a watcher's thread when a watcher failed for good and
-  // supervisor.exit-on-failure is set.
+  // If supervisor.exit-on-failure is set, `on_failure` is called on the thread of a watcher that
+  // failed permanently.
   Tower(Setup& setup, std::function<void()> on_failure);
   ~Tower();  // Stop()
   Tower(const Tower&) = delete;
   Tower& operator=(const Tower&) = delete;
 
-  // Queue, publisher, watchers, HTTP. After an error Stop takes down what is up.
+  // Starts queue, publisher, watchers and HTTP, in this order. After an error, Stop stops the parts
+  // that run.
   Status Start();
 
-  // Takes on a new configuration as far as a tower that runs can (app/reload.h), and the tokens of
-  // HTTP whatever else is wrong: one that was revoked is not to wait for that. Once started.
+  // Applies a new configuration (app/reload.h). Always reloads the HTTP tokens, even if the
+  // configuration has errors, so that revoked tokens are refused. To be called after Start.
   void Reload(const std::function<Configured()>& configure);
 
-  // Whether /readyz says 200; logs when it has come to that.
+  // Whether /readyz answers 200. Logs it when this becomes true.
   bool NoteReadiness();
 
-  // The reverse: readyz says 503 and HTTP finishes what is in flight, watchers stop, the publisher
-  // drains until shutdown.grace is over, HTTP ends, the queue closes. Idempotent.
+  // Stops in this order: /readyz answers 503 and HTTP finishes the requests in progress; the
+  // watchers stop; the publisher drains until shutdown.grace has passed; HTTP stops; the queue
+  // closes. Idempotent.
   void Stop();
 
-  int port() const noexcept { return http_->port(); }  // of HTTP, once started
+  int port() const noexcept { return http_->port(); }  // HTTP port; valid after Start
 
  private:
   std::vector<ReadinessCheck> Readiness() const;
@@ -61,7 +63,7 @@ class Tower {
   const Logger log_;
   std::chrono::steady_clock::time_point began_{};
   bool was_ready_ = false;
-  Metrics metrics_;  // outlives whatever counts
+  Metrics metrics_;  // outlives all parts
   Hooks hooks_;      // outlives watchers and HTTP
   std::unique_ptr<TriggerQueue> queue_;
   std::unique_ptr<Publisher> publisher_;

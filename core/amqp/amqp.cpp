@@ -12,10 +12,12 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kSendAt = 64 * 1024;  // bytes that wait before they leave without a Wait
+// Buffered bytes from which on Publish sends without waiting for Wait.
+constexpr std::size_t kSendAt = 64 * 1024;
 constexpr std::size_t kMostUnsent = 1024 * 1024;  // bytes
 
-// Such a confirm would settle what the broker never saw; none of this connection's can be trusted.
+// Such a confirm would settle messages that the broker has not received, so no confirm of this
+// connection can be trusted.
 Error NeverSent() {
   return {ErrorCode::kUnavailable, "the broker confirmed a message that was not sent"};
 }
@@ -36,7 +38,8 @@ Result<std::uint64_t> AmqpConnection::Publish(const AmqpMessage& message) {
        {message.exchange, message.content_type, message.message_id, message.type, message.app_id}) {
     if (text.size() > kMaxShortString) return AmqpTooLong("a property of the message");
   }
-  // Since the broker closed the channel it ignores what comes; these are lost like those under way.
+  // After it closed the channel, the broker ignores messages; this one is lost like those in
+  // flight.
   if (!channel_open()) return next_tag_++;
 
   std::array<amqp_table_entry_t, 8> entries{};
@@ -76,8 +79,8 @@ Result<std::uint64_t> AmqpConnection::Publish(const AmqpMessage& message) {
   return tag;
 }
 
-// A connection that is blocked takes nothing until the alarm is over, so nothing is gained by
-// waiting; its user hears of it at the next Wait.
+// Waits until the send buffer has room. Does not wait for a blocked connection, which accepts
+// nothing until the alarm is cleared; the next Wait reports it to the listener.
 Status AmqpConnection::MakeRoom() {
   if (Status s = link_.Flush(); !s) return s;
   const Deadline deadline = steady_clock::now() + kSilence;
@@ -85,7 +88,7 @@ Status AmqpConnection::MakeRoom() {
     bool woken = false;
     if (Status s = link_.Pump(deadline, -1, woken); !s) return s;
     if (steady_clock::now() >= deadline) {
-      return Error{ErrorCode::kTimeout, "the broker takes no data"};
+      return Error{ErrorCode::kTimeout, "the broker does not read any data"};
     }
   }
   return Ok();
@@ -146,7 +149,7 @@ Status AmqpConnection::OnChannelMethod(const AmqpFrame& frame) {
   }
 }
 
-// What follows basic.return: the header, then the body in pieces.
+// Handles the frames after basic.return: the content header, then the parts of the body.
 Status AmqpConnection::OnContent(const AmqpFrame& frame) {
   if (!returned_ || returned_->headed == (frame.type == AmqpFrame::Type::kHeader)) {
     return Error{ErrorCode::kUnavailable, "the broker sent frames out of order"};

@@ -80,7 +80,8 @@ Error AmqpConsumer::QueueError(std::string_view what, const Error& error, bool d
                       "declare=false)";
       break;
     case AMQP_ACCESS_REFUSED:
-      // RabbitMQ's words for a consumer that wants to be the only one; the code is that of a right.
+      // RabbitMQ reports an exclusive consumer with the code for missing permissions; only the text
+      // differs.
       if (told.message.find("in exclusive use") != std::string::npos) {
         told.code = ErrorCode::kUnavailable;
         told.message += " (another consumer has it for itself alone: end that one)";
@@ -101,7 +102,7 @@ Status AmqpConsumer::Wait(milliseconds timeout, int wake_fd, std::deque<AmqpDeli
     if (Status s = link_.Pump(deadline, wake_fd, woken); !s) return s;
     if (!channel_open()) return ChannelClosed();
     if (cancelled_) {
-      return Error{ErrorCode::kUnavailable, "the broker gives nothing more from queue '" +
+      return Error{ErrorCode::kUnavailable, "the broker cancelled the consumer of queue '" +
                                                 options_.queue +
                                                 "': it was deleted, or its node is down"};
     }

@@ -1,5 +1,5 @@
-// Consuming a queue of RabbitMQ, or another broker of AMQP 0-9-1: messages come as the broker has
-// them, and stay the broker's until they are acked or rejected. For plugins.
+// Consumes a queue of RabbitMQ or another AMQP 0-9-1 broker. The broker keeps each message until it
+// is acked or rejected. For plugins.
 #ifndef CORE_AMQP_CONSUMER_H_
 #define CORE_AMQP_CONSUMER_H_
 
@@ -21,48 +21,52 @@ namespace tower {
 
 struct AmqpConsumerOptions : AmqpServers {
   std::string queue;
-  bool declare = false;           // make the queue, durable and of type quorum; else it must exist
-  std::string exchange;           // to bind the queue to; empty for none
-  std::vector<std::string> keys;  // of these bindings
-  std::uint16_t prefetch = 500;   // most messages that are neither acked nor rejected
-  std::size_t max_body = 1U << 20U;  // bytes; of larger messages the body is dropped as it comes
+  bool declare = false;              // declare a durable quorum queue; otherwise it must exist
+  std::string exchange;              // exchange to bind the queue to; empty for none
+  std::vector<std::string> keys;     // routing keys of these bindings
+  std::uint16_t prefetch = 500;      // maximum number of unsettled messages
+  std::size_t max_body = 1U << 20U;  // bytes; the body of a larger message is discarded
 };
 
-// What can be checked without the world of queue, exchange and bind; for the rest see AmqpServers.
-// kInvalid names the option.
+// Checks the options for queue, exchange and bindings without connecting; the functions in
+// core/amqp/servers.h check the others. kInvalid; the message names the option.
 Status CheckAmqpConsumerOptions(const AmqpConsumerOptions& options);
 
-// A message. Texts are empty where the sender gave none.
+// A message. A text is empty if the sender did not set it.
 struct AmqpDelivery {
-  std::uint64_t tag = 0;     // for Ack and Reject; of this connection, from 1
-  bool redelivered = false;  // it was delivered before, and neither acked nor rejected
+  std::uint64_t tag = 0;     // for Ack and Reject; counts from 1 in each connection
+  bool redelivered = false;  // it was delivered before and not settled
   std::string exchange, routing_key;
   std::string message_id, type, content_type, app_id, reply_to;
   std::optional<std::uint64_t> timestamp;  // seconds since 1970
   std::string headers = "{}";              // one JSON object, see core/amqp/table.h
   std::uint64_t size = 0;                  // of the body, in bytes
-  std::string body;                        // empty where `size` is more than max_body
+  std::string body;                        // empty if `size` exceeds max_body
 };
 
-// Used by one thread. After any error the connection is dead, and what was neither acked nor
-// rejected comes again, marked as redelivered; Open starts anew.
+// Used by one thread. After any error the connection is dead; Open starts a new one, on which the
+// broker delivers unsettled messages again, marked as redelivered.
 class AmqpConsumer final : private AmqpSession {
  public:
   explicit AmqpConsumer(AmqpConsumerOptions options);
 
-  // Connects as AmqpDialer says, checks or makes the queue, binds it, and consumes. kPermanent:
-  // credentials, rights, or a queue that exists with other settings. A queue or exchange that is
-  // not there is kUnavailable: someone else may make it. Interrupted by a stop.
+  // Connects as AmqpDialer::Connect does, checks or declares the queue, binds it, and starts to
+  // consume. A stop interrupts it. Errors: kPermanent for credentials, permissions, or a queue that
+  // exists with other settings; kUnavailable for a missing queue or exchange, which may be created
+  // later.
   Status Open(const std::stop_token& stop);
 
-  // Sends what is waiting and appends what has come. When nothing has, waits until something does,
-  // `wake_fd` (when >= 0) becomes readable, or `timeout` passes. Sends heartbeats and notices their
-  // absence: call it at least once a second. kUnavailable also when the queue was deleted.
+  // Sends buffered bytes and appends received messages to `deliveries`. If there are none, waits
+  // until one arrives, `wake_fd` (if >= 0) becomes readable, or `timeout` passes. Sends heartbeats
+  // and detects missing ones: call it at least once a second. kUnavailable also if the queue was
+  // deleted.
   Status Wait(std::chrono::milliseconds timeout, int wake_fd, std::deque<AmqpDelivery>& deliveries);
 
-  // These leave with the next Wait, or with Close.
-  Status Ack(std::uint64_t tag, bool multiple);  // `multiple`: and all that are unsettled before it
-  Status Reject(std::uint64_t tag);  // the broker dead-letters it, or where it can't drops it
+  // Settle messages; sent by the next Wait or by Close. With `multiple`, Ack also settles all
+  // unsettled messages before this one.
+  Status Ack(std::uint64_t tag, bool multiple);
+  // The broker dead-letters the message, or drops it if the queue has no dead letter exchange.
+  Status Reject(std::uint64_t tag);
 
   using AmqpSession::Close;
   std::string Address() const { return dialer_.Address(); }
@@ -79,9 +83,9 @@ class AmqpConsumer final : private AmqpSession {
   const AmqpConsumerOptions options_;
   AmqpDialer dialer_;
   std::vector<AmqpDelivery> arrived_;
-  std::optional<AmqpDelivery> coming_;  // until its last byte was read
-  bool headed_ = false;                 // its header was
-  std::uint64_t left_ = 0;              // bytes of its body
+  std::optional<AmqpDelivery> coming_;  // a message that is not read completely yet
+  bool headed_ = false;                 // its content header has been read
+  std::uint64_t left_ = 0;              // unread bytes of its body
   bool cancelled_ = false;
 };
 

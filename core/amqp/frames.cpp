@@ -26,8 +26,8 @@ void AppendFrameHead(std::string& out, AmqpFrame::Type type, std::uint16_t chann
   out.append(head.data(), head.size());
 }
 
-// A broker of another version answers with its protocol header, which the library passes on as a
-// frame of this type.
+// A broker with another protocol version answers with its protocol header, which the library
+// reports as a frame of this type.
 constexpr std::uint8_t kProtocolHeader = 'A';
 
 constexpr char kFrameEnd = static_cast<char>(AMQP_FRAME_END);

@@ -1,8 +1,8 @@
-// rabbitmq-c's types, and ours as it wants them. No header includes this.
+// The headers of rabbitmq-c and conversions to its types. Only .cpp files include this header.
 #ifndef CORE_AMQP_LIBRARY_H_
 #define CORE_AMQP_LIBRARY_H_
 
-// 0.12 moved the headers into a folder.
+// Since version 0.12 the headers are in a folder.
 #if __has_include(<rabbitmq-c/amqp.h>)
 #include <rabbitmq-c/amqp.h>
 #include <rabbitmq-c/framing.h>
@@ -21,7 +21,7 @@ namespace tower {
 
 inline constexpr std::size_t kMaxShortString = 255;  // bytes: AMQP 0-9-1, section 4.2.5.3
 
-// Neither owns: what is referred to must outlive the result.
+// Neither copies: the argument must outlive the result.
 inline amqp_bytes_t AmqpBytes(std::string_view text) {
   return {text.size(), const_cast<char*>(text.data())};  // the library only reads
 }
@@ -29,7 +29,7 @@ inline std::string_view AmqpView(amqp_bytes_t bytes) {
   return {static_cast<const char*>(bytes.bytes), bytes.bytes == nullptr ? 0 : bytes.len};
 }
 
-// An entry of a table, as a long string; refers to both.
+// A table entry with a long string as its value. It refers to both arguments.
 inline amqp_table_entry_t AmqpTextEntry(std::string_view key, std::string_view text) {
   amqp_table_entry_t entry{};
   entry.key = AmqpBytes(key);

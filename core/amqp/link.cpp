@@ -16,7 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kForgetSentAt = 1024 * 1024;  // bytes of out_ that were sent already
+constexpr std::size_t kForgetSentAt = 1024 * 1024;  // sent bytes of out_ before they are erased
 
 }  // namespace
 
@@ -61,7 +61,7 @@ Status AmqpLink::Send() {
   while (sent_ < out_.size()) {
     auto n = stream_.Write(out_.data() + sent_, out_.size() - sent_);
     if (!n) {
-      // The broker may have said why before it hung up.
+      // The broker may have sent the reason before it closed the connection.
       Status last = Receive();
       return last ? Status(n.error()) : last;
     }
@@ -99,7 +99,7 @@ Status AmqpLink::Round(Deadline deadline, int wake_fd, bool& woken) {
 }
 
 Status AmqpLink::Receive() {
-  constexpr int kMostRounds = 16;  // then others get their turn
+  constexpr int kMostRounds = 16;  // limits the time before the next send
   for (int round = 0; round < kMostRounds; ++round) {
     auto n = stream_.Read(in_.data(), in_.size());
     if (!n) return n.error();
@@ -125,11 +125,11 @@ Status AmqpLink::MindHeartbeats() {
   if (std::exchange(read_, false)) last_read_ = now;
   if (std::exchange(wrote_, false)) last_write_ = now;
   if (now - last_read_ > 2 * heartbeat_) {
-    return Error{ErrorCode::kTimeout, "no sign of life from the broker"};
+    return Error{ErrorCode::kTimeout, "no heartbeat from the broker"};
   }
   if (now - last_write_ < heartbeat_ / 2) return Ok();
   last_write_ = now;
-  if (unsent() > 0) return Ok();  // the broker takes nothing; it would not take this
+  if (unsent() > 0) return Ok();  // the broker reads nothing, so a heartbeat would only be buffered
   AmqpFrames::AppendHeartbeat(out_);
   return Send();
 }

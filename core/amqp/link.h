@@ -1,5 +1,6 @@
-// One connection's bytes and heartbeats: frames go out in as few system calls as it takes, and come
-// in one by one. Never blocks but in Pump, which is bounded and can be interrupted.
+// The transport of one AMQP connection: bytes and heartbeats. Outgoing frames are buffered and sent
+// in few system calls; incoming frames are passed to a handler one by one. Only Open and Pump wait;
+// both have a deadline and can be interrupted.
 #ifndef CORE_AMQP_LINK_H_
 #define CORE_AMQP_LINK_H_
 
@@ -24,38 +25,39 @@ class AmqpFrameHandler {
   virtual Status OnFrame(const AmqpFrame& frame) = 0;  // an error ends the connection
 };
 
-// Used by one thread, except Interrupt. After an error the link is dead; Open starts anew.
+// Used by one thread, except Interrupt. After an error the link is dead; Open starts a new one.
 class AmqpLink {
  public:
   explicit AmqpLink(AmqpFrameHandler& handler) : handler_(handler) {}
 
-  // Forgets an earlier Interrupt. Separate from Open, so that none is missed.
+  // Clears an earlier Interrupt. Separate from Open, so that no Interrupt is missed.
   void Arm();
-  // `silence`: how long sent bytes may stay unacknowledged.
+  // `silence`: the maximum time that sent bytes may stay unacknowledged.
   Status Open(const AmqpUrl& url, const TlsClient* tls, std::chrono::milliseconds timeout,
               std::chrono::milliseconds silence);
   void Close();
   bool is_open() const noexcept { return stream_.is_open(); }
 
-  // From now on: sends something at least every half `interval`, and takes a silence of twice the
-  // interval for death. 0: neither.
+  // From now on sends something at least every half `interval`, and treats twice the interval
+  // without input as a dead connection. 0 disables both.
   void SetHeartbeat(std::chrono::milliseconds interval) { heartbeat_ = interval; }
-  // Lets sent bytes stay unacknowledged for ever, or not any more: a broker with an alarm reads
-  // nothing, and is alive.
+  // Disables (or enables again) the limit on unacknowledged bytes: a broker with a resource alarm
+  // is alive, but reads nothing.
   void SetPatient(bool patient);
 
   AmqpFrames& frames() { return *frames_; }
-  std::string& out() { return out_; }  // append whole frames
+  std::string& out() { return out_; }  // the send buffer: append complete frames only
   std::size_t unsent() const noexcept { return out_.size() - sent_; }
 
-  Status Flush() { return Die(Send()); }  // as much as the socket takes now
-  // One round: sends, waits for something to happen, receives, minds heartbeats. `woken` tells
-  // whether wake_fd (or -1) was readable.
+  Status Flush() { return Die(Send()); }  // sends as much as the socket accepts without waiting
+  // One round: sends, waits for an event, receives, and handles heartbeats. Sets `woken` to whether
+  // wake_fd (-1 for none) was readable.
   Status Pump(Deadline deadline, int wake_fd, bool& woken) {
     return Die(Round(deadline, wake_fd, woken));
   }
 
-  void Interrupt();  // thread-safe: Open and Pump fail with kStopped until the next Arm
+  // Open and Pump fail with kStopped until the next Arm. Thread-safe.
+  void Interrupt();
 
  private:
   Status Die(Status s) {
@@ -70,12 +72,12 @@ class AmqpLink {
   AmqpFrameHandler& handler_;
   Connector connector_;
   NetStream stream_;
-  std::unique_ptr<AmqpFrames> frames_;  // of one connection
+  std::unique_ptr<AmqpFrames> frames_;  // one per connection
   std::vector<char> in_ = std::vector<char>(64 * 1024);
   std::string out_;
-  std::size_t sent_ = 0;  // of out_, from its start
+  std::size_t sent_ = 0;  // bytes of out_ that have been sent
   std::chrono::milliseconds silence_{0}, heartbeat_{0};
-  bool wrote_ = false, read_ = false;  // since the times below were set
+  bool wrote_ = false, read_ = false;  // since the times below were last set
   Deadline last_write_{}, last_read_{};
 
   std::atomic<bool> interrupted_{false};

@@ -46,7 +46,7 @@ Status CheckAmqpSecrecy(const AmqpServers& servers) {
   }
   if (hosts.empty()) return Ok();
   return Error{ErrorCode::kInvalid, servers.prefix + "url: the password goes unencrypted to " +
-                                        hosts + "; use amqps:// where others can read along"};
+                                        hosts + "; use amqps:// on networks that are not trusted"};
 }
 
 Status CheckAmqpTlsFiles(const AmqpServers& servers) {

@@ -1,4 +1,4 @@
-// The brokers that a setting names, one or several, and how a session comes to one of them.
+// The configured brokers, one or several, and connecting a session to one of them.
 #ifndef CORE_AMQP_SERVERS_H_
 #define CORE_AMQP_SERVERS_H_
 
@@ -17,42 +17,44 @@ namespace tower {
 struct AmqpServers {
   std::vector<std::string> urls = {"amqp://guest:guest@127.0.0.1:5672/%2f"};  // tried in turn
   std::string ca_file;  // PEM; empty: SSL_CERT_FILE, else the system's bundle
-  std::string cert;     // PEM; also the login, where the URL names no user
+  std::string cert;     // PEM; also used to log in if the URL has no user
   std::string key;
   std::chrono::milliseconds heartbeat{15'000};
-  std::chrono::milliseconds timeout{10'000};  // for connecting, and for each answer
-  std::string name = "control-tower";         // of the connection, for the broker's pages
-  std::string prefix = "amqp.";               // of the options that all this comes from, for errors
+  std::chrono::milliseconds timeout{10'000};  // for connecting, and for each reply
+  std::string name = "control-tower";         // connection name in the broker's management UI
+  std::string prefix = "amqp.";               // prefix of the options, for error messages
 };
 
-// What can be checked without the world: of the URLs, of the client certificate, of both. kInvalid
-// names the option.
+// Check the URLs, the client certificate, or both, without accessing files or the network.
+// kInvalid; the message names the option.
 Status CheckAmqpUrls(const AmqpServers& servers);
 Status CheckAmqpCertificate(const AmqpServers& servers);
 Status CheckAmqpServers(const AmqpServers& servers);
-// kInvalid, as a warning, names the hosts to which a password would go unencrypted over a network.
+// For a warning: kInvalid names the hosts to which a password would be sent over a network
+// unencrypted.
 Status CheckAmqpSecrecy(const AmqpServers& servers);
-// Where TLS is asked for: whether its files can be read. kInvalid names the file.
+// If TLS is used, checks that its files can be read. kInvalid; the message names the file.
 Status CheckAmqpTlsFiles(const AmqpServers& servers);
 
 // Used by one thread.
 class AmqpDialer {
  public:
-  explicit AmqpDialer(const AmqpServers& servers) : servers_(servers) {}  // which outlives it
+  // `servers` outlives the dialer.
+  explicit AmqpDialer(const AmqpServers& servers) : servers_(servers) {}
 
-  // Tries each URL once, beginning with the one that was connected last. Reads the TLS files again.
-  // Before each, `forget` drops what was heard of the one before; after login `set_up` does what a
-  // connection needs to be of use, and its error counts as the URL's. kPermanent when nothing but a
-  // change of settings would help with any of them. A stop interrupts it.
+  // Tries each URL once, starting with the one that was connected last, and reads the TLS files
+  // again. Calls `forget` before each attempt, to drop state of the previous connection, and
+  // `set_up` after login; an error of `set_up` counts as an error of this URL. kPermanent if only a
+  // change of settings can help, for every URL. A stop interrupts it.
   Status Connect(AmqpSession& session, const std::stop_token& stop,
                  const std::function<void()>& forget, const std::function<Status()>& set_up);
-  std::string Address() const;  // of the URL connected last, without credentials
+  std::string Address() const;  // of the URL that was connected last, without credentials
 
  private:
   Status Open(AmqpSession& session, const std::string& url, const std::stop_token& stop) const;
 
   const AmqpServers& servers_;
-  std::size_t current_ = 0;  // of the URLs
+  std::size_t current_ = 0;  // index into the URLs
 };
 
 }  // namespace tower

@@ -186,7 +186,7 @@ void AmqpSession::Close() {
     amqp_connection_close_t close{};
     close.reply_code = AMQP_REPLY_SUCCESS;
     close.reply_text = AmqpBytes("goodbye");
-    // Best effort: the answer matters to nobody.
+    // Best effort: the result does not matter.
     (void)CallOn(0, AMQP_CONNECTION_CLOSE_METHOD, &close, AMQP_CONNECTION_CLOSE_OK_METHOD,
                  steady_clock::now() + kCloseTimeout);
   }
@@ -237,7 +237,7 @@ Status AmqpSession::OnConnectionClose(const amqp_connection_close_t& close) {
   close_code_ = close.reply_code;
   close_text_ = AmqpView(close.reply_text);
   amqp_connection_close_ok_t ok{};
-  // Best effort: the broker hangs up either way.
+  // Best effort: the broker closes the connection anyway.
   if (SendOn(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok)) (void)link_.Flush();
   std::string text = close_text_.empty() ? "closed by the broker" : close_text_;
   const bool refused = close_code_ == AMQP_ACCESS_REFUSED || close_code_ == AMQP_NOT_ALLOWED ||

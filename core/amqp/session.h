@@ -1,5 +1,5 @@
-// A connection to a broker with one channel, as far as publishers and consumers are alike: login,
-// methods and their answers, queues and bindings, and how either side ends it.
+// A connection to a broker with one channel: what publishers and consumers have in common. Login,
+// methods and their replies, declarations and bindings, and closing by either side.
 #ifndef CORE_AMQP_SESSION_H_
 #define CORE_AMQP_SESSION_H_
 
@@ -21,59 +21,62 @@ struct amqp_connection_close_t_;
 namespace tower {
 
 struct AmqpSettings {
-  std::chrono::milliseconds heartbeat{15'000};  // whole seconds, rounded up; a silence of twice
-                                                // that means dead; 0: none asked for
-  std::chrono::milliseconds timeout{10'000};    // for connecting, and for each answer
-  std::string name;                             // shown by the broker's management pages
+  // Rounded up to whole seconds. Twice this time without input means that the connection is dead. 0
+  // requests no heartbeats.
+  std::chrono::milliseconds heartbeat{15'000};
+  std::chrono::milliseconds timeout{10'000};  // for connecting, and for each reply
+  std::string name;                           // connection name in the broker's management UI
   bool external_login = false;   // by the client certificate (SASL EXTERNAL) instead of a password
-  std::string prefix = "amqp.";  // of the options that all this comes from, for errors
+  std::string prefix = "amqp.";  // prefix of the options, for error messages
 };
 
 // Used by one thread, except Interrupt. After an error the connection is dead, unless the derived
-// class says otherwise; Open starts anew.
+// class says otherwise; Open starts a new one.
 class AmqpSession : private AmqpFrameHandler {
  public:
   ~AmqpSession() override = default;
   AmqpSession(const AmqpSession&) = delete;
   AmqpSession& operator=(const AmqpSession&) = delete;
 
-  // Connects, logs in and opens the channel. `tls` for an amqps URL only. Returns within twice the
-  // timeout. kStopped, kPermanent (credentials, vhost, certificate), kTimeout, kUnavailable.
+  // Connects, logs in and opens the channel. `tls` is used for an amqps URL only. Returns within
+  // twice the timeout. Errors: kStopped, kPermanent (credentials, vhost, certificate), kTimeout,
+  // kUnavailable.
   Status Open(const AmqpUrl& url, const TlsClient* tls, const AmqpSettings& settings,
               std::stop_token stop);
 
-  // Durable. With `passive` nothing is made: an error when it does not exist. close_code() tells
-  // more.
+  // Declare a durable exchange or queue, and bind a queue. With `passive` nothing is created, and
+  // an exchange or queue that does not exist is an error. After an error, close_code() returns the
+  // reply code.
   Status DeclareExchange(std::string_view name, std::string_view type, bool passive);
   Status DeclareQuorumQueue(std::string_view name, bool passive);
   Status Bind(std::string_view queue, std::string_view exchange, std::string_view key);
 
-  void Close();  // in good order, within a second
-  // Thread-safe: what is under way, and all until the next Open, fails soon.
+  void Close();  // with the closing handshake, within a second
+  // Calls in progress and calls before the next Open fail soon. Thread-safe.
   void Interrupt() { link_.Interrupt(); }
 
-  // The reply code that the broker closed the channel or connection with; 0 when it did not.
+  // The reply code with which the broker closed the channel or connection; 0 if it did not.
   int close_code() const noexcept { return close_code_; }
 
  protected:
   AmqpSession() : link_(*this) {}
 
-  // What a channel needs that has just been opened.
+  // Sets up a newly opened channel.
   virtual Status SetUpChannel(Deadline deadline) = 0;
-  // A method on the channel that is neither an awaited answer nor the channel's end.
+  // Receives methods on the channel other than awaited replies and the close of the channel.
   virtual Status OnChannelMethod(const AmqpFrame& frame) = 0;
-  // The header of a message, or a piece of its body.
+  // Receives the content header of a message, or a part of its body.
   virtual Status OnContent(const AmqpFrame& frame) = 0;
   virtual void OnBlocked(std::string_view) {}
   virtual void OnUnblocked() {}
 
   Status OpenChannel(Deadline deadline);
-  // Sends a method on the channel and waits for the reply, as long as the timeout.
+  // Sends a method on the channel and waits for the reply, at most for the timeout.
   Status Call(std::uint32_t id, void* method, std::uint32_t reply);
   Status Call(std::uint32_t id, void* method, std::uint32_t reply, Deadline deadline) {
     return CallOn(kChannel, id, method, reply, deadline);
   }
-  // Leaves with the next round of the link.
+  // Buffers a method; the next round of the link sends it.
   Status Send(std::uint32_t id, void* method) { return SendOn(kChannel, id, method); }
 
   bool channel_open() const noexcept { return channel_open_; }
@@ -83,8 +86,8 @@ class AmqpSession : private AmqpFrameHandler {
   Error ChannelClosed() const { return {ErrorCode::kUnavailable, close_text_}; }
 
   static constexpr std::uint16_t kChannel = 1;
-  static constexpr std::chrono::milliseconds kSilence{
-      30'000};  // without heartbeats: how long sent bytes may stay unacknowledged
+  // Maximum time that sent bytes may stay unacknowledged if there are no heartbeats.
+  static constexpr std::chrono::milliseconds kSilence{30'000};
 
   AmqpLink link_;
 
@@ -109,7 +112,7 @@ class AmqpSession : private AmqpFrameHandler {
   bool blocked_ = false;
   std::uint32_t awaited_ = 0;  // the method that Await waits for
   OnReply on_reply_;
-  bool no_vhost_ = false;  // the URL names the one without a name
+  bool no_vhost_ = false;  // the URL selects the vhost with the empty name
   int close_code_ = 0;
   std::string close_text_;
 };

@@ -85,7 +85,7 @@ void AppendValue(std::string& out, const amqp_field_value_t& field, int depth) {
     case AMQP_FIELD_KIND_F64:
       return AppendReal(out, value.f64);
     case AMQP_FIELD_KIND_DECIMAL:
-      // Signed, says RabbitMQ's grammar and what clients send; the library has it unsigned.
+      // Signed in RabbitMQ's grammar and in practice, although the library declares it unsigned.
       AppendNumber(out, static_cast<std::int32_t>(value.decimal.value));
       out += "e-";
       return AppendNumber(out, static_cast<unsigned>(value.decimal.decimals));

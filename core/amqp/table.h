@@ -8,9 +8,9 @@ struct amqp_table_t_;
 
 namespace tower {
 
-// One JSON object. Numbers, times included, become numbers; bytes become text, as AppendJsonString
-// does; of entries of one name the first one counts. What JSON has no value for, and what is nested
-// deeper than 32 levels, is null.
+// Returns one JSON object. Numbers and timestamps become numbers, and bytes become text as in
+// AppendJsonString. Of several entries with the same name the first one is used. Values without a
+// JSON equivalent, and values nested deeper than 32 levels, become null.
 std::string AmqpTableJson(const amqp_table_t_& table);
 
 }  // namespace tower

@@ -46,15 +46,14 @@ Status ParseHost(std::string_view text, AmqpUrl& url) {
     if (bracket == std::string_view::npos) return Invalid("an IPv6 address lacks its ']'");
     url.host = text.substr(1, bracket - 1);
     const std::string_view rest = text.substr(bracket + 1);
-    if (!rest.empty() && rest[0] != ':')
-      return Invalid("something stands between ']' and the port");
+    if (!rest.empty() && rest[0] != ':') return Invalid("unexpected text between ']' and the port");
     colon = rest.empty() ? std::string_view::npos : bracket + 1;
   } else {
     url.host = text.substr(0, colon);
   }
   if (url.host.empty()) return Invalid("the host is missing");
   if (url.host.find_first_of(" %\"<>\\^`{|}\t\r\n") != std::string::npos) {
-    return Invalid("the host has a character that no host name has");
+    return Invalid("the host contains an invalid character");
   }
   if (colon == std::string_view::npos) return Ok();
   port = text.substr(colon + 1);
@@ -68,7 +67,7 @@ Status ParseHost(std::string_view text, AmqpUrl& url) {
 
 Status ParseVhost(std::string_view path, AmqpUrl& url) {
   if (path.find('/') != std::string_view::npos) {
-    return Invalid("a '/' within the vhost is written %2f");
+    return Invalid("write a '/' in the vhost as %2f");
   }
   auto vhost = PercentDecode(path);
   if (!vhost) return Invalid("the vhost has a malformed percent escape");
@@ -101,9 +100,9 @@ Result<AmqpUrl> ParseAmqpUrl(std::string_view text) {
 
   std::string_view rest = text.substr(scheme_end + 3);
   if (rest.find('?') != std::string_view::npos) {
-    return Invalid("query parameters are not taken, use the amqp options (a '?' is written %3f)");
+    return Invalid("query parameters are not supported, use the amqp options (write a '?' as %3f)");
   }
-  if (rest.find('#') != std::string_view::npos) return Invalid("a '#' is written %23");
+  if (rest.find('#') != std::string_view::npos) return Invalid("write a '#' as %23");
   const std::size_t slash = rest.find('/');
   if (slash != std::string_view::npos) {
     if (Status vhost = ParseVhost(rest.substr(slash + 1), url); !vhost) return vhost.error();

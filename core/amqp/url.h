@@ -1,11 +1,11 @@
-// AMQP URIs, as RabbitMQ's URI specification reads them (https://www.rabbitmq.com/docs/uri-spec):
+// AMQP URIs as in RabbitMQ's URI specification (https://www.rabbitmq.com/docs/uri-spec):
 //
 //   amqp[s]://[user[:password]@]host[:port][/vhost]
 //
-// User, password and vhost are percent-decoded. Mind the vhost: no path at all means the default
-// one, "/", which written out is "/%2f"; a bare "/" at the end means the vhost with the empty name.
-// An IPv6 address stands in brackets. Query parameters are refused: options such as amqp.heartbeat
-// and amqp.ca-file say the same.
+// User, password and vhost are percent-decoded. Without a path, the vhost is the default one, "/",
+// whose explicit form is "/%2f"; a "/" alone at the end selects the vhost with the empty name. An
+// IPv6 address is written in brackets. Query parameters are refused; options such as amqp.heartbeat
+// and amqp.ca-file replace them.
 #ifndef CORE_AMQP_URL_H_
 #define CORE_AMQP_URL_H_
 
@@ -21,23 +21,23 @@ struct AmqpUrl {
   bool tls = false;
   std::string host;  // an IPv6 address without its brackets
   std::uint16_t port = 5672;
-  bool has_user = false;       // a user was named
+  bool has_user = false;       // the URL contains a user
   std::string user = "guest";  // RabbitMQ's defaults
   std::string password = "guest";
   std::string vhost = "/";
 
-  // Without user and password: "amqp://host:5672/%2f". What logs, errors and pages show.
+  // "amqp://host:5672/%2f": without user and password, for logs, errors and HTTP responses.
   std::string Address() const;
 };
 
-// kInvalid says what is wrong, without repeating the text.
+// kInvalid; the message says what is wrong and does not contain the text.
 Result<AmqpUrl> ParseAmqpUrl(std::string_view text);
 
-// The same, for those who only want to know whether a setting is right.
+// The same check without the result.
 Status CheckAmqpUrl(std::string_view text);
 
-// The Address of an URL, or a constant for a text that is none: never a part that could be a
-// password.
+// Returns the Address of a URL, or a constant for a text that is not a URL. The result never
+// contains a part that could be a password.
 std::string RedactAmqpUrl(std::string_view text);
 
 }  // namespace tower

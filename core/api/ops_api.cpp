@@ -50,7 +50,7 @@ HttpResponse Text(std::string body, std::string_view type = kText) {
   return response;
 }
 
-// What is wrong is told to those who may know it.
+// Only trusted clients get the reasons.
 HttpResponse Ready(const HttpServer& server, const OpsSources& sources,
                    const HttpRequest& request) {
   auto checks = sources.readiness();
@@ -61,7 +61,8 @@ HttpResponse Ready(const HttpServer& server, const OpsSources& sources,
     lines += name + ": " + (why.empty() ? "ok" : why) + (note.empty() ? "" : "; " + note) + '\n';
     if (!why.empty()) faults += (faults.empty() ? "" : "; ") + name + ": " + why;
   }
-  if (!request.trusted && !faults.empty()) return Problem(503, "not ready; a token is told why");
+  if (!request.trusted && !faults.empty())
+    return Problem(503, "not ready; send a token to get the reason");
   auto response = faults.empty() ? Text("ok\n") : Problem(503, faults);
   if (request.trusted && request.HasQuery("verbose")) {
     response.content_type = kText;
@@ -96,14 +97,14 @@ HttpResponse Version(bool details) {
   return response;
 }
 
-// Until there is a page.
+// A plain text list of the endpoints.
 HttpResponse Index(const HttpServer& server) {
   std::string text = "control-tower turns events in a laboratory into protocol triggers.\n\n";
   for (const auto& [pattern, methods] : server.Routes()) text += methods + " " + pattern + "\n";
   return Text(text + "\nREADME.md says what each of them takes and answers.\n");
 }
 
-// A member for a time that is known.
+// Writes a member if the time is set.
 void WriteTime(JsonWriter& json, std::string_view name, const std::optional<WallTime>& time) {
   if (time) json.Member(name, TimeText(*time));
 }

@@ -1,5 +1,5 @@
-// What those who run control-tower ask: /, /livez, /readyz, /healthz, /version, /metrics,
-// /watchers. Where there are tokens, those that need none tell no details without one.
+// The endpoints for operators: /, /livez, /readyz, /healthz, /version, /metrics, /watchers. If the
+// server has tokens, the endpoints that need none give no details without a valid one.
 #ifndef CORE_API_OPS_API_H_
 #define CORE_API_OPS_API_H_
 
@@ -15,26 +15,27 @@
 
 namespace tower {
 
-// One thing that must hold for triggers to flow.
+// A condition for readiness.
 struct ReadinessCheck {
   std::string name;
-  std::string why;        // it does not hold; empty when it does
-  std::string note = {};  // what an operator should see to though it holds; for ?verbose
+  std::string why;        // why the condition is not met; empty if it is met
+  std::string note = {};  // a warning for operators although it is met; shown by ?verbose
 };
 
-// Ready: the queue takes triggers, the broker is connected and lets itself be published to, and
+// The conditions: the queue accepts triggers, the broker is connected and accepts messages, and
 // every watcher runs.
 std::vector<ReadinessCheck> CheckReadiness(const QueueStats& queue, const PublisherState& publisher,
                                            const std::vector<WatcherStatus>& watchers);
 
-// Called at requests, from several threads at once.
+// The functions are called for requests, concurrently from several threads.
 struct OpsSources {
   std::function<std::vector<ReadinessCheck>()> readiness;
   std::function<std::vector<WatcherStatus>()> watchers;
   std::function<PublisherState()> publisher;
 };
 
-// Adds the routes. Before the server starts; `metrics` and what `sources` refers to outlive it.
+// Adds the routes; to be called before the server starts. `metrics` and what `sources` refers to
+// outlive the server.
 void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics);
 
 }  // namespace tower

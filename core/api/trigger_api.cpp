@@ -29,10 +29,10 @@ constexpr std::string_view kSource = "http";
 constexpr std::string_view kNdjson = "application/x-ndjson";
 constexpr std::string_view kJson = "application/json";
 constexpr std::size_t kMaxKey = 255;
-constexpr int kChangesLogged = 60;  // a minute
+constexpr int kChangesLogged = 60;  // per minute
 
-// The value of an Idempotency-Key header: a string as in RFC 8941, section 3.3.3, as
-// draft-ietf-httpapi-idempotency-key-header wants it; without quotes it is taken as it is.
+// Parses the value of an Idempotency-Key header: a string as in RFC 8941, section 3.3.3 (see
+// draft-ietf-httpapi-idempotency-key-header). A value without quotes is used unchanged.
 std::optional<std::string> ParseKey(std::string_view text) {
   std::string key;
   if (text.empty() || text.front() != '"') {
@@ -58,7 +58,7 @@ bool IsArray(std::string_view json) {
   return first != std::string_view::npos && json[first] == '[';
 }
 
-// The members that tell of a record.
+// Writes the members that describe a record.
 void WriteSummary(JsonWriter& json, const TriggerRecord& record) {
   const auto& trigger = record.trigger;
   json.Member("uuid", trigger.uuid.ToString())
@@ -77,14 +77,14 @@ constexpr std::string_view kNoUuid = "the path must name a UUID";
 constexpr std::string_view kUnknownUuid =
     "no trigger has this UUID, or it was settled longer ago than is kept";
 
-// One trigger that was to be redelivered or discarded.
+// The response when a single trigger could not be redelivered or discarded.
 HttpResponse NotChanged(const Error& error) {
   if (error.code == ErrorCode::kNotFound) return Problem(404, kUnknownUuid);
   if (error.code == ErrorCode::kConflict) return Problem(409, error.message);
   return Unavailable(error.message);
 }
 
-// 202, for one trigger or for a batch.
+// The 202 response for one trigger or for a batch.
 HttpResponse Accepted(std::span<const Uuid> uuids, bool batch) {
   HttpResponse response;
   response.status = 202;
@@ -106,15 +106,15 @@ HttpResponse Accepted(std::span<const Uuid> uuids, bool batch) {
   return response;
 }
 
-// Who wants something changed.
+// The client that requests a change.
 struct Asker {
   explicit Asker(const HttpRequest& request) : peer(request.peer), client(request.client) {}
-  // The name of its token, or its address where there are none.
+  // The name of its token, or its address if the server has no tokens.
   const std::string& name() const { return client.empty() ? peer : client; }
   std::string peer, client;
 };
 
-// What a filter takes, for the log.
+// Describes a filter for the log.
 std::string Describe(const TriggerFilter& filter) {
   std::string text = "status=" + std::string(filter.state ? ToString(*filter.state) : "any");
   const auto add = [&text](std::string_view name, const std::string& value) {
@@ -128,7 +128,7 @@ std::string Describe(const TriggerFilter& filter) {
   return text;
 }
 
-// An object with what `write` puts into it.
+// A response with a JSON object whose members `write` adds.
 HttpResponse Json(int status, const std::function<void(JsonWriter&)>& write) {
   HttpResponse response{.status = status};
   JsonWriter json(response.body);
@@ -158,7 +158,7 @@ class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
   HttpResponse List(const HttpRequest& request) const;
   HttpResponse Redeliver(const HttpRequest& request);
   HttpResponse Discard(const HttpRequest& request);
-  // Of all that a filter takes.
+  // Changes of all triggers that match a filter.
   enum class Change { kRedeliver, kDiscard };
   HttpResponse ChangeAll(const HttpRequest& request, Change change);
 
@@ -205,14 +205,14 @@ HttpResponse TriggerApi::Refused(const Error& error, std::size_t triggers) {
   }
 }
 
-// The answer goes out once the triggers are on disk.
+// Sends the response once the triggers are on disk.
 HttpResponse TriggerApi::Put(const HttpRequest& request, std::span<Trigger> triggers, bool batch) {
   std::string key;
   std::string fingerprint;
   PutOptions options{.source = kSource, .client = request.client};
   if (const auto given = request.Header("Idempotency-Key")) {
     key = *ParseKey(*given);  // Post has checked it
-    // Another client's keys are no concern of this one; names have no colon.
+    // Keys of different clients are independent; names contain no colon.
     if (!request.client.empty()) key = std::string(request.client) + ":" + key;
     fingerprint = Sha256Hex(request.body) + (request.content_type == kNdjson ? " lines" : "");
     options.key = key;
@@ -244,7 +244,7 @@ HttpResponse TriggerApi::Post(const HttpRequest& request) {
     if (!given || !ParseKey(*given)) {
       invalid_.Add();
       return Problem(400,
-                     "Idempotency-Key must stand once and have 1 to 255 printable ASCII characters,"
+                     "Idempotency-Key must occur once and have 1 to 255 printable ASCII characters,"
                      " in double quotes");
     }
   }
@@ -337,7 +337,7 @@ HttpResponse TriggerApi::ChangeAll(const HttpRequest& request, Change change) {
   }
   const bool discards = change == Change::kDiscard;
   const auto query = ParseBulk(request.body, discards);
-  if (!query) return Problem(400, "the filter is not understood", query.error());
+  if (!query) return Problem(400, "the filter is invalid", query.error());
   const Asker asker(request);
   auto done = [api = shared_from_this(), later = request.Defer(), asker, change,
                dry_run = query->options.dry_run,
@@ -402,7 +402,7 @@ void AddTriggerApi(HttpServer& server, TriggerQueue& queue, Metrics& metrics) {
                {.open = false, .content_types = {std::string(kJson), std::string(kNdjson)}});
   server.Route("GET", "/triggers",
                [api](const HttpRequest& request) { return api->List(request); });
-  // Before they could be taken for a UUID.
+  // Added first, so that these paths do not match /triggers/{uuid}.
   const HttpRouteOptions json{.open = false, .content_types = {std::string(kJson)}};
   using Change = TriggerApi::Change;
   for (const auto& [path, change] : {std::pair("/triggers/redeliver", Change::kRedeliver),

@@ -1,4 +1,4 @@
-// /triggers and what is below it: the contract stands in README.md ("HTTP").
+// /triggers and the endpoints below it. README.md ("HTTP") is the contract.
 #ifndef CORE_API_TRIGGER_API_H_
 #define CORE_API_TRIGGER_API_H_
 
@@ -8,7 +8,7 @@
 
 namespace tower {
 
-// Adds the routes. Before the server starts; `queue` and `metrics` outlive it.
+// Adds the routes; to be called before the server starts. `queue` and `metrics` outlive the server.
 void AddTriggerApi(HttpServer& server, TriggerQueue& queue, Metrics& metrics);
 
 }  // namespace tower

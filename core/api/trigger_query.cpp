@@ -38,10 +38,10 @@ FilterTime ParseInstant(std::string_view text) {
                                                           *written->offset);
 }
 
-// Sets the member of the filter that `name` stands for; "" or what is wrong with the value. Not
-// asked where there is no such member.
+// Sets the member of the filter with this name. Returns what is wrong with the value, or "".
+// REQUIRES: `name` is a member of the filter.
 std::string SetMember(TriggerFilter& filter, std::string_view name, std::string_view value) {
-  if (value.empty()) return "must not be empty; leave it out to take any";
+  if (value.empty()) return "must not be empty; omit it to match any";
   if (name == "status") {
     filter.state = ParseTriggerState(value);
     return filter.state ? "" : "must be queued, published, undeliverable or discarded";
@@ -57,7 +57,7 @@ std::string SetMember(TriggerFilter& filter, std::string_view name, std::string_
   return "";
 }
 
-// What a list may be asked for, and a bulk change.
+// The parameters of a list, and the members of a bulk change.
 const std::vector<std::string>& Parameters() {
   static const std::vector<std::string> names = {"status", "protocol", "apiVersion", "source",
                                                  "since",  "until",    "limit",      "before"};
@@ -79,12 +79,12 @@ std::string List(const std::vector<std::string>& names) {
   return text;
 }
 
-// Of a parameter or a member.
+// The error for an unknown parameter or member.
 std::string Unknown(std::string_view name, const std::vector<std::string>& known) {
   return "is not known" + DidYouMean(name, known) + " (there are " + List(known) + ")";
 }
 
-// What is wrong with the parameter, "" when nothing is.
+// Sets a parameter. Returns what is wrong with it, or "".
 std::string TakeParameter(ListQuery& query, std::string_view name, std::string_view value) {
   if (name != "limit" && name != "before") return SetMember(query.filter, name, value);
   const bool limit = name == "limit";
@@ -95,7 +95,7 @@ std::string TakeParameter(ListQuery& query, std::string_view name, std::string_v
                : "must be as the Link header of an answer gave it";
 }
 
-// What is wrong with the member, "" when nothing is.
+// Sets a member. Returns what is wrong with it, or "".
 std::string TakeMember(BulkQuery& query, const JsonValue& member) {
   const auto type = member.type();
   if (member.NameIs("dryRun")) {
@@ -124,7 +124,7 @@ Result<ListQuery> ParseQuery(const HttpRequest& request) {
     const bool twice =
         std::any_of(all.begin(), end, [&](const auto& other) { return other.first == name; });
     const auto fault = !Has(Parameters(), name) ? Unknown(name, Parameters())
-                       : twice                  ? "stands there twice"
+                       : twice                  ? "occurs twice"
                                                 : TakeParameter(query, name, value);
     if (!fault.empty()) return Error{ErrorCode::kInvalid, "parameter \"" + name + "\" " + fault};
   }
@@ -134,7 +134,7 @@ Result<ListQuery> ParseQuery(const HttpRequest& request) {
 Status CheckNoQuery(const HttpRequest& request) {
   if (request.query.empty()) return Ok();
   return Error{ErrorCode::kInvalid, "parameter \"" + request.query.front().first +
-                                        "\" is not known; this request has none"};
+                                        "\" is not known; this request has no parameters"};
 }
 
 std::string NextLink(const ListQuery& query, std::int64_t before) {

@@ -1,6 +1,6 @@
-// Which triggers a request means: the query of `GET /triggers`, the body of `POST
-// /triggers/redeliver` and `POST /triggers/discard`. What is not understood is refused, never
-// ignored: a filter that says less than was meant takes more triggers than were meant.
+// Parses the filters of requests: the query of `GET /triggers`, and the body of `POST
+// /triggers/redeliver` and `POST /triggers/discard`. Unknown or invalid parts are refused and not
+// ignored, because a filter with a missing condition matches more triggers than intended.
 #ifndef CORE_API_TRIGGER_QUERY_H_
 #define CORE_API_TRIGGER_QUERY_H_
 
@@ -20,14 +20,14 @@ struct ListQuery {
   std::int64_t limit = 100, before = 0;  // before: 0 for the newest
 };
 
-// kInvalid names the parameter, and says what the client should write: unknown ones, those that
-// stand there twice and those without a value are refused.
+// Refuses parameters that are unknown, repeated or empty. kInvalid; the message names the parameter
+// and says what is expected.
 Result<ListQuery> ParseQuery(const HttpRequest& request);
 
-// The same for a request that has no parameters.
+// Checks that a request has no parameters.
 Status CheckNoQuery(const HttpRequest& request);
 
-// The value of a Link header (RFC 8288) to the page that begins before `before`.
+// The value of a Link header (RFC 8288) for the page of triggers before `before`.
 std::string NextLink(const ListQuery& query, std::int64_t before);
 
 struct BulkQuery {
@@ -35,9 +35,9 @@ struct BulkQuery {
   BulkOptions options;
 };
 
-// `body` is an object with `status` and, as they are wanted, `protocol`, `apiVersion`, `source`,
-// `since`, `until`, `dryRun`, `confirm`. `discard`: `status` must be undeliverable; else it may be
-// anything but queued.
+// `body` is an object with `status` and, optionally, `protocol`, `apiVersion`, `source`, `since`,
+// `until`, `dryRun` and `confirm`. With `discard`, `status` must be undeliverable; otherwise it may
+// be any status except queued.
 tl::expected<BulkQuery, Faults> ParseBulk(std::string_view body, bool discard);
 
 }  // namespace tower

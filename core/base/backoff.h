@@ -1,4 +1,4 @@
-// How long to wait before something that failed is tried again.
+// Exponential backoff with jitter.
 #ifndef CORE_BASE_BACKOFF_H_
 #define CORE_BASE_BACKOFF_H_
 
@@ -9,15 +9,18 @@
 
 namespace tower {
 
-// Between half of a time that doubles with each failure and all of it, so that what failed together
-// does not come back together. Not thread-safe.
+// The delay before each retry: a random time between half of an interval and the whole interval,
+// which doubles with each call of Next up to `highest`. The jitter spreads the retries of callers
+// that failed at the same time. Not thread-safe.
 class Backoff {
  public:
   Backoff(std::chrono::milliseconds lowest, std::chrono::milliseconds highest)
       : lowest_(std::min(lowest, highest)), highest_(highest), next_(lowest_) {}
 
+  // After a success: the next interval is the lowest.
   void Reset() { next_ = lowest_; }
-  void Exhaust() { next_ = highest_; }  // nothing is gained by trying soon
+  // After an error for which an early retry is pointless: the next interval is the highest.
+  void Exhaust() { next_ = highest_; }
   std::chrono::milliseconds Next() {
     const auto full = next_;
     next_ = next_ > highest_ / 2 ? highest_ : next_ * 2;

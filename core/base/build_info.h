@@ -1,5 +1,5 @@
-// What this binary was built from: shown by `control-tower --version --verbose`, GET /version and
-// the build_info metric.
+// Version, compiler and libraries of this binary: shown by `control-tower --version --verbose`, GET
+// /version and the build_info metric.
 #ifndef CORE_BASE_BUILD_INFO_H_
 #define CORE_BASE_BUILD_INFO_H_
 
@@ -8,7 +8,7 @@
 
 namespace tower {
 
-// A library of others that is linked into this binary.
+// A third-party library that is linked into this binary.
 struct Component {
   std::string_view name;
   std::string_view version;
@@ -18,8 +18,8 @@ struct Component {
 
 struct BuildInfo {
   std::string_view version;  // semantic version of control-tower
-  std::string_view
-      commit;  // 12 hexadecimal digits, "-dirty" behind when changed, "unknown" outside git
+  // 12 hexadecimal digits, followed by "-dirty" for uncommitted changes; "unknown" outside git.
+  std::string_view commit;
   std::string_view compiler;    // "GNU 12.2.0"
   std::string_view build_type;  // "Release"; with sanitizers "Release (address,undefined)"
   std::span<const Component> components;

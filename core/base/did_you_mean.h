@@ -7,8 +7,9 @@
 
 namespace tower {
 
-// "; did you mean X?" for the candidate that is nearly `text`, else "". The first `shared` bytes of
-// all of them are the same, and make no name alike.
+// Returns "; did you mean X?" for the candidate that is most similar to `text`, or "" if none is
+// similar enough. All candidates share their first `shared` bytes, which do not count as a
+// similarity.
 std::string DidYouMean(std::string_view text, const std::vector<std::string>& candidates,
                        std::size_t shared = 0);
 

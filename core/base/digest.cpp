@@ -34,7 +34,7 @@ const char* NameOf(DigestKind kind) {
   throw std::invalid_argument("no such digest");
 }
 
-// One for the process: fetching takes a lock and a search.
+// Fetched once per process, because fetching takes a lock and a search.
 EVP_MAC* HmacAlgorithm() {
   static const std::unique_ptr<EVP_MAC, decltype(&EVP_MAC_free)> algorithm(
       EVP_MAC_fetch(nullptr, "HMAC", nullptr), &EVP_MAC_free);
@@ -56,7 +56,7 @@ std::string Hmac(DigestKind kind, std::string_view key,
   const std::array<OSSL_PARAM, 2> settings = {
       OSSL_PARAM_construct_utf8_string("digest", const_cast<char*>(NameOf(kind)), 0),
       OSSL_PARAM_construct_end()};
-  if (key.empty()) key = std::string_view("", 0);  // no key at all is no null pointer
+  if (key.empty()) key = std::string_view("", 0);  // an empty key must not be a null pointer
   bool good = context != nullptr &&
               EVP_MAC_init(context.get(), Bytes(key), key.size(), settings.data()) == 1;
   for (const auto part : parts) {

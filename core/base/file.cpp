@@ -11,16 +11,17 @@
 namespace tower {
 namespace {
 
-constexpr int kPipePatience = 10'000;  // ms without a byte
+constexpr int kPipePatience = 10'000;  // ms to wait for the next byte
 constexpr auto kTooLarge = "larger than 1 MiB";
 
-// What keeps a file from being read; "" when nothing does.
+// The reason why a file is refused; "" if it is not.
 std::string FaultOf(const struct stat& info) {
-  if (!S_ISREG(info.st_mode)) return "this is no file";
+  if (!S_ISREG(info.st_mode)) return "not a regular file";
   return static_cast<std::size_t>(info.st_size) > kMaxSmallFile ? kTooLarge : "";
 }
 
-// All that a non-blocking descriptor gives, `size` bytes to begin with. An error has no path.
+// Reads a non-blocking descriptor to its end; `size` is the initial buffer size. Errors do not
+// contain the path.
 Result<std::string> ReadAll(int fd, std::size_t size) {
   std::string text(size, '\0');
   std::size_t used = 0;
@@ -60,7 +61,7 @@ Result<RegularFile> ReadRegularFile(const std::string& path) {
   if (auto why = FaultOf(info); !why.empty()) return fault(std::move(why));
   const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd || fstat(fd.get(), &info) != 0) return fault(ErrnoText(errno));
-  // Once more: it may be another file by now.
+  // Check again, because the path may name another file by now.
   if (auto why = FaultOf(info); !why.empty()) return fault(std::move(why));
   auto text = ReadAll(fd.get(), static_cast<std::size_t>(info.st_size) + 1);
   if (!text) return text.error();
@@ -69,7 +70,7 @@ Result<RegularFile> ReadRegularFile(const std::string& path) {
 
 Result<std::string> ReadFileOrPipe(const std::string& path) {
   const auto context = "read " + path;
-  // Non-blocking, or a pipe without a writer would hold the start up for ever.
+  // Non-blocking, because opening a pipe without a writer would block without limit.
   const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) return Annotate(context, {ErrorCode::kInvalid, ErrnoText(errno)});
   auto text = ReadAll(fd.get(), 4096);

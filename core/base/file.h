@@ -1,4 +1,4 @@
-// File descriptors, and small files that people write: configuration, scripts, tokens, values.
+// File descriptors, and reading small files such as configuration, scripts, tokens and secrets.
 #ifndef CORE_BASE_FILE_H_
 #define CORE_BASE_FILE_H_
 
@@ -10,7 +10,7 @@
 
 namespace tower {
 
-// Owns a file descriptor, or none (-1).
+// Owns a file descriptor and closes it; empty is -1.
 class Fd {
  public:
   Fd() = default;
@@ -31,15 +31,16 @@ inline constexpr std::size_t kMaxSmallFile = 1U << 20U;  // bytes
 
 struct RegularFile {
   std::string text;
-  unsigned mode = 0;  // its permissions, as chmod(2) takes them
+  unsigned mode = 0;  // permission bits as in chmod(2)
 };
 
-// Reads a regular file of at most kMaxSmallFile bytes. Never waits: a FIFO, a device or a folder is
-// refused without being opened. kInvalid; the message says why, without the path.
+// Reads a regular file of at most kMaxSmallFile bytes. Does not block: a FIFO, a device or a folder
+// is refused without being opened. Any error is kInvalid; the message does not contain the path.
 Result<RegularFile> ReadRegularFile(const std::string& path);
 
-// Reads a file of at most kMaxSmallFile bytes that may also be a pipe, as `<(command)` of a shell
-// is; each wait for more of a pipe's bytes ends after 10 s. kInvalid; the message names the path.
+// Reads a file or pipe of at most kMaxSmallFile bytes; a pipe is what the shell passes for
+// `<(command)`. Each wait for data from a pipe ends after 10 s. Any error is kInvalid; the message
+// contains the path.
 Result<std::string> ReadFileOrPipe(const std::string& path);
 
 }  // namespace tower

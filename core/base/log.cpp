@@ -17,7 +17,7 @@
 namespace tower {
 namespace {
 
-constexpr std::size_t kLongestValue = 4096;  // bytes of one field; the rest is cut off
+constexpr std::size_t kLongestValue = 4096;  // bytes of one field; longer values are cut
 
 using Buffer = spdlog::memory_buf_t;
 
@@ -25,7 +25,7 @@ void Append(Buffer& out, std::string_view text) {
   out.append(text.data(), text.data() + text.size());
 }
 
-// The length of the UTF-8 sequence at the start of `text` (RFC 3629), 0 where there is none.
+// The length of the UTF-8 sequence at the start of `text` (RFC 3629), or 0 if it is invalid.
 std::size_t SequenceLength(std::string_view text, char32_t& point) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
@@ -46,14 +46,14 @@ std::size_t SequenceLength(std::string_view text, char32_t& point) {
   return overlong || surrogate || point > 0x10ffff ? 0 : length;
 }
 
-// What would steer a terminal, break a line, or turn the reading direction.
+// Characters that control a terminal, break a line, or change the text direction.
 bool IsControl(char32_t point) {
   return point < 0x20 || (point >= 0x7f && point <= 0x9f) || point == 0x2028 || point == 0x2029 ||
          (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
 }
 
-// Appends `text` escaped as in a JSON string; bytes that are not UTF-8 stand as \xHH, whose
-// backslash JSON wants doubled.
+// Appends `text` escaped as in a JSON string. Bytes that are not UTF-8 become \xHH, with a doubled
+// backslash in JSON.
 void AppendEscaped(Buffer& out, std::string_view text, bool json) {
   const bool cut = text.size() > kLongestValue;
   text = text.substr(0, kLongestValue);
@@ -135,7 +135,7 @@ std::string_view LevelName(spdlog::level::level_enum level, bool json) {
   }
 }
 
-// Puts time and level before what Logger rendered.
+// Puts time and level before the text from Logger.
 class LineFormatter final : public spdlog::formatter {
  public:
   explicit LineFormatter(bool json) : json_(json) {}
@@ -166,7 +166,8 @@ class LineFormatter final : public spdlog::formatter {
   const bool json_;
 };
 
-// A line is one write(2), so that lines of other processes on the same pipe don't mix with ours.
+// Writes each line with one write(2), so that it does not mix with lines of other processes on the
+// same pipe.
 class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   void CaptureInto(std::string* text) {
@@ -195,11 +196,11 @@ class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
       const auto written = write(STDERR_FILENO, line.data(), line.size());
       if (written >= 0) {
         line.remove_prefix(static_cast<std::size_t>(written));
-      } else if (errno == EAGAIN) {  // somebody made the terminal non-blocking
+      } else if (errno == EAGAIN) {  // another process made the terminal non-blocking
         pollfd writable{STDERR_FILENO, POLLOUT, 0};
         poll(&writable, 1, -1);
       } else if (errno != EINTR) {
-        return;  // nowhere left to say so
+        return;  // the error cannot be reported anywhere
       }
     }
   }
@@ -230,7 +231,7 @@ struct Backend {
   spdlog::logger logger{"tower", sink};
 };
 
-// Never destroyed: threads and destructors may log until the very end.
+// Never destroyed, because threads and destructors may log until the process ends.
 Backend& TheBackend() {
   static Backend& backend = *new Backend(LogLevel::kInfo, LogFormat::kAuto);
   return backend;
@@ -251,7 +252,7 @@ void Write(spdlog::level::level_enum level, const std::vector<LogField>& own,
     for (const auto& field : own) AppendField(out, field, backend.json);
     for (const auto& field : fields) AppendField(out, field, backend.json);
     backend.logger.log(level, spdlog::string_view_t(out.data(), out.size()));
-  } catch (...) {  // out of memory: the line is lost, the process is not
+  } catch (...) {  // out of memory: drop the line, but do not end the process
   }
 }
 

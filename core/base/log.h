@@ -1,5 +1,5 @@
-// Logs, to standard error: events with fields. The message is fixed text; what varies stands in the
-// fields, and what comes from outside is quoted. No secret may be passed in.
+// Structured logs on standard error: events with fields. The message is fixed text; variable data
+// goes into the fields, and foreign text is quoted. Callers must not pass secrets.
 //
 //   log.Info("broker connected", {{"host", host}, {"vhost", vhost}});
 #ifndef CORE_BASE_LOG_H_
@@ -33,28 +33,25 @@ struct LogField {
 };
 
 enum class LogLevel { kDebug, kInfo, kWarn, kError };
-enum class LogFormat {
-  kAuto,
-  kText,
-  kJson
-};  // kAuto: text on a terminal, else JSON, one object a line
+// kJson writes one object per line. kAuto is kText if standard error is a terminal, else kJson.
+enum class LogFormat { kAuto, kText, kJson };
 
-// Sets level and format for the whole process. Call once, before threads start. Times are UTC, RFC
-// 3339 with milliseconds.
+// Sets level and format for the whole process. Call once, before threads start. Times are written
+// as in RFC 3339, in UTC with milliseconds.
 void ConfigureLogs(LogLevel level, LogFormat format);
-// The level alone, at any time. Thread-safe.
+// Changes the level only, at any time. Thread-safe.
 void SetLogLevel(LogLevel level);
-// Whether events of a level are logged: to be asked first where the fields of one cost more than
-// this does, a look at an atomic. Thread-safe.
+// Whether events of a level are logged. Call it first where computing the fields is more expensive
+// than this read of an atomic. Thread-safe.
 bool LogShows(LogLevel level) noexcept;
 
-// A cheap, copyable face with fields of its own (such as watcher=inbox) that go with every event.
-// Thread-safe; a line is written with one write call. A log call never throws and never blocks on
-// anything but standard error.
+// A copyable handle with fields of its own (such as watcher=inbox) that are added to every event.
+// Thread-safe; each line is written with one write call. A log call does not throw and blocks on
+// standard error only.
 class Logger {
  public:
   Logger() = default;
-  // The same, with more fields.
+  // A copy with additional fields.
   Logger With(std::initializer_list<LogField> fields) const;
 
   void Debug(std::string_view message, std::initializer_list<LogField> fields = {}) const;
@@ -68,8 +65,8 @@ class Logger {
   std::vector<LogField> fields_;
 };
 
-// For tests: keeps every rendered line instead of writing it to standard error, until destroyed.
-// One at a time.
+// For tests: while it exists, log lines are collected here instead of being written to standard
+// error. Only one may exist at a time.
 class CapturedLogs {
  public:
   CapturedLogs();

@@ -1,4 +1,4 @@
-// Keeps a fault that lasts from filling the log.
+// Limits how often a lasting fault is logged.
 #ifndef CORE_BASE_LOG_LIMIT_H_
 #define CORE_BASE_LOG_LIMIT_H_
 
@@ -13,7 +13,8 @@
 
 namespace tower {
 
-// Lets a text pass when it differs from the one before, and else once a minute. Not thread-safe.
+// Passes a text that differs from the previous one at once, and a repeated text once a minute. Not
+// thread-safe.
 class LogLimit {
  public:
   bool Pass(const std::string& text, std::chrono::steady_clock::time_point now) {
@@ -24,7 +25,7 @@ class LogLimit {
     return true;
   }
   void Reset() { last_.reset(); }
-  // Of a text that passed: nothing has changed since it did before.
+  // The level for the text that just passed: kWarn for a new text, kInfo for a repeated one.
   LogLevel level() const { return repeats_ ? LogLevel::kInfo : LogLevel::kWarn; }
 
  private:
@@ -33,13 +34,14 @@ class LogLimit {
   std::chrono::steady_clock::time_point passed_at_{};
 };
 
-// Lets a few lines a minute pass, whatever they say: for what others can cause as often as they
-// like. Thread-safe.
+// Passes a fixed number of lines per minute, whatever their text: for events that clients can cause
+// at any rate. Thread-safe.
 class LogQuota {
  public:
   explicit LogQuota(int lines_a_minute) : lines_(lines_a_minute) {}
 
-  // How many lines were held back since the last that passed; nothing: hold this one back too.
+  // Returns the number of lines suppressed since the last one that passed, or nullopt if this line
+  // must be suppressed too.
   std::optional<std::int64_t> Pass(std::chrono::steady_clock::time_point now) {
     const std::lock_guard lock(mutex_);
     if (!began_ || now - *began_ >= std::chrono::minutes(1)) {
@@ -58,8 +60,8 @@ class LogQuota {
   const int lines_;
   std::mutex mutex_;
   // Guarded by mutex_.
-  std::optional<std::chrono::steady_clock::time_point> began_;  // the minute
-  int passed_ = 0;                                              // in it
+  std::optional<std::chrono::steady_clock::time_point> began_;  // start of the current minute
+  int passed_ = 0;                                              // lines in the current minute
   std::int64_t held_back_ = 0;
 };
 

@@ -27,7 +27,7 @@ std::string Escaped(std::string_view text, bool quotes) {
   return out;
 }
 
-// `name="value",…` without the braces; the same for the same labels in any order.
+// `name="value",…` without the braces, independent of the order of the labels.
 std::string LabelText(MetricLabels labels) {
   std::sort(labels.begin(), labels.end());
   std::string out;
@@ -39,7 +39,7 @@ std::string LabelText(MetricLabels labels) {
 }
 
 std::string Number(double value) {
-  constexpr double kReadable = 1e15;  // beyond, digits alone say less than an exponent
+  constexpr double kReadable = 1e15;  // larger numbers are easier to read with an exponent
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
   if (value == std::floor(value) && std::abs(value) < kReadable) {
@@ -83,8 +83,8 @@ void AppendHistogram(std::string& out, const std::string& name, const std::strin
   AppendSample(out, name + "_count", labels, std::to_string(total));
 }
 
-// A gauge that is asked. Its own lock, so that `read` may take locks under which metrics are asked
-// for, and so that it isn't called any more once it was taken away.
+// A gauge with a callback. It has its own lock, so that `read` may take locks that are held during
+// metric lookups, and so that `read` is not called after it was removed.
 struct AskedGauge {
   std::mutex mutex;
   std::function<double()> read;
@@ -114,7 +114,7 @@ struct Metrics::Family {
 };
 
 void Histogram::Observe(double seconds) noexcept {
-  constexpr double kMost = 1e9;  // what the sum can hold many of
+  constexpr double kMost = 1e9;  // seconds; far from overflowing the sum
   if (!(seconds > 0)) seconds = 0;
   seconds = std::min(seconds, kMost);
   const auto bucket = std::lower_bound(kBounds.begin(), kBounds.end(), seconds) - kBounds.begin();
@@ -188,7 +188,7 @@ std::string Metrics::Render() const {
     const Family* family;
     std::vector<Sample> samples;
   };
-  // Nothing is ever erased, so that what was copied under the lock can be read without it.
+  // Entries are never erased, so copied pointers can be used without the lock.
   std::vector<Copy> copies;
   {
     const std::lock_guard lock(mutex_);

@@ -20,7 +20,7 @@ namespace tower {
 
 using MetricLabels = std::vector<std::pair<std::string, std::string>>;
 
-// Only goes up. Thread-safe, one relaxed atomic addition.
+// A monotonic counter. Thread-safe; Add is one relaxed atomic addition.
 class Counter {
  public:
   void Add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
@@ -30,7 +30,7 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-// Goes up and down. Thread-safe.
+// A value that can go up and down. Thread-safe.
 class Gauge {
  public:
   void Set(double value) noexcept { value_.store(value, std::memory_order_relaxed); }
@@ -40,7 +40,7 @@ class Gauge {
   std::atomic<double> value_{0};
 };
 
-// Durations in seconds, in fixed buckets from 100 µs to 10 s. Thread-safe, three relaxed atomic
+// Durations in seconds, in fixed buckets from 100 µs to 10 s. Thread-safe; only relaxed atomic
 // additions.
 class Histogram {
  public:
@@ -49,8 +49,8 @@ class Histogram {
                                                      1.0,    2.5,     5.0,    10.0};
   void Observe(double seconds) noexcept;
   struct Snapshot {
-    std::array<std::uint64_t, kBounds.size() + 1>
-        counts;  // a bucket each, not cumulative; the last is +Inf
+    // One count per bucket, not cumulative; the last bucket is +Inf.
+    std::array<std::uint64_t, kBounds.size() + 1> counts;
     double sum;
   };
   Snapshot Read() const noexcept;
@@ -60,9 +60,9 @@ class Histogram {
   std::atomic<std::uint64_t> sum_nanoseconds_{0};
 };
 
-// All metrics of the process. Names come without the prefix "control_tower_", which is added.
-// Asking for the same name and labels again gives the same object. References stay valid as long as
-// the Metrics. Thread-safe; asking takes a lock, so keep the reference where it is used often.
+// All metrics of the process. Names are passed without the prefix "control_tower_". The same name
+// and labels return the same object. References stay valid as long as the Metrics object.
+// Thread-safe; each lookup takes a lock, so keep the reference where it is used often.
 class Metrics {
  public:
   Counter& GetCounter(std::string_view name, std::string_view help,
@@ -70,16 +70,17 @@ class Metrics {
   Gauge& GetGauge(std::string_view name, std::string_view help, const MetricLabels& labels = {});
   Histogram& GetHistogram(std::string_view name, std::string_view help,
                           const MetricLabels& labels = {});
-  // A gauge whose value is asked for at each Render. `read` must stay callable, from any thread, as
-  // long as the Metrics, or until set again with nullptr.
+  // A gauge whose value is read at each Render. `read` must stay callable from any thread as long
+  // as the Metrics object exists, or until the gauge is set again with nullptr.
   void SetGauge(std::string_view name, std::string_view help, std::function<double()> read,
                 const MetricLabels& labels = {});
 
-  // Leaves the metric out of Render until it is asked for again. For what no longer exists, such as
-  // a watcher that was taken away. References to it stay valid.
+  // Omits the metric from Render until it is looked up again, for example after a watcher was
+  // removed. References to it stay valid.
   void Forget(std::string_view name, const MetricLabels& labels);
 
-  std::string Render() const;  // families by name, with HELP and TYPE
+  // All metric families, sorted by name, with HELP and TYPE.
+  std::string Render() const;
 
  private:
   struct Family;
@@ -92,8 +93,8 @@ class Metrics {
   ~Metrics();
 };
 
-// Counters that several packages add to: triggers that are on disk, and events and requests that
-// did not become triggers. `source`: the watcher's name, or "http".
+// Counters that several packages use: triggers stored on disk, and events and requests that did not
+// become triggers. `source` is the watcher's name, or "http".
 Counter& AcceptedCounter(Metrics& metrics, std::string_view source);
 Counter& RejectedCounter(Metrics& metrics, std::string_view source, std::string_view reason);
 

@@ -1,4 +1,4 @@
-// One thread tells another that something is done, once.
+// A one-shot event between two threads.
 #ifndef CORE_BASE_ONCE_EVENT_H_
 #define CORE_BASE_ONCE_EVENT_H_
 
@@ -7,14 +7,16 @@
 
 namespace tower {
 
-// A futex(2) of three states, cheaper than a condition variable where each waiter waits for its own
-// event: Set makes a system call only when the waiter sleeps. The waiter may destroy the event as
-// soon as Wait has returned; Set does not touch it afterwards (its wake-up call names an address
-// only).
+// A futex(2) with three states. It is cheaper than a condition variable where each waiter has its
+// own event: Set makes a system call only if the waiter sleeps. The waiter may destroy the event as
+// soon as Wait has returned; Set does not access it afterwards (the futex call only uses its
+// address).
 class OnceEvent {
  public:
-  void Set() noexcept;   // by one thread, once
-  void Wait() noexcept;  // by one thread; what the other did before Set is visible afterwards
+  // Called once, by one thread.
+  void Set() noexcept;
+  // Called by one thread. Everything that happened before Set is visible after Wait returns.
+  void Wait() noexcept;
 
  private:
   enum : std::uint32_t { kUnset, kWaiting, kSet };

@@ -17,15 +17,15 @@
 namespace tower {
 namespace {
 
-// Fields of /proc/self/stat (proc(5)) behind the program's name, which may have anything in it.
+// Fields of /proc/self/stat (proc(5)) after the program's name, which may contain any character.
 struct Stat {
-  std::uint64_t start_ticks = 0;  // since the machine started
+  std::uint64_t start_ticks = 0;  // since boot
   std::uint64_t virtual_bytes = 0;
   std::uint64_t resident_pages = 0;
 };
 
 std::optional<Stat> ReadStat() {
-  constexpr int kFirst = 3, kStart = 22;  // what the fields are numbered
+  constexpr int kFirst = 3, kStart = 22;  // field numbers in proc(5)
   std::ifstream file("/proc/self/stat");
   std::string text;
   if (!std::getline(file, text)) return std::nullopt;
@@ -41,7 +41,7 @@ std::optional<Stat> ReadStat() {
   return stat;
 }
 
-// When the machine started, in seconds since 1970.
+// The boot time in seconds since 1970.
 std::optional<double> ReadBootTime() {
   std::ifstream file("/proc/stat");
   for (std::string word; file >> word;) {
@@ -54,7 +54,7 @@ std::optional<double> ReadBootTime() {
 std::optional<double> CountOpenFiles() {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc/self/fd"), &closedir);
   if (!folder) return std::nullopt;
-  double count = -1;  // the folder's own
+  double count = -1;  // excludes the descriptor of the folder itself
   while (const dirent* entry = readdir(folder.get())) {
     if (entry->d_name[0] != '.') ++count;
   }
@@ -75,7 +75,7 @@ std::optional<double> MaxFiles() {
   return static_cast<double>(files.rlim_cur);
 }
 
-// Neither changes while the process lives.
+// Cached, because it does not change during the life of the process.
 std::optional<double> StartTime(const std::optional<Stat>& stat) {
   static const auto boot = ReadBootTime();
   if (!stat || !boot) return std::nullopt;

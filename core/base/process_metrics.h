@@ -1,4 +1,4 @@
-// What every Prometheus client tells of its process: CPU time, memory, open files, start.
+// The standard process metrics of Prometheus clients: CPU time, memory, open files, start time.
 #ifndef CORE_BASE_PROCESS_METRICS_H_
 #define CORE_BASE_PROCESS_METRICS_H_
 
@@ -6,8 +6,8 @@
 
 namespace tower {
 
-// The families process_*, in the text format of core/base/metrics.h, read from /proc at each call.
-// What can't be read is left out. Thread-safe.
+// The families process_* in the text format of core/base/metrics.h, read from /proc at each call.
+// Values that cannot be read are omitted. Thread-safe.
 std::string RenderProcessMetrics();
 
 }  // namespace tower

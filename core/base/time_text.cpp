@@ -10,7 +10,7 @@ using std::chrono::seconds;
 
 namespace {
 
-// Reads from the front of a text, and remembers if that ever failed.
+// Reads from the front of a text, and records whether any step failed.
 class Reader {
  public:
   explicit Reader(std::string_view text) : rest_(text) {}
@@ -33,7 +33,7 @@ class Reader {
   }
   void Need(std::string_view any) { good_ = Skip(any) && good_; }
 
-  // Of ".250"; what is finer than a millisecond is dropped.
+  // The digits after the decimal point; those beyond milliseconds are dropped.
   milliseconds Fraction() {
     int number = 0;
     std::size_t count = 0;

@@ -12,7 +12,7 @@
 namespace tower {
 namespace {
 
-// The two digits of every byte.
+// The two digits of each byte value.
 constexpr auto kHexOfByte = [] {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::array<std::array<char, 2>, 256> table{};
@@ -20,7 +20,7 @@ constexpr auto kHexOfByte = [] {
     table[byte] = {kDigits[byte >> 4], kDigits[byte & 15]};
   return table;
 }();
-// Where the digits of each byte stand in the text; dashes stand between.
+// The offset of the digits of each byte in the text form.
 constexpr std::array<std::uint8_t, 16> kPlaceOfByte = {0,  2,  4,  6,  9,  11, 14, 16,
                                                        19, 21, 24, 26, 28, 30, 32, 34};
 
@@ -33,7 +33,7 @@ int HexValue(char c) noexcept {
   return -1;
 }
 
-// Eight bytes from the kernel's generator, fetched 4 KiB at a time.
+// Returns 64 bits of the kernel's random generator, which is read 4 KiB at a time.
 std::uint64_t Random64() noexcept {
   struct Pool {
     std::array<std::uint64_t, 512> words;
@@ -45,7 +45,7 @@ std::uint64_t Random64() noexcept {
     std::size_t filled = 0;
     while (filled < sizeof pool.words) {
       const auto got = getrandom(out + filled, sizeof pool.words - filled, 0);
-      if (got < 0 && errno != EINTR) std::abort();  // no kernel of the last ten years gets here
+      if (got < 0 && errno != EINTR) std::abort();  // does not happen on kernels since 3.17
       if (got > 0) filled += static_cast<std::size_t>(got);
     }
     pool.left = pool.words.size();
@@ -91,8 +91,8 @@ void Uuid::Write(char* out) const noexcept {
 
 namespace internal {
 
-// Counter: 42 bits, of which 12 stand in rand_a and 30 at the top of rand_b. It starts below 2^41,
-// so that two trillion fit into one millisecond; the 32 bits behind it are random.
+// The counter has 42 bits: 12 in rand_a and 30 at the top of rand_b. It starts below 2^41, so that
+// two trillion UUIDs fit into one millisecond. The remaining 32 bits are random.
 Uuid UuidV7Sequence::Next(std::uint64_t unix_ms) noexcept {
   constexpr std::uint64_t kCounterEnd = std::uint64_t{1} << 42;
   const std::uint64_t random = Random64();

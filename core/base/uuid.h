@@ -1,4 +1,4 @@
-// UUIDs, and version 7 of them: RFC 9562, sections 4 and 5.7.
+// UUIDs (RFC 9562, section 4) and the generation of version 7 (section 5.7).
 #ifndef CORE_BASE_UUID_H_
 #define CORE_BASE_UUID_H_
 
@@ -13,8 +13,7 @@
 
 namespace tower {
 
-// A value of 16 bytes, in the order in which they are written. The nil UUID when
-// default-constructed.
+// A value of 16 bytes in the order of the text form. A default-constructed Uuid is the nil UUID.
 class Uuid {
  public:
   static constexpr std::size_t kTextSize = 36;
@@ -22,13 +21,13 @@ class Uuid {
   constexpr Uuid() = default;
   explicit constexpr Uuid(const std::array<std::uint8_t, 16>& bytes) : bytes_(bytes) {}
 
-  // Reads the canonical text form 8-4-4-4-12, hexadecimal digits in either case; anything else is
-  // nothing.
+  // Parses the canonical text form 8-4-4-4-12 with hexadecimal digits in either case; returns
+  // nullopt for anything else.
   static std::optional<Uuid> Parse(std::string_view text) noexcept;
 
   // The canonical text form, lower case.
   std::string ToString() const;
-  // The same, written to exactly kTextSize bytes at `out`; no terminating zero.
+  // Writes the canonical text form, kTextSize bytes without a terminating zero, to `out`.
   void Write(char* out) const noexcept;
 
   const std::array<std::uint8_t, 16>& bytes() const noexcept { return bytes_; }
@@ -39,14 +38,14 @@ class Uuid {
 };
 
 // A new version 7 UUID: milliseconds since 1970, then a counter in rand_a and the top of rand_b
-// (RFC 9562, section 6.2, method 1 with a random start), the rest random. Strictly greater than
-// every one that this process made before, also when the system clock steps back. Thread-safe;
-// takes no lock for longer than a few instructions.
+// (RFC 9562, section 6.2, method 1 with a random start), then random bits. Strictly greater than
+// every UUID that this process generated before, also after the system clock steps back.
+// Thread-safe; holds a lock for a few instructions only.
 Uuid NewUuidV7();
 
 namespace internal {
 
-// What NewUuidV7 is made of, with the clock passed in; for tests. Not thread-safe.
+// The generator behind NewUuidV7, with the clock as a parameter; for tests. Not thread-safe.
 class UuidV7Sequence {
  public:
   Uuid Next(std::uint64_t unix_ms) noexcept;

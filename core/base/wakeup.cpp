@@ -24,7 +24,7 @@ Wakeup::~Wakeup() { close(fd_); }
 
 void Wakeup::Signal() noexcept {
   const std::uint64_t one = 1;
-  // EAGAIN means that the counter is at its limit, and so readable already.
+  // EAGAIN means that the counter is at its maximum, so the descriptor is readable already.
   while (write(fd_, &one, sizeof one) < 0 && errno == EINTR) {
   }
 }

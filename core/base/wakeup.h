@@ -1,4 +1,4 @@
-// Something to poll(2) on: lets one thread wait for a socket and for another thread at once.
+// Wake-ups as file descriptors: one thread can poll(2) for sockets and for other threads at once.
 #ifndef CORE_BASE_WAKEUP_H_
 #define CORE_BASE_WAKEUP_H_
 
@@ -9,11 +9,11 @@
 
 namespace tower {
 
-// An eventfd(2). Signal is thread-safe and async-signal-safe; Clear belongs to the one thread that
-// waits.
+// An eventfd(2). Signal is thread-safe and async-signal-safe; Clear is called by the waiting thread
+// only.
 class Wakeup {
  public:
-  Wakeup();  // throws std::system_error when the process is out of file descriptors
+  Wakeup();  // throws std::system_error if the process has no file descriptor left
   ~Wakeup();
   Wakeup(const Wakeup&) = delete;
   Wakeup& operator=(const Wakeup&) = delete;
@@ -26,7 +26,7 @@ class Wakeup {
   int fd_;
 };
 
-// Readable once a stop is requested. Constant after construction.
+// A file descriptor that becomes readable once a stop is requested. Constant after construction.
 class StopEvent {
  public:
   explicit StopEvent(const std::stop_token& stop);  // throws as Wakeup does
@@ -34,21 +34,22 @@ class StopEvent {
 
  private:
   Wakeup wakeup_;
-  // Behind wakeup_: its destructor waits for a call that is under way.
+  // Declared after wakeup_: its destructor waits for a callback in progress.
   const std::stop_callback<std::function<void()>> callback_;
 };
 
-// Lets a thread that has something for many sleepers say it to all of them before it wakes any:
-// where they share a core, the first one woken would run at once, find nothing more, and sleep
-// again, for each in turn. At most one batch lives on a thread.
+// Delays the signals of a thread until its batch ends, so that a thread with results for many
+// sleepers hands over all of them before it wakes any. Otherwise, on a shared core, the first
+// sleeper would run at once, find only its own result and sleep again, and so on for each of them.
+// At most one batch exists per thread.
 class WakeupBatch {
  public:
   WakeupBatch() noexcept;
-  ~WakeupBatch();  // signals what was noted, in order
+  ~WakeupBatch();  // sends the delayed signals, in order
   WakeupBatch(const WakeupBatch&) = delete;
   WakeupBatch& operator=(const WakeupBatch&) = delete;
 
-  // Signals when this thread's batch ends, or at once where it has none.
+  // Signals when the batch of this thread ends, or at once if the thread has no batch.
   static void Signal(std::shared_ptr<Wakeup> wakeup) noexcept;
 
  private:

@@ -18,7 +18,7 @@ constexpr HttpRefusal kForeignHost{
 constexpr HttpRefusal kForeignPage{
     403, "a page of another site sent this request (Sec-Fetch-Site or Origin says so)"};
 
-// `name`, `name:port` or `[address]:port`, taken apart. A dot that ends the name means nothing.
+// The parts of `name`, `name:port` or `[address]:port`, without a dot at the end of the name.
 struct Authority {
   explicit Authority(std::string_view text) : ipv6(text.starts_with('[')) {
     const auto end = std::min(ipv6 ? text.find(']') : text.find(':'), text.size());
@@ -47,7 +47,7 @@ Kind KindOf(const Authority& authority) {
   return IN6_IS_ADDR_LOOPBACK(&ipv6) ? Kind::kLoopback : Kind::kAddress;
 }
 
-// Host and the scheme and authority of an Origin name the same place.
+// Whether an Origin has the same host and port as Host.
 bool IsSameSite(std::string_view origin, std::string_view host) {
   std::string_view usual_port;
   for (const auto& [scheme, port] :
@@ -57,7 +57,7 @@ bool IsSameSite(std::string_view origin, std::string_view host) {
     usual_port = port;
     break;
   }
-  if (usual_port.empty()) return false;  // `null`: a sandboxed page, a file
+  if (usual_port.empty()) return false;  // Origin is `null` for a sandboxed page or a local file
   const Authority ours(host);
   const Authority theirs(origin);
   const auto port_of = [&](const Authority& authority) {
@@ -67,7 +67,7 @@ bool IsSameSite(std::string_view origin, std::string_view host) {
          port_of(ours) == port_of(theirs);
 }
 
-// What the policy looks at, found in one pass over the headers.
+// The headers that the policy checks, found in one pass.
 struct Signs {
   explicit Signs(const HttpHead& head) {
     if (!head.host.text.empty()) host = head.host.text;
@@ -91,7 +91,7 @@ struct Signs {
     value = from;
     ++count;
   }
-  std::optional<std::string_view> host;  // HTTP/1.0, which no browser speaks, may have none
+  std::optional<std::string_view> host;  // may be missing in HTTP/1.0, which browsers do not use
   std::string_view origin, site;
   int origins = 0, sites = 0;
   bool shows_token = false;

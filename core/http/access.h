@@ -1,11 +1,11 @@
-// Which requests are refused for the web page that they come from, before anything else about them
-// is looked at.
+// Protection against cross-site requests and DNS rebinding. It is checked before anything else in a
+// request.
 //
-// A page that a browser shows can send requests to any address that the browser's machine reaches,
-// this one's loopback addresses included. Two facts give such requests away. Browsers name the page
-// in Origin, and newer ones say in Sec-Fetch-Site how it is related to the address, for each
-// request that is not GET or HEAD. And a page whose name is made to point to this address (DNS
-// rebinding), for which the request is of its own site, has that name in Host.
+// A web page in a browser can send requests to any address that the browser's machine can reach,
+// including its loopback addresses. Two headers reveal such requests. For each request other than
+// GET and HEAD, browsers name the page in Origin, and newer ones state in Sec-Fetch-Site how the
+// page is related to the address. A page whose own name resolves to this server's address (DNS
+// rebinding) is same-site for the browser, but its requests have that name in Host.
 #ifndef CORE_HTTP_ACCESS_H_
 #define CORE_HTTP_ACCESS_H_
 
@@ -23,17 +23,18 @@ namespace tower {
 class HttpAccess {
  public:
   struct Options {
-    bool tokens = false;           // requests must show a token, which no page knows
-    bool allow_anonymous = false;  // others may reach this server by its addresses
+    bool tokens = false;           // requests need a token, which no web page knows
+    bool allow_anonymous = false;  // clients may use any IP address of this server
     std::string host;              // server.host
     std::vector<std::string> allowed_hosts;
   };
   explicit HttpAccess(const Options& options);
 
-  // 421: Host is no loopback name, nor one of the options'. It is looked at where no token is asked
-  // for, and where a page sends a request that may change something and shows no token: a hook asks
-  // for none. With allow_anonymous any IP address will do: no name can be made to be one.
-  // 403: the request may change something, and a browser says that another site sends it.
+  // 421: Host is neither a loopback name nor one of the options. It is checked if the server has no
+  // tokens, and for a request of a web page that may change something and has no token, such as a
+  // request to a hook. With allow_anonymous any IP address is allowed, because DNS rebinding needs
+  // a name.
+  // 403: the request may change something, and the browser says that another site sends it.
   std::optional<HttpRefusal> Check(const HttpHead& head) const;
 
  private:
@@ -43,7 +44,7 @@ class HttpAccess {
   std::vector<std::string> names_;  // lower case
 };
 
-// Whether `text` can be an item of server.allowed-hosts: a name or an IP address without a port.
+// Checks an item of server.allowed-hosts: a name or an IP address without a port.
 Status CheckAllowedHost(std::string_view text);
 
 }  // namespace tower

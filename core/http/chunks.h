@@ -1,6 +1,7 @@
-// The framing of a chunked body (RFC 9112, section 7.1), byte by byte. Extensions and trailers are
-// read by the grammar, since another reader on the way may see the end of a chunk in a faulty one,
-// and mean nothing here. cpp-httplib is not asked: 0.41.0 takes `0x3` and `-3` for sizes.
+// Parses the framing of a chunked body (RFC 9112, section 7.1), byte by byte. Extensions and
+// trailers are checked against the grammar and otherwise ignored; a malformed one could make an
+// intermediary see the end of a chunk in another place (request smuggling). cpp-httplib is not used
+// for this, because version 0.41.0 accepts `0x3` and `-3` as sizes.
 #ifndef CORE_HTTP_CHUNKS_H_
 #define CORE_HTTP_CHUNKS_H_
 
@@ -12,28 +13,28 @@ namespace tower {
 
 class HttpChunks {
  public:
-  // How many of the bytes to come may be passed to Accept at once: the rest of a chunk, else 1; 0
-  // at the end of the body.
+  // The number of bytes that may be passed to the next Accept: the rest of a chunk, else 1; 0 at
+  // the end of the body.
   std::uint64_t Next() const noexcept;
-  // False: this is not a chunked body. `bytes` has at most Next() bytes.
+  // Returns false if the framing is malformed. REQUIRES: `bytes` has at most Next() bytes.
   bool Accept(std::string_view bytes) noexcept;
-  // What comes next is of the body itself, not of its framing.
+  // The next byte belongs to the body itself, not to its framing.
   bool in_data() const noexcept { return state_ == State::kData; }
   bool done() const noexcept { return state_ == State::kDone; }
 
  private:
-  // Named for what may come next.
+  // Named after what may come next.
   enum class State {
     kSize,
-    kExtension,       // behind the size or a quoted value: ';' or the end of the line
-    kExtensionSpace,  // the same, but white space has come: ';'
+    kExtension,       // after the size or a quoted value: ';' or the end of the line
+    kExtensionSpace,  // the same, after white space: ';'
     kNameStart,       // of an extension
     kName,
-    kNameSpace,  // behind a name: '=' or ';'
+    kNameSpace,  // after a name: '=' or ';'
     kValueStart,
     kValue,
     kQuoted,
-    kEscaped,  // within a quoted value, behind a backslash
+    kEscaped,  // in a quoted value, after a backslash
     kSizeFeed,
     kData,
     kDataReturn,
@@ -52,9 +53,9 @@ class HttpChunks {
   bool Enter(State next) noexcept;
 
   State state_ = State::kSize;
-  std::uint64_t size_ = 0;   // of the chunk, or what is left of it
-  std::size_t digits_ = 0;   // of size_
-  std::size_t ignored_ = 0;  // bytes of extensions and trailers
+  std::uint64_t size_ = 0;   // bytes of the chunk that are still to come
+  std::size_t digits_ = 0;   // digits of size_ so far
+  std::size_t ignored_ = 0;  // bytes of extensions and trailers so far
 };
 
 }  // namespace tower

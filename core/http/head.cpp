@@ -47,7 +47,7 @@ Refused ParseRequestLine(std::string_view line, HttpHead& head) {
   }
   const auto parsed = ParseHttpTarget(target);
   if (!parsed) {
-    return HttpRefusal{400, "the target is not a path or an http URI as RFC 3986 writes them"};
+    return HttpRefusal{400, "the target is not a valid path or http URI (RFC 3986)"};
   }
   if (parsed->path == "*" && head.method != "OPTIONS") {
     return HttpRefusal{400, "only OPTIONS has the target `*`"};
@@ -60,7 +60,7 @@ Refused ParseHeader(std::string_view line, HttpHead& head) {
   if (line.size() > kMaxHttpHeader) return HttpRefusal{431, "a header is over 8000 bytes"};
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || !IsToken(line.substr(0, colon))) {
-    return HttpRefusal{400, "a header line is not `Name: value`"};  // folded lines too
+    return HttpRefusal{400, "a header line is not `Name: value`"};  // also refuses folded lines
   }
   const auto value = Trim(line.substr(colon + 1));
   if (!std::all_of(value.begin(), value.end(), [](char c) { return IsHttpValueByte(c); })) {
@@ -71,12 +71,12 @@ Refused ParseHeader(std::string_view line, HttpHead& head) {
   return std::nullopt;
 }
 
-// The last coding says where the body ends, so it has to be `chunked` (RFC 9112, section 6.3);
-// others before it are not known here.
+// The last coding determines where the body ends, so it must be `chunked` (RFC 9112, section 6.3).
+// Other codings are not supported.
 Refused CheckCodings(HttpHead& head) {
   std::size_t codings = 0;
   std::size_t chunked = 0;
-  bool last = false;  // is chunked
+  bool last = false;  // the last coding is chunked
   for (const auto& [name, value] : head.headers) {
     if (!EqualsIgnoringCase(name, "Transfer-Encoding")) continue;
     for (std::size_t at = 0; at <= value.size(); ++codings) {
@@ -87,7 +87,7 @@ Refused CheckCodings(HttpHead& head) {
     }
   }
   if (!last || chunked > 1) {
-    return HttpRefusal{400, "Transfer-Encoding must end with `chunked`, and have it once"};
+    return HttpRefusal{400, "Transfer-Encoding must contain `chunked` once, as the last coding"};
   }
   if (codings > 1) return HttpRefusal{501, "Transfer-Encoding must be `chunked` alone"};
   head.chunked = true;
@@ -99,7 +99,7 @@ Refused CheckFraming(HttpHead& head) {
     const auto text = head.Find("Content-Length").value_or("");
     if (text.empty() || text.size() > 18 ||
         !std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) {
-      return HttpRefusal{400, "Content-Length must stand once and be a number"};
+      return HttpRefusal{400, "Content-Length must occur once and be a number"};
     }
     std::uint64_t length = 0;
     for (const char c : text) length = length * 10 + static_cast<std::uint64_t>(c - '0');
@@ -116,7 +116,7 @@ Refused CheckFraming(HttpHead& head) {
 Refused CheckHost(HttpHead& head) {
   const auto hosts = head.Count("Host");
   if (hosts > 1 || (hosts == 0 && head.minor_version > 0)) {
-    return HttpRefusal{400, "Host must stand exactly once"};
+    return HttpRefusal{400, "Host must occur exactly once"};
   }
   if (hosts == 1) {
     const auto host = ParseHttpHost(*head.Find("Host"));
@@ -133,14 +133,14 @@ Refused CheckHeaders(HttpHead& head) {
   for (const auto& [name, value] : head.headers) {
     if (EqualsIgnoringCase(name, "Connection") && ListHas(value, "close")) head.keep_alive = false;
     if (EqualsIgnoringCase(name, "Expect") && !EqualsIgnoringCase(value, "100-continue")) {
-      return HttpRefusal{417, "the only expectation that can be met is 100-continue"};
+      return HttpRefusal{417, "the only supported expectation is 100-continue"};
     }
   }
   return std::nullopt;
 }
 
-// Takes a token or, of a value, a quoted string from the front of `text`. Nothing where neither
-// stands there.
+// Removes a token, or a quoted string if that is allowed, from the front of `text`. Returns nullopt
+// if there is none.
 std::optional<std::string> TakeWord(std::string_view& text, bool may_be_quoted) {
   std::string word;
   if (may_be_quoted && text.starts_with('"')) {
@@ -213,15 +213,16 @@ std::optional<HttpRefusal> ParseHttpHead(std::string_view text, HttpHead& head) 
   auto headers = std::move(head.headers);
   headers.clear();
   head = {};
-  head.headers = std::move(headers);  // for its memory
+  head.headers = std::move(headers);  // reuses its memory
   for (bool first = true;; first = false) {
     const auto end = text.find("\r\n");
-    if (end == std::string_view::npos) return HttpRefusal{400, "the head of the request is cut"};
+    if (end == std::string_view::npos)
+      return HttpRefusal{400, "the head of the request is incomplete"};
     const auto line = text.substr(0, end);
     text.remove_prefix(end + 2);
     if (line.empty() && !first) break;
     if (line.find('\r') != std::string_view::npos || line.find('\n') != std::string_view::npos) {
-      return HttpRefusal{400, "a line ends with something else than CRLF"};
+      return HttpRefusal{400, "a line does not end with CRLF"};
     }
     if (auto refused = first ? ParseRequestLine(line, head) : ParseHeader(line, head)) {
       return refused;

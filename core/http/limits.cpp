@@ -8,7 +8,7 @@
 namespace tower {
 namespace {
 
-constexpr std::size_t kPrefix = 8;  // bytes of an IPv6 address that name a client
+constexpr std::size_t kPrefix = 8;  // bytes of an IPv6 address that identify a client
 
 std::array<unsigned char, 16> KeyOf(const sockaddr_storage& address) noexcept {
   std::array<unsigned char, 16> key{};
@@ -64,7 +64,7 @@ void HttpPlaces::GiveBack(const Place& place) noexcept {
 bool HttpMemory::Share::Set(std::size_t bytes, bool known) noexcept {
   if (bytes == bytes_ && known == known_) return true;
   const bool grows = bytes > bytes_ || (known_ && !known);
-  // Unsigned numbers: a difference below zero counts down.
+  // Unsigned arithmetic: adding a negative difference subtracts.
   const std::uint64_t more = std::uint64_t{bytes} - bytes_;
   const std::uint64_t strange = (known ? 0 : bytes) - std::uint64_t{known_ ? 0 : bytes_};
   bytes_ = bytes;

@@ -1,4 +1,4 @@
-// What the clients of the HTTP server may hold at a time: connections, and memory.
+// Limits for the clients of the HTTP server: connections and memory.
 #ifndef CORE_HTTP_LIMITS_H_
 #define CORE_HTTP_LIMITS_H_
 
@@ -14,18 +14,18 @@
 
 namespace tower {
 
-// Counts connections, all of them and those of each address; of IPv6 the first 64 bits count, since
-// one client has all of the others. Thread-safe. A lock is taken for a connection, not for a
+// Counts connections, in total and per address. IPv6 addresses are counted by their first 64 bits,
+// because one client has the whole network. Thread-safe. Takes a lock per connection, not per
 // request.
 class HttpPlaces {
  public:
-  // A connection's place, given back when it is destroyed.
+  // The place of one connection. The destructor releases it.
   class Place {
    public:
     Place(Place&& other) noexcept;
     Place& operator=(Place&&) = delete;
     ~Place();
-    // Which limit it is beyond, as an answer says it; empty for a place within all of them.
+    // The limit that this connection exceeds, as text for responses; empty if it exceeds none.
     std::string_view beyond() const noexcept { return beyond_; }
 
    private:
@@ -41,7 +41,7 @@ class HttpPlaces {
   HttpPlaces(std::size_t most, std::size_t most_per_address)
       : most_(most), most_per_address_(most_per_address) {}
 
-  // The places within the limits are counted apart from those beyond, of which there is no end.
+  // Never fails. Places beyond a limit are counted separately and are not limited in number.
   Place Take(const sockaddr_storage& address);
   std::size_t beyond() const noexcept { return beyond_.load(); }
 
@@ -56,18 +56,17 @@ class HttpPlaces {
   std::map<Place::Address, std::size_t> by_address_;
 };
 
-// The memory of all requests and answers at hand. Who has not shown who they are, the
-// unknown_arguments, have at most a quarter of it together. Thread-safe; shares are used by one
-// thread each.
+// The memory of all requests and responses in progress. Unauthenticated clients together may use at
+// most a quarter of it. Thread-safe; each Share is used by one thread.
 class HttpMemory {
  public:
-  // What needs no more than this is never refused: a connection costs about as much itself, and
-  // health checks are answered whatever others hold.
+  // Bytes that a connection may always use: a connection costs about as much itself, and health
+  // checks must be answered at any load.
   static constexpr std::size_t kFree = 4096;
 
   explicit HttpMemory(std::uint64_t most) : most_(most) {}
 
-  // What one connection holds. The memory outlives it.
+  // The memory of one connection. The HttpMemory outlives it.
   class Share {
    public:
     explicit Share(HttpMemory& memory) : memory_(memory) {}
@@ -75,14 +74,15 @@ class HttpMemory {
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
-    // From now on it is so many bytes, of a client that is known or a stranger. False: that is more
-    // than there is, and the caller should hold less soon; it counts all the same.
+    // Sets the number of bytes in use, and whether the client is authenticated. Returns false if
+    // this exceeds a limit; the bytes are counted nevertheless, and the caller should free memory
+    // soon.
     bool Set(std::size_t bytes, bool known) noexcept;
-    // Whether Set would say so of that many bytes more.
+    // Whether `more` additional bytes would be within the limits.
     bool Fits(std::uint64_t more) const noexcept;
-    // Which limit a Set or Fits that said no has met, as an answer says it.
+    // After Set or Fits returned false: the limit that was exceeded, as text for responses.
     std::string_view limit() const noexcept;
-    // Little is in use: memory may be kept for what comes next.
+    // Less than half of the memory is in use, so that buffers may be kept for the next request.
     bool roomy() const noexcept { return memory_.used_.load() < memory_.most_ / 2; }
 
    private:
@@ -94,7 +94,7 @@ class HttpMemory {
  private:
   const std::uint64_t most_;
   std::atomic<std::uint64_t> used_{0};
-  std::atomic<std::uint64_t> of_strangers_{0};  // of used_
+  std::atomic<std::uint64_t> of_strangers_{0};  // part of used_: unauthenticated clients
 };
 
 }  // namespace tower

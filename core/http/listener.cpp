@@ -22,13 +22,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kBacklog = 1024;  // the kernel cuts it to net.core.somaxconn
+constexpr int kBacklog = 1024;  // the kernel limits it to net.core.somaxconn
 constexpr std::size_t kMaxLoops = 4;
 constexpr std::size_t kMostBeyond = 128;    // connections beyond a limit
 constexpr auto kPauseForPlace = 1ms;        // until the loops have closed some of them
 constexpr auto kPauseAfterError = 100ms;    // out of descriptors or memory
-constexpr auto kPauseBeforeReopening = 1s;  // the listening socket broke
-constexpr rlim_t kOtherFiles = 128;         // descriptors that are no connections
+constexpr auto kPauseBeforeReopening = 1s;  // the listening socket failed
+constexpr rlim_t kOtherFiles = 128;         // descriptors for other purposes than connections
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
@@ -53,12 +53,12 @@ int PortOf(int fd) {
                    : reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
 }
 
-// A listening socket, or -1 with errno.
+// Returns a listening socket, or -1 with errno.
 int Listen(const addrinfo& address) {
   const int fd = socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
   const int on = 1;
-  // Not SO_REUSEPORT: with it a second instance would start, and take half of the requests.
+  // No SO_REUSEPORT: with it, a second instance would start and receive half of the requests.
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   if (bind(fd, address.ai_addr, address.ai_addrlen) == 0 && listen(fd, kBacklog) == 0) return fd;
   const int error = errno;
@@ -67,8 +67,8 @@ int Listen(const addrinfo& address) {
   return -1;
 }
 
-// Each connection takes a descriptor; raises the soft limit where the hard one allows it. Returns
-// how many connections there may be: health checks need descriptors too.
+// Each connection needs a descriptor. Raises the soft limit as far as the hard limit allows, and
+// returns the possible number of connections, minus a reserve for health checks.
 std::size_t AllowFiles(std::size_t connections, const Logger& log) {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return connections;
@@ -158,13 +158,13 @@ void HttpListener::AcceptLoop() {
   if (listen_fd_ >= 0) close(listen_fd_);
 }
 
-// What lacks is short for a while: ten tries a second would fill the log.
+// A shortage lasts for a while, and ten attempts per second would flood the log.
 void HttpListener::NoteRefusal(const std::string& error) {
   if (!accept_log_.Pass(error, std::chrono::steady_clock::now())) return;
   log_.Log(accept_log_.level(), "a connection could not be accepted", {{"error", error}});
 }
 
-// False: the listening socket is of no more use.
+// Returns false if the listening socket is unusable.
 bool HttpListener::AcceptOne() {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);

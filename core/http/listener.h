@@ -1,4 +1,4 @@
-// The listening socket, a thread that accepts, and the loops that serve what was accepted.
+// The listening socket, the thread that accepts connections, and the event loops that serve them.
 #ifndef CORE_HTTP_LISTENER_H_
 #define CORE_HTTP_LISTENER_H_
 
@@ -38,18 +38,19 @@ class HttpListener {
   HttpListener(const HttpListener&) = delete;
   HttpListener& operator=(const HttpListener&) = delete;
 
-  // Binds, listens, and starts the threads. kInvalid: the address is not a loopback address, though
-  // it must be; kUnavailable: it can't be had, or the system has no more threads or descriptors.
+  // Binds, listens, and starts the threads. kInvalid: loopback_only is set and the address is not a
+  // loopback address. kUnavailable: the address is in use or does not exist, or the system has no
+  // more threads or descriptors.
   Status Start();
   int port() const noexcept { return port_; }
 
-  // From now on `draining` is true, and connections between two requests are ended; the others end
-  // with the answer at hand. New connections are still accepted. Waits until every connection of
-  // before that had a request is gone, or the time is over. Thread-safe.
+  // Sets draining(), closes connections between two requests at once, and the others after the
+  // response in progress. New connections are still accepted. Waits until every existing connection
+  // with a request is closed, or until `grace` has passed. Thread-safe.
   void Drain(std::chrono::milliseconds grace);
   bool draining() const noexcept { return draining_.load(); }
 
-  // Ends accepting, cuts every connection and joins all threads. Idempotent.
+  // Stops accepting, closes every connection and joins all threads. Idempotent.
   void Stop();
 
  private:
@@ -58,7 +59,7 @@ class HttpListener {
   bool AcceptOne();
   void NoteRefusal(const std::string& error);
   bool Reopen();
-  bool Pause(std::chrono::milliseconds time);  // false: stop
+  bool Pause(std::chrono::milliseconds time);  // false if a stop was requested
   void Dispatch(int fd, const sockaddr_storage& address);
 
   // Constant after Start.
@@ -71,11 +72,11 @@ class HttpListener {
   std::size_t next_loop_ = 0;
   LogLimit accept_log_;
 
-  Wakeup wakeup_;  // says stop to accept_thread_
+  Wakeup wakeup_;  // stops accept_thread_
   std::atomic<bool> draining_{false};
   std::atomic<bool> stopping_{false};
   HttpMemory memory_;
-  std::optional<HttpPlaces> places_;  // since Start
+  std::optional<HttpPlaces> places_;  // set by Start
   HttpDrain drain_;
   std::vector<std::unique_ptr<HttpLoop>> loops_;
 

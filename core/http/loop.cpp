@@ -18,15 +18,15 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kScratch = 65536;
 constexpr std::chrono::milliseconds kLingerTime = 1s;
-// Connections beyond a limit: how many at a time, and how long for their one request.
+// Connections beyond a limit: their maximum number, and the time for their one request.
 constexpr std::size_t kBeyond = 16;
 constexpr std::chrono::milliseconds kBeyondTime = 2s;
 constexpr std::size_t kLingerBytes = 8UL << 20U;
-constexpr int kSteps = 64;  // of one connection, before others have their turn
-// Memory that stays for the next head, body and answer, each.
+constexpr int kSteps = 64;  // for one connection before the others continue
+// Bytes of memory that each of head, body and response keep for the next request.
 constexpr std::size_t kKept = 16384;
 constexpr std::size_t kKeptOfStranger = 1024;
-constexpr std::uint64_t kMailboxId = 0;  // among those of connections
+constexpr std::uint64_t kMailboxId = 0;  // not used as the id of a connection
 
 int MakeEpoll() {
   const int fd = epoll_create1(EPOLL_CLOEXEC);
@@ -61,7 +61,7 @@ HttpLoop::HttpLoop(Options options, HttpService& service, HttpMemory& memory, Lo
       epoll_(MakeEpoll()),
       scratch_(std::make_unique_for_overwrite<char[]>(kScratch)) {
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLET;  // each signal is told once, and need not be cleared
+  event.events = EPOLLIN | EPOLLET;  // edge-triggered, so that the eventfd need not be cleared
   event.data.u64 = kMailboxId;
   epoll_ctl(epoll_, EPOLL_CTL_ADD, mailbox_->wakeup.fd(), &event);
   thread_ = std::thread([this] { Run(); });
@@ -80,7 +80,7 @@ void HttpLoop::Add(int fd, std::string address, HttpPlaces::Place place) {
 }
 
 void HttpLoop::Drain(HttpDrain& drain) {
-  drain.Add(1);  // until the loop has counted its connections
+  drain.Add(1);  // released once the loop has counted its connections
   HttpMailbox::Post(mailbox_, [&](HttpMailbox::Letters& letters) { letters.drain = &drain; });
 }
 
@@ -155,12 +155,13 @@ void HttpLoop::Accept(NewConnection&& added) {
     Close(connection);
     return;
   }
-  // Nobody connects to say nothing: the first request has no longer than any.
+  // A new connection gets no more time for its first request than for any other.
   SetDeadline(connection, Clock::now() + std::min(options_.idle, RequestTime(connection)));
   if (beyond_.size() > kBeyond) GiveWay(beyond_.front());
 }
 
-// Others come later and may be health checks. A request that has come meanwhile is still answered.
+// Closes a connection because later ones may be health checks. A request that has arrived in the
+// meantime is still answered.
 void HttpLoop::GiveWay(std::uint64_t id) {
   auto& connection = *connections_.at(id);
   connection.readable = true;
@@ -188,7 +189,8 @@ void HttpLoop::Finish(const Ticket& ticket, std::optional<HttpResponse>&& instea
   if (instead) {
     exchange.answer.clear();
     service_.Replace(exchange, std::move(*instead));
-  } else if (drain_ != nullptr && !exchange.close) {  // since it was written
+  } else if (drain_ != nullptr &&
+             !exchange.close) {  // draining began after the response was written
     exchange.answer.insert(exchange.answer.find("\r\n\r\n") + 2, "Connection: close\r\n");
   }
   BeginSending(connection);
@@ -200,7 +202,7 @@ void HttpLoop::BeginDrain(HttpDrain& drain) {
   std::vector<std::uint64_t> all;
   for (auto& [id, connection] : connections_) {
     connection->earlier = true;
-    connection->readable = true;  // a request that has come is still answered
+    connection->readable = true;  // a request that has arrived is still answered
     all.push_back(id);
   }
   drain.Add(all.size());
@@ -211,7 +213,7 @@ void HttpLoop::BeginDrain(HttpDrain& drain) {
     if (one == nullptr || one->state != State::kReading || one->exchange.reader.begun()) continue;
     if (one->exchange.later.ticket_.turn > 0) {
       Close(*one);
-    } else {  // its first request is still to come, and is answered like that of a later client
+    } else {  // no request yet: it counts as a new connection
       one->earlier = false;
       drain.Done();
     }
@@ -257,7 +259,7 @@ void HttpLoop::SetDeadline(Connection& connection, Clock::time_point deadline) {
   next_deadline_ = std::min(next_deadline_, deadline);
 }
 
-// The connection is gone when it returns.
+// Destroys the connection.
 void HttpLoop::Close(Connection& connection) {
   close(connection.fd);
   if (!connection.exchange.beyond.empty()) std::erase(beyond_, connection.id);
@@ -300,7 +302,7 @@ void HttpLoop::RefuseForMemory(Connection& connection) {
   Close(connection);
 }
 
-// False: there is nothing to do for the connection now, or it is gone.
+// Returns false if no more progress is possible now, or the connection is closed.
 bool HttpLoop::Step(Connection& connection) {
   switch (connection.state) {
     case State::kReading:
@@ -320,11 +322,12 @@ bool HttpLoop::Step(Connection& connection) {
   return false;
 }
 
-// How much was read into scratch_; 0 when nothing more is there now, or the connection is gone.
+// Returns the number of bytes read into scratch_; 0 if there are none now, or the connection is
+// closed.
 std::size_t HttpLoop::Read(Connection& connection) {
   const auto got = recv(connection.fd, scratch_.get(), kScratch, MSG_DONTWAIT);
   if (got > 0) {
-    // Less than asked for: epoll(7) will say when there is more. The end of the stream it has said.
+    // After a short read epoll(7) reports new data. It does not report the end of the stream again.
     const auto size = static_cast<std::size_t>(got);
     if (size < kScratch && !connection.hung_up) connection.readable = false;
     return size;
@@ -353,7 +356,7 @@ bool HttpLoop::Consume(Connection& connection, std::string_view bytes) {
   const auto taken = reader.Take(bytes);
   if (taken < bytes.size()) exchange.rest = bytes.substr(taken);
   if (reader.refusal()) return true;
-  // The service counts what came with the head, since that shows whose it is.
+  // After the head the service accounts for the memory, because it then knows the client.
   if (reader.complete() || (reader.has_head() && !had_head)) return Respond(connection);
   if (!exchange.Hold()) reader.Refuse({503, exchange.share.limit()});
   return true;
@@ -366,7 +369,7 @@ bool HttpLoop::Respond(Connection& connection) {
   ++exchange.later.ticket_.turn;
   service_.Answer(exchange);
   if (exchange.deferred) {
-    // Its bytes still count: whoever holds the answer back has them in a form of their own.
+    // Its bytes still count, because the handler of the deferred response holds a copy.
     exchange.reader.Drop(kKept);
     connection.state = State::kDeferred;
     connection.deadline = Clock::time_point::max();
@@ -377,7 +380,7 @@ bool HttpLoop::Respond(Connection& connection) {
 }
 
 void HttpLoop::BeginSending(Connection& connection) {
-  // Before it is sent, so that who has the answer finds it counted.
+  // Count before sending, so that clients already see it in the metrics.
   auto& exchange = connection.exchange;
   if (!exchange.interim) {
     service_.Count(exchange, Clock::now());
@@ -416,8 +419,8 @@ bool HttpLoop::EndAnswer(Connection& connection) {
   const auto now = Clock::now();
   const bool unread = exchange.reader.refusal() || !exchange.reader.complete();
   if (unread) {
-    // The client may still be sending: closing now would reset the connection, and could take the
-    // answer away from it.
+    // The client may still be sending. Closing now would reset the connection, and the client might
+    // not receive the response.
     shutdown(connection.fd, SHUT_WR);
     connection.state = State::kLingering;
     SetDeadline(connection, now + kLingerTime);

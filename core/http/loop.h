@@ -1,6 +1,7 @@
-// A thread that serves many connections of the HTTP server: epoll(7), no call that waits, and the
-// clock. A request as a whole has a deadline from its first byte, so a client that drips bytes is
-// cut like one that sends none; the time until its answer is known is no part of it.
+// An event loop of the HTTP server: one thread that serves many connections with epoll(7) and
+// non-blocking calls. Each request has one deadline from its first byte to its last, so that a
+// client that sends byte by byte is disconnected like one that sends nothing; the time that the
+// handler needs does not count.
 #ifndef CORE_HTTP_LOOP_H_
 #define CORE_HTTP_LOOP_H_
 
@@ -31,61 +32,60 @@ class HttpPattern;
 struct HttpMailbox;
 struct HttpRoute;
 
-// One request and its answer.
+// One request and its response.
 struct HttpExchange {
   HttpExchange(std::uint64_t max_body, HttpMemory& memory) : reader(max_body), share(memory) {}
   using Clock = std::chrono::steady_clock;
 
-  // Counts the memory that is held now, and `more`. False: it is too much.
+  // Accounts for the memory in use, plus `more` bytes. Returns false if a limit is exceeded.
   bool Hold(std::size_t more = 0) noexcept {
     return share.Set(reader.memory() + rest.capacity() + answer.capacity() + path.capacity() + more,
                      known);
   }
 
   HttpReader reader;
-  std::string rest;           // received behind the request
+  std::string rest;           // bytes received after the request
   std::string peer;           // the client's address, without port
-  std::string_view beyond;    // the limit that leaves only health checks to it; empty: none
-  Clock::time_point began{};  // when its first byte had come
+  std::string_view beyond;    // the exceeded connection limit; if not empty, only health checks
+  Clock::time_point began{};  // when its first byte arrived
 
-  // What the service answers.
+  // Set by the service.
   std::string answer;     // bytes to send
-  bool interim = false;   // they are not the answer itself: the body is still to come
-  bool close = false;     // after the answer
-  bool deferred = false;  // the answer is held back until it is told
+  bool interim = false;   // `answer` is an interim response (100): the body is still to come
+  bool close = false;     // close the connection after the response
+  bool deferred = false;  // the response is held back until HttpLater is called
   HttpLater later;        // for HttpRequest::Defer; its turn counts the requests
 
-  // Of the service.
+  // Used by the service only.
   HttpPattern* pattern = nullptr;
-  const HttpRoute* route = nullptr;  // set when the request may be handled
+  const HttpRoute* route = nullptr;  // set if the request may be handled
   HttpRequest request;
-  std::string path;    // of the request, where that had to be decoded
-  bool known = false;  // the client has shown who it is, or need not; also of the request before
+  std::string path;    // the decoded path, if it had to be decoded
+  bool known = false;  // authenticated, or no token is needed; initially that of the last request
   HttpMemory::Share share;
-  std::string client;  // of the request; kept for the log at level debug alone
+  std::string client;  // of the request; set only if the log level is debug
   int status = 0;
 };
 
-// What the loop asks for answers. Called by several threads, each with exchanges of its own; must
-// not wait.
+// Produces the responses. Called by several threads, each with its own exchanges; must not block.
 class HttpService {
  public:
   virtual ~HttpService() = default;
-  // The request is complete, refused, or its head is there and its body not yet. In the last case
-  // there may be no answer yet.
+  // Called when the request is complete or refused, and also when its head is complete but not its
+  // body. In the last case the service need not answer yet.
   virtual void Answer(HttpExchange& exchange) = 0;
-  // Another answer in the place of the one that was held back.
+  // Replaces the deferred response with another one.
   virtual void Replace(HttpExchange& exchange, HttpResponse&& response) = 0;
-  // The answer is about to be sent.
+  // Called immediately before the response is sent, so that clients already see it in the metrics.
   virtual void Count(HttpExchange& exchange, HttpExchange::Clock::time_point now) noexcept = 0;
 };
 
-// Counts the connections that are to end before the server may.
+// Counts the connections that a drain waits for. Thread-safe.
 class HttpDrain {
  public:
   void Add(std::size_t count);
   void Done(std::size_t count = 1);
-  // False: they were not all done within `time`.
+  // Returns false if not all were done within `time`.
   bool Await(std::chrono::milliseconds time);
 
  private:
@@ -100,17 +100,17 @@ class HttpLoop {
     std::chrono::milliseconds idle, request;  // as in HttpServerOptions
     std::uint64_t max_body = 0;
   };
-  // `memory` outlives the loop, and the places of what is added do.
+  // `memory`, and the HttpPlaces of the added connections, outlive the loop.
   HttpLoop(Options options, HttpService& service, HttpMemory& memory, Logger log);
-  ~HttpLoop();  // cuts every connection; joins the thread
+  ~HttpLoop();  // closes every connection and joins the thread
   HttpLoop(const HttpLoop&) = delete;
   HttpLoop& operator=(const HttpLoop&) = delete;
 
-  // A connection beyond a limit is for one request, and has to give way to those that come later.
-  // Takes the socket, a non-blocking one. Thread-safe.
+  // Adds a connection and takes ownership of its non-blocking socket. A connection beyond a limit
+  // serves one request only, and is closed early if later ones need its place. Thread-safe.
   void Add(int fd, std::string address, HttpPlaces::Place place);
-  // From now on connections end with their answer; those between two requests end at once. Tells
-  // `drain` of each that was there and had a request. Thread-safe.
+  // Closes connections between two requests at once, and from now on the others after their
+  // response. Adds each existing connection with a request to `drain`. Thread-safe.
   void Drain(HttpDrain& drain);
 
  private:
@@ -132,11 +132,11 @@ class HttpLoop {
     const HttpPlaces::Place place;
     std::uint64_t id = 0;
     State state = State::kReading;
-    bool readable = false;      // as far as is known
-    bool hung_up = false;       // the client sends no more
-    bool earlier = false;       // it was there when Drain was called
-    std::size_t sent = 0;       // of exchange.answer
-    std::size_t discarded = 0;  // bytes, while lingering
+    bool readable = false;      // a read may find bytes
+    bool hung_up = false;       // the client has closed its side
+    bool earlier = false;       // it existed when Drain was called
+    std::size_t sent = 0;       // bytes of exchange.answer
+    std::size_t discarded = 0;  // bytes read and ignored while lingering
     Clock::time_point deadline = Clock::time_point::max();
   };
   using Connections = std::unordered_map<std::uint64_t, std::unique_ptr<Connection>>;
@@ -145,15 +145,15 @@ class HttpLoop {
 
   void Run();
   void Wait();
-  bool OpenMail();  // false: stop
+  bool OpenMail();  // false if a stop was requested
   void Accept(NewConnection&& added);
   void Finish(const Ticket& ticket, std::optional<HttpResponse>&& instead);
   void BeginDrain(HttpDrain& drain);
   void CheckDeadlines();
 
-  // Does all that can be done for a connection now.
+  // Makes as much progress on a connection as is possible without waiting.
   void Drive(std::uint64_t id);
-  // Each false: nothing more can be done for the connection now, or it is gone.
+  // These return false if no more progress is possible now, or the connection is closed.
   bool Step(Connection& connection);
   std::size_t Read(Connection& connection);
   bool Receive(Connection& connection);
@@ -183,15 +183,15 @@ class HttpLoop {
   std::deque<std::uint64_t> beyond_;  // connections beyond a limit, the oldest first
   std::uint64_t next_id_ = 1;
   bool may_wait_ = false;
-  std::vector<std::uint64_t> again_;  // connections that have had their turn and want another
+  std::vector<std::uint64_t> again_;  // connections that can make progress in the next round
   Clock::time_point next_deadline_ = Clock::time_point::max();
   HttpDrain* drain_ = nullptr;
 
   std::thread thread_;
 };
 
-// What other threads have for a loop. Thread-safe. Outlives the loop where an answer is still held
-// back.
+// Messages from other threads to a loop. Thread-safe. It outlives the loop while a response is
+// deferred.
 struct HttpMailbox {
   struct Letters {
     std::vector<HttpLoop::NewConnection> added;
@@ -214,7 +214,7 @@ struct HttpMailbox {
 
   std::mutex mutex;
   Letters letters;
-  bool asleep = false;  // the loop waits, and has to be woken
+  bool asleep = false;  // the loop is waiting and must be woken
   Wakeup wakeup;
 };
 

@@ -1,4 +1,4 @@
-// A request as a handler sees it, and the answer that it gives, at once or later.
+// A request as a handler sees it, and its response, given at once or deferred.
 #ifndef CORE_HTTP_MESSAGE_H_
 #define CORE_HTTP_MESSAGE_H_
 
@@ -28,11 +28,12 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
-// Lets an answer go that was held back. To be called once, by any thread; may outlive the server.
+// Sends a deferred response. Exactly one Send must be called, by any thread. May outlive the
+// server.
 class HttpLater {
  public:
-  void Send() const;                      // the answer that the handler returned
-  void Send(HttpResponse instead) const;  // another one
+  void Send() const;                      // sends the response that the handler returned
+  void Send(HttpResponse instead) const;  // sends another response
 
  private:
   friend class HttpLoop;
@@ -49,29 +50,30 @@ class HttpLater {
   Ticket ticket_;
 };
 
-// A request, as a handler sees it. Views stay good until the handler returns.
+// A request as a handler sees it. Its views are valid until the handler returns.
 class HttpRequest {
  public:
-  std::string_view method;        // HEAD comes as GET
-  std::string_view path;          // percent-decoded but for %2F, without the query
-  std::string_view param;         // what stands for {…} in the route's pattern; never empty there
-  std::string_view content_type;  // the one of the route's content types that came; all of the
-                                  // header, or empty, where the route takes any
+  std::string_view method;  // GET for a HEAD request
+  std::string_view path;    // percent-decoded except %2F, without the query
+  std::string_view param;   // the segment that matches {…} in the route's pattern; not empty
+  // The item of the route's content_types that matches. If the route accepts any type, the whole
+  // header, or empty.
+  std::string_view content_type;
   std::string_view body;
   std::string_view peer;    // the client's address
   std::string_view client;  // the name of its token; empty without tokens
-  bool trusted = true;      // it has shown a token, or none is asked for
-  std::vector<std::pair<std::string, std::string>> query;  // percent-decoded, in its order
+  bool trusted = true;      // it has a valid token, or the server has no tokens
+  std::vector<std::pair<std::string, std::string>> query;  // percent-decoded, in order
 
-  // The value of a header that came exactly once, as sent. `name` in any case.
+  // The value of a header that occurs exactly once, as sent. `name` is case-insensitive.
   std::optional<std::string_view> Header(std::string_view name) const;
   std::size_t HeaderCount(std::string_view name) const;
-  // All of them, in the order in which they came: names as sent, values as Header has them.
+  // All headers in order: names as sent, values as returned by Header.
   std::vector<std::pair<std::string_view, std::string_view>> Headers() const;
   bool HasQuery(std::string_view name) const;
 
-  // For a handler that would have to wait: the answer that it returns is held back until HttpLater
-  // is told, which may be before it returns.
+  // For a handler that would have to wait: the response that it returns is held back until
+  // HttpLater::Send is called, which may be before the handler returns.
   HttpLater Defer() const;
 
  private:
@@ -79,12 +81,12 @@ class HttpRequest {
   HttpExchange* exchange_ = nullptr;
 };
 
-// An answer of application/problem+json (RFC 9457); the title is the status in words. With
-// `faults`, `errors` names each of them; `extend` may add members (section 3.2).
+// A response of application/problem+json (RFC 9457); the title is the reason phrase of the status.
+// The member `errors` lists `faults`, if there are any; `extend` may add members (section 3.2).
 HttpResponse Problem(int status, std::string_view detail, const Faults& faults = {},
                      const std::function<void(JsonWriter&)>& extend = {});
 
-// A 503 that asks the client to try again after that time (RFC 9110, section 10.2.3).
+// A 503 response with Retry-After (RFC 9110, section 10.2.3).
 HttpResponse Unavailable(std::string_view detail,
                          std::chrono::seconds retry_after = std::chrono::seconds(1),
                          const std::function<void(JsonWriter&)>& extend = {});

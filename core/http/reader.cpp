@@ -5,7 +5,7 @@
 namespace tower {
 namespace {
 
-constexpr std::size_t kStep = 16384;  // by which a body grows at least
+constexpr std::size_t kStep = 16384;  // minimum growth of a body
 
 }  // namespace
 
@@ -40,7 +40,7 @@ std::size_t HttpReader::TakeHead(std::string_view bytes) {
   if (stage_ != Stage::kHead || refusal_ || text_.empty()) return taken;
   const char first = text_.front();
   if (first != '\r' && ((first | 32) < 'a' || (first | 32) > 'z')) {
-    Refuse({400, "this is not an HTTP/1.1 request"});  // TLS, say
+    Refuse({400, "this is not an HTTP/1.1 request"});  // such as TLS
   }
   return taken;
 }
@@ -48,11 +48,11 @@ std::size_t HttpReader::TakeHead(std::string_view bytes) {
 void HttpReader::EndLine() {
   const auto size = text_.size() - line_;
   if (size < 2 || text_[text_.size() - 2] != '\r') {
-    Refuse({400, "a line ends with something else than CRLF"});
+    Refuse({400, "a line does not end with CRLF"});
   } else if (size > 2) {
     line_ = text_.size();
   } else if (line_ == 0) {
-    text_.clear();  // RFC 9112, section 2.2: empty lines before a request mean nothing
+    text_.clear();  // RFC 9112, section 2.2: ignore empty lines before a request
   } else {
     EndHead();
   }
@@ -81,7 +81,7 @@ std::size_t HttpReader::TakeChunks(std::string_view bytes) {
     const auto piece = bytes.substr(taken, size);
     taken += size;
     if (!chunks_.Accept(piece)) {
-      Refuse({400, "the body did not arrive as its headers say"});
+      Refuse({400, "the chunked body is malformed"});
       return taken;
     }
     if (!data) continue;
@@ -95,12 +95,12 @@ std::size_t HttpReader::TakeChunks(std::string_view bytes) {
   return taken;
 }
 
-// Memory is for what comes, not for what is announced: the body grows by doubling, and not beyond
-// `most`, the bytes that it can have in all.
+// Allocates memory for received bytes, not for the announced length: the capacity doubles, up to
+// `most`, the maximum size of the body.
 void HttpReader::Append(std::string_view bytes, std::uint64_t most) {
   const auto size = body_.size() + bytes.size();
   if (size > body_.capacity()) {
-    std::string grown;  // reserve() of a string that has memory rounds up
+    std::string grown;  // reserve() of a non-empty string rounds up
     const auto doubled = std::max(2 * body_.capacity(), kStep);
     grown.reserve(std::max(size, static_cast<std::size_t>(std::min<std::uint64_t>(doubled, most))));
     grown += body_;

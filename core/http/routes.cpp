@@ -6,7 +6,7 @@
 namespace tower {
 namespace {
 
-// What is counted without a lock; other values are looked up each time.
+// These are counted without a lock; other values need a lookup.
 constexpr std::array<std::string_view, 8> kUsualMethods = {"POST",   "GET",     "HEAD",  "PUT",
                                                            "DELETE", "OPTIONS", "PATCH", "other"};
 constexpr std::array kUsualStatuses = {202, 200, 400, 401, 403, 404, 405, 408, 409,

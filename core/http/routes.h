@@ -1,5 +1,4 @@
-// The routes of the HTTP server, and what is counted for each of them. Labels are the patterns,
-// never what a client sent.
+// The routes of the HTTP server and their metrics. The labels are patterns, not text from clients.
 #ifndef CORE_HTTP_ROUTES_H_
 #define CORE_HTTP_ROUTES_H_
 
@@ -22,22 +21,22 @@ struct HttpRoute {
   HttpRouteOptions options;
 };
 
-// All routes of one pattern.
+// All routes with the same pattern.
 class HttpPattern {
  public:
   HttpPattern(std::string_view pattern, Metrics& metrics);
 
   void Add(HttpRoute route);
-  // The route for a method, GET's for HEAD; nullptr where there is none.
+  // The route for a method; for HEAD that of GET. nullptr if there is none.
   const HttpRoute* Find(std::string_view method) const noexcept;
-  // Whether it is this path; sets `param` where the pattern has one.
+  // Whether the pattern matches the path. Sets `param` if the pattern has a parameter.
   bool Matches(std::string_view path, std::string_view& param) const noexcept;
 
   const std::string& text() const noexcept { return text_; }
-  bool own_auth() const noexcept { return own_auth_; }          // of any of its routes
+  bool own_auth() const noexcept { return own_auth_; }          // true if any route has it
   const std::string& allow() const noexcept { return allow_; }  // "GET, HEAD, POST"
 
-  // Counts an answer. Thread-safe; a lock is taken once for each method and status.
+  // Counts a response. Thread-safe; takes a lock only once for each method and status.
   void Count(std::string_view method, int status, double seconds);
 
  private:
@@ -46,7 +45,7 @@ class HttpPattern {
   Counter& CounterFor(std::string_view method, int status);
 
   const std::string text_;
-  std::string before_, after_;  // of {…}; before_ is all of a pattern without
+  std::string before_, after_;  // the text around {…}; before_ is the whole pattern without one
   bool has_param_ = false;
   bool own_auth_ = false;
   std::deque<HttpRoute> routes_;
@@ -61,9 +60,9 @@ class HttpRoutes {
   explicit HttpRoutes(Metrics& metrics) : metrics_(metrics), unmatched_("unmatched", metrics) {}
 
   void Add(std::string_view pattern, HttpRoute route);
-  // nullptr for a path that no pattern matches.
+  // Returns nullptr if no pattern matches the path.
   HttpPattern* Find(std::string_view path, std::string_view& param) const noexcept;
-  HttpPattern& unmatched() noexcept { return unmatched_; }  // for counting
+  HttpPattern& unmatched() noexcept { return unmatched_; }  // counts requests without a pattern
   const std::deque<std::unique_ptr<HttpPattern>>& all() const noexcept { return patterns_; }
 
  private:

@@ -1,9 +1,9 @@
-// cpp-httplib dispatches and writes answers. The rest of the server is ours: listener (accept
-// errors, the cap on connections), loop (connections and their deadlines), reader, head, target and
-// chunks (what a request says, read strictly). cpp-httplib is shown whether a request is HEAD, and
-// no byte of it: its releases differ in how they read targets, headers and bodies. Of its classes,
-// only Server's process_request and hooks, and Stream, are used, which are the same in 0.41.0 and
-// 0.53.1.
+// cpp-httplib dispatches requests and writes responses. The rest of the server is in this package:
+// listener (accept errors, the limit on connections), loop (connections and their deadlines),
+// reader, head, target and chunks (strict parsing of requests). cpp-httplib only learns whether a
+// request is HEAD and sees no byte of it, because its releases differ in how they parse targets,
+// headers and bodies. Only process_request and the hooks of its class Server, and its class Stream,
+// are used; these are the same in 0.41.0 and 0.53.1.
 #include "core/http/server.h"
 
 #include <httplib.h>
@@ -27,9 +27,9 @@ namespace {
 constexpr std::string_view kTooLarge = "the body is larger than server.max-body";
 constexpr std::string_view kAnyType = "*/*";
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-constexpr int kRefusalsLogged = 20;  // a minute, of each kind
+constexpr int kRefusalsLogged = 20;  // per minute and kind
 
-// What cpp-httplib reads a request from and writes the answer to.
+// The stream from which cpp-httplib reads a request and to which it writes the response.
 class ExchangeStream final : public httplib::Stream {
  public:
   explicit ExchangeStream(HttpExchange& exchange)
@@ -65,7 +65,7 @@ std::string Joined(const std::vector<std::string>& parts) {
   return text;
 }
 
-// Tue, 15 Nov 1994 08:12:31 GMT (RFC 9110, sections 5.6.7 and 6.6.1).
+// The header Date: Tue, 15 Nov 1994 08:12:31 GMT (RFC 9110, sections 5.6.7 and 6.6.1).
 const std::string& DateText() {
   thread_local std::time_t second = 0;
   thread_local std::string text;
@@ -80,8 +80,8 @@ const std::string& DateText() {
   return text;
 }
 
-// Nothing here may be kept by a cache on the way, unless the handler says so, nor be taken for
-// another type than it has.
+// Writes the headers, and adds some that forbid caching (unless the handler allows it) and content
+// type sniffing.
 ssize_t WriteFields(httplib::Stream& to, httplib::Headers& fields) {
   thread_local std::string text;
   text = "X-Content-Type-Options: nosniff\r\n";
@@ -131,21 +131,21 @@ class HttpServer::Impl final : private httplib::Server, public HttpService {
   void Process(HttpExchange& exchange);
   std::optional<HttpResponse> Respond(HttpExchange& exchange);
 
-  // Each is an answer where the request must not go further.
+  // These return a response if the request is refused.
   std::optional<HttpResponse> Admit(HttpExchange& exchange);
   std::optional<HttpResponse> CheckAccess(const HttpHead& head, const HttpRequest& request);
   std::optional<HttpResponse> CheckToken(const HttpHead& head, HttpRequest& request);
   std::optional<HttpResponse> CheckBody(const HttpHead& head, const HttpRoute& route,
                                         HttpRequest& request) const;
-  // The name of the token that is shown, or nothing.
+  // The name of the token in the request, or nullopt.
   std::optional<std::string_view> ClientOf(const HttpHead& head) const;
   HttpResponse Run(HttpExchange& exchange) const;
   HttpResponse Crowded(const HttpExchange& exchange, std::string_view limit);
-  // What is answered when `call` throws.
+  // Runs `call`, and returns a 500 response if it throws.
   template <typename Call>
   std::optional<HttpResponse> Guard(HttpExchange& exchange, Call call) const;
 
-  // Of this thread.
+  // The exchange in process_request on this thread.
   static thread_local HttpExchange* current_;
   static thread_local HttpResponse* replacement_;
 
@@ -156,8 +156,8 @@ class HttpServer::Impl final : private httplib::Server, public HttpService {
   HttpTokensInForce tokens_;
   LogQuota logged_refusals_{kRefusalsLogged};
   LogQuota logged_logins_{kRefusalsLogged};
-  LogQuota logged_crowds_{1};               // a minute: one of many is told
-  std::unique_ptr<HttpListener> listener_;  // last: its threads use all of the above
+  LogQuota logged_crowds_{1};               // per minute: one line stands for many
+  std::unique_ptr<HttpListener> listener_;  // last, because its threads use the members above
 };
 
 thread_local HttpExchange* HttpServer::Impl::current_ = nullptr;
@@ -222,7 +222,7 @@ void HttpServer::Impl::SetHooks() {
 void HttpServer::Impl::Answer(HttpExchange& exchange) {
   exchange.pattern = &routes_.unmatched();
   Process(exchange);
-  // It may be large, and nobody looks at it again.
+  // It may be large and is not needed any more.
   exchange.request.query = std::vector<std::pair<std::string, std::string>>();
   if (!exchange.interim) return;
   const auto& head = exchange.reader.head();
@@ -240,7 +240,7 @@ void HttpServer::Impl::Process(HttpExchange& exchange) {
   static const std::string kNoAddress;
   ExchangeStream stream(exchange);
   current_ = &exchange;
-  bool ignored = false;  // HttpExchange::close says it
+  bool ignored = false;  // HttpExchange::close is used instead
   process_request(stream, kNoAddress, 0, kNoAddress, 0, false, ignored, nullptr);
   current_ = nullptr;
 }
@@ -253,11 +253,11 @@ void HttpServer::Impl::Count(HttpExchange& exchange, HttpExchange::Clock::time_p
   if (LogShows(LogLevel::kDebug)) LogRequest(exchange, took);
 }
 
-// Without the query, which may hold a secret.
+// Logs the path without the query, which may contain a secret.
 void HttpServer::Impl::LogRequest(const HttpExchange& exchange,
                                   HttpExchange::Clock::duration took) const noexcept {
   try {
-    const bool read = !exchange.reader.refusal();  // else there may be no telling what was asked
+    const bool read = !exchange.reader.refusal();  // a refused request may have no valid head
     const auto& head = exchange.reader.head();
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
     log_.Debug("request", {{"method", read ? head.method : ""},
@@ -266,11 +266,11 @@ void HttpServer::Impl::LogRequest(const HttpExchange& exchange,
                            {"ms", static_cast<double>(us) / 1000},
                            {"peer", exchange.peer},
                            {"client", read ? exchange.client : ""}});
-  } catch (const std::bad_alloc&) {  // the line is lost
+  } catch (const std::bad_alloc&) {  // drop the line
   }
 }
 
-// Nothing: the request may be handled, but its body is still to come.
+// Returns nullopt if the request is accepted, but its body has not arrived yet.
 std::optional<HttpResponse> HttpServer::Impl::Respond(HttpExchange& exchange) {
   if (auto refused = Admit(exchange)) return refused;
   const bool wants_body = !exchange.route->options.content_types.empty();
@@ -278,7 +278,7 @@ std::optional<HttpResponse> HttpServer::Impl::Respond(HttpExchange& exchange) {
   if (wants_body) exchange.request.body = exchange.reader.body();
   auto response = Run(exchange);
   if (exchange.route->options.own_auth && response.status < 400) exchange.known = true;
-  // What was done is told; only what was asked for, and is large, may be refused now.
+  // The handler has run already, so only a large response may still be refused.
   const bool large = response.body.size() > HttpMemory::kFree;
   const bool fits = exchange.Hold(large ? response.body.size() : 0);
   const bool may_refuse = large && exchange.request.method == "GET" && !exchange.deferred;
@@ -286,7 +286,7 @@ std::optional<HttpResponse> HttpServer::Impl::Respond(HttpExchange& exchange) {
   return response;
 }
 
-// Too many want too much at a time.
+// The response when a memory limit is exceeded.
 HttpResponse HttpServer::Impl::Crowded(const HttpExchange& exchange, std::string_view limit) {
   if (const auto held_back = logged_crowds_.Pass(HttpExchange::Clock::now())) {
     log_.Warn("request refused: server.max-memory is in use",
@@ -319,13 +319,13 @@ std::optional<HttpResponse> HttpServer::Impl::Admit(HttpExchange& exchange) {
     return Crowded(exchange, exchange.beyond);
   }
   if (auto refused = CheckAccess(head, request)) return refused;
-  if (request.path == "*") return HttpResponse{};  // of OPTIONS: something answers here
+  if (request.path == "*") return HttpResponse{};  // OPTIONS *
   exchange.known = false;
   if (pattern == nullptr || !pattern->own_auth()) {
     auto refused = CheckToken(head, request);
     if (refused && (route == nullptr || !route->options.open)) return refused;
     exchange.known = !refused;
-    // The request's own view of it may not last until the answer is told.
+    // A copy, because the view in the request may become invalid before the response is logged.
     if (LogShows(LogLevel::kDebug)) exchange.client = request.client;
   }
   if (pattern == nullptr) return Problem(404, "there is nothing at this path");
@@ -389,9 +389,8 @@ std::optional<HttpResponse> HttpServer::Impl::CheckToken(const HttpHead& head,
                                   {"held_back", *held_back}});
     }
   }
-  auto response =
-      Problem(401, "send `Authorization: Bearer TOKEN` with a token that is known here");
-  // RFC 6750, section 3.1: who sent no bearer token is told no error.
+  auto response = Problem(401, "send `Authorization: Bearer TOKEN` with a valid token");
+  // RFC 6750, section 3.1: no error code if the request has no bearer token.
   const auto given = head.Find("Authorization");
   const bool bearer = given && HttpTokens::IsBearer(*given);
   response.headers.emplace_back(
@@ -411,13 +410,13 @@ std::optional<HttpResponse> HttpServer::Impl::CheckBody(const HttpHead& head,
   const bool any = types.front() == kAnyType;
   const auto* known = any ? nullptr : FindMediaType(type.value_or(""), types);
   if (any && !type && head.Count("Content-Type") > 0) {
-    return Problem(415, "Content-Type must stand once");
+    return Problem(415, "Content-Type must occur once");
   }
   if (!any && known == nullptr) {
     return Problem(415, "Content-Type must be one of " + Joined(types) + ", in UTF-8");
   }
   if (!head.content_length && !head.chunked) {
-    return Problem(411, "send Content-Length, or the body as chunks");
+    return Problem(411, "send Content-Length or a chunked body");
   }
   if (head.content_length.value_or(0) > options_.max_body) return Problem(413, kTooLarge);
   request.content_type = known != nullptr ? *known : type.value_or("");

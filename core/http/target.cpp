@@ -17,7 +17,7 @@ constexpr std::size_t kMaxPort = 65535;
 
 enum Class : std::uint8_t { kPath = 1, kQuery = 2, kName = 4 };
 
-// RFC 3986, appendix A. An escape is looked at apart.
+// The character classes of RFC 3986, appendix A. Percent-encoding is checked separately.
 constexpr std::array<std::uint8_t, 256> kClasses = [] {
   std::array<std::uint8_t, 256> classes{};
   for (unsigned char c = '!'; c <= '~'; ++c) classes[c] = c == '#' ? 0 : kQuery;
@@ -37,7 +37,7 @@ bool IsHex(char c) noexcept {
   return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f');
 }
 
-// Whether all of it is of the class or an escape, none of which stands for a zero byte.
+// Whether `text` consists of characters of the class and percent-encoded bytes other than zero.
 bool Is(Class wanted, std::string_view text) noexcept {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
@@ -60,7 +60,7 @@ bool IsPort(std::string_view text) noexcept {
          (error == std::errc() && end == text.data() + text.size() && port <= kMaxPort);
 }
 
-// What stands between the brackets of an IP-literal.
+// Checks the text between the brackets of an IP-literal.
 bool IsAddress(std::string_view text) noexcept {
   if (text.starts_with('v') || text.starts_with('V')) {  // IPvFuture
     const auto dot = text.find('.');

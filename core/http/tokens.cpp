@@ -23,7 +23,7 @@ bool IsName(std::string_view text) {
   });
 }
 
-// What can stand in a header: printable ASCII without space.
+// Whether the text can be sent in a header: printable ASCII without spaces.
 bool IsSecret(std::string_view text) {
   return !text.empty() && text.size() <= kMaxToken &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
@@ -51,7 +51,7 @@ Status HttpTokens::Add(std::string_view line) {
   Entry entry{std::string(name), Sha256Hex(token)};
   for (const auto& other : entries_) {
     if (other.name == entry.name || other.digest == entry.digest) {
-      return Error{ErrorCode::kInvalid, "the name or the token stands there twice"};
+      return Error{ErrorCode::kInvalid, "the name or the token occurs twice"};
     }
   }
   entries_.push_back(std::move(entry));
@@ -64,7 +64,7 @@ Result<HttpTokens> HttpTokens::Load(const std::string& path) {
   if (!file) return Annotate(context, file.error());
   if ((file->mode & (S_IWGRP | S_IWOTH)) != 0) {
     return Error{ErrorCode::kInvalid,
-                 context + ": others can write it, and make themselves a token; chmod go-w"};
+                 context + ": others can write it and could add a token; chmod go-w"};
   }
   HttpTokens tokens;
   if ((file->mode & S_IROTH) != 0) {

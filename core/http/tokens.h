@@ -1,4 +1,4 @@
-// Bearer tokens (RFC 6750), from a file with one `name:token` a line.
+// Bearer tokens (RFC 6750), read from a file with one `name:token` per line.
 #ifndef CORE_HTTP_TOKENS_H_
 #define CORE_HTTP_TOKENS_H_
 
@@ -15,23 +15,23 @@
 
 namespace tower {
 
-// Constant after Load; thread-safe. Keeps digests, not the tokens.
+// Constant after Load; thread-safe. Stores digests instead of the tokens.
 class HttpTokens {
  public:
-  // Blank lines and lines that begin with '#' are skipped. kInvalid: the file can't be read, is no
-  // regular file, is over 1 MiB, may be written by others than its owner, has no token, a name or a
-  // token twice, a token that can be guessed (under 16 characters), or a line that is not
-  // `name:token`; the message has the line's number and never a token.
+  // Skips blank lines and lines that begin with '#'. kInvalid: the file cannot be read, is not a
+  // regular file, exceeds 1 MiB, is writable by others than its owner, contains no token, repeats a
+  // name or a token, contains a token of fewer than 16 characters, or has a line that is not
+  // `name:token`. The message contains the line number, but never a token.
   static Result<HttpTokens> Load(const std::string& path);
 
-  // What is no fault, but better changed: everyone on this machine may read the file; else "".
+  // A warning if every user of the machine may read the file; else "".
   const std::string& warning() const noexcept { return warning_; }
 
-  // Whether the value of an Authorization header is of the scheme Bearer, in any case.
+  // Whether the value of an Authorization header has the scheme Bearer (case-insensitive).
   static bool IsBearer(std::string_view authorization) noexcept;
 
-  // The name of the token in the value of an Authorization header, or nothing. Takes the same time
-  // for every wrong token.
+  // The name of the token in the value of an Authorization header, or nullopt if the token is
+  // invalid. Takes the same time for every invalid token.
   std::optional<std::string_view> Check(std::string_view authorization) const;
 
  private:
@@ -45,17 +45,18 @@ class HttpTokens {
   std::string warning_;
 };
 
-// The tokens in force, which another set may replace at any time. Thread-safe.
+// The tokens in force, which can be replaced at any time. Thread-safe.
 class HttpTokensInForce {
  public:
   void Set(HttpTokens tokens);
 
-  // Those of the last Set, or nullptr. Good until the same thread asks again. Without a lock, but
-  // for once a thread and Set.
+  // The tokens of the last Set, or nullptr. Valid until the next Get of the same thread. Takes a
+  // lock only once per thread and Set.
   const HttpTokens* Get() const;
 
  private:
-  std::atomic<std::uint64_t> version_{0};  // no two calls of Set, of any object, make the same one
+  // Unique across all calls of Set and all objects.
+  std::atomic<std::uint64_t> version_{0};
   mutable std::mutex mutex_;
   std::shared_ptr<const HttpTokens> tokens_;  // guarded by mutex_
 };

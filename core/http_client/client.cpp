@@ -39,7 +39,7 @@ bool IsRedirect(const HttpReply& reply) {
          reply.Header("Location");
 }
 
-// The headers of each request to come, with ours before those that were given.
+// The headers of each request: the client's own, then the given ones.
 Result<std::string> HeadersOf(const HttpHeaders& given) {
   HttpHeaders ours = {{"User-Agent", "control-tower/" + std::string(GetBuildInfo().version)},
                       {"Accept", "*/*"},
@@ -57,7 +57,7 @@ Result<std::string> HeadersOf(const HttpHeaders& given) {
   return text;
 }
 
-// Byte for byte as the URL has it.
+// The request with the target exactly as in the URL.
 std::string RequestFor(const HttpUrl& url, const std::string& headers) {
   std::string request = "GET " + url.target + " HTTP/1.1\r\nHost: ";
   request += url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
@@ -65,8 +65,7 @@ std::string RequestFor(const HttpUrl& url, const std::string& headers) {
   return request + "\r\n" + headers + "\r\n";
 }
 
-// Whether a connection that was left alone can be used again: nothing came but what TLS tells
-// itself.
+// Whether an idle connection can be used again: nothing arrived except internal messages of TLS.
 bool IsIdle(NetStream& stream) {
   pollfd ready{stream.fd(), POLLIN, 0};
   if (poll(&ready, 1, 0) == 0 && !stream.HasBuffered()) return true;
@@ -82,7 +81,7 @@ struct HttpClient::Impl {
   HttpDenyList deny;
   HttpPolicy policy;
   Resolver resolver;
-  // The connection to the last service, while it is open.
+  // The connection to the last origin, if it is open.
   NetStream stream;
   HttpUrl origin;
 
@@ -131,7 +130,7 @@ Result<HttpReply> HttpClient::Get(const std::string& url, const HttpHeaders& hea
     auto next = at->Resolve(*reply->Header("Location"));
     if (!next || !next->SameOrigin(*at)) {
       return Error{ErrorCode::kPermanent,
-                   "GET " + at->WithoutQuery() + ": redirected to elsewhere" +
+                   "GET " + at->WithoutQuery() + ": redirected to another origin" +
                        (next ? ", to " + next->WithoutQuery() : "") +
                        "; set the URL to the final one if that is to be trusted"};
     }
@@ -151,13 +150,13 @@ Result<HttpReply> HttpClient::Impl::Ask(const HttpUrl& url, const std::string& r
   }
   bool begun = false;
   auto reply = Exchange(request, patience, begun);
-  // The service may have closed it just now. A GET can be repeated.
+  // The service may have closed the idle connection. A GET can be repeated safely.
   if (!reply && !begun && patience.Left()) return Fresh(url, request, patience);
   return reply;
 }
 
-// The addresses that may be asked. One that is denied spoils them all: whoever mixes them with
-// others is up to no good.
+// Resolves the allowed addresses of a host. If one of them is denied, the host is refused, because
+// a mix of allowed and denied addresses indicates an attack.
 Result<std::vector<SocketAddress>> HttpClient::Impl::Addresses(const HttpUrl& url,
                                                                const HttpPatience& patience) {
   auto resolved = resolver.Resolve(url.host, static_cast<std::uint16_t>(url.port),
@@ -189,7 +188,7 @@ Result<HttpReply> HttpClient::Impl::Fresh(const HttpUrl& url, const std::string&
   origin = url;
   Result<HttpReply> reply = Unavailable("the host has no address");
   for (std::size_t i = 0; i < addresses->size(); ++i) {
-    // No address uses up the time of those behind it.
+    // Limits the time for one address, so that the others are tried too.
     const auto left = patience.deadline - steady_clock::now();
     HttpPatience share = patience;
     share.deadline = steady_clock::now() + left / static_cast<int>(addresses->size() - i);
@@ -203,7 +202,7 @@ Result<HttpReply> HttpClient::Impl::Fresh(const HttpUrl& url, const std::string&
   return reply;
 }
 
-// `distrusted`: the certificate is not accepted, at no other address either.
+// Sets `distrusted` if the certificate is not accepted; then other addresses need not be tried.
 Status HttpClient::Impl::Connect(const HttpUrl& url, const SocketAddress& address,
                                  const TlsClient* tls, const HttpPatience& patience,
                                  bool& distrusted) {
@@ -220,7 +219,7 @@ Status HttpClient::Impl::Connect(const HttpUrl& url, const SocketAddress& addres
   return Unavailable(opened.error().message);
 }
 
-// `begun`: the service has begun to answer.
+// Sets `begun` if a part of the reply has arrived.
 Result<HttpReply> HttpClient::Impl::Exchange(const std::string& request,
                                              const HttpPatience& patience, bool& begun) {
   HttpExchange exchange(stream, patience, options.max_body);

@@ -1,5 +1,6 @@
-// The HTTP client for plugins that ask a service: TLS verified, every wait bounded and ended by a
-// stop request, answers limited in size, and no request to an address that `http.deny` names.
+// The HTTP client for plugins that poll a service. It verifies TLS certificates, bounds every wait
+// and ends it at a stop request, limits the size of replies, and does not contact addresses that
+// `http.deny` names.
 #ifndef CORE_HTTP_CLIENT_CLIENT_H_
 #define CORE_HTTP_CLIENT_CLIENT_H_
 
@@ -18,33 +19,33 @@
 
 namespace tower {
 
-// What holds for every client of the process: the core's options http.deny and http.ca-file.
+// Settings for all clients of the process: the core's options http.deny and http.ca-file.
 struct HttpPolicy {
-  // Networks that are never asked, checked against the resolved address (an IPv6 address that
-  // stands for an IPv4 one counts as that too): CIDR, a single address, or the name of several:
-  // link-local, metadata (of clouds), loopback, private.
+  // Networks that clients may not contact, checked against the resolved address; an IPv6 address
+  // that embeds an IPv4 address is also checked as the latter. Each item is in CIDR notation, a
+  // single address, or one of the names link-local, metadata (of clouds), loopback and private.
   std::vector<std::string> deny;
   std::string ca_file;  // PEM; empty: SSL_CERT_FILE, else the system's bundle
 };
 
 HttpPolicy DefaultHttpPolicy();  // link-local and metadata
-// kInvalid names every network that is none, and a ca_file without certificates.
+// kInvalid; the message names every invalid network, and a ca_file without certificates.
 Status CheckHttpPolicy(const HttpPolicy& policy);
 Status CheckHttpNetwork(std::string_view network);
 
-// For all clients made later. Thread-safe. REQUIRES: CheckHttpPolicy(policy).
+// Sets the policy for all clients created later. Thread-safe. REQUIRES: CheckHttpPolicy(policy).
 void ConfigureHttpClients(HttpPolicy policy);
 
 struct HttpClientOptions {
-  std::chrono::milliseconds timeout{30'000};  // of a whole request, name lookup to last byte
-  std::size_t max_body = 16U << 20U;          // of an answer
-  int max_redirects = 5;                      // to the same scheme, host and port alone
+  std::chrono::milliseconds timeout{30'000};  // for a whole request, from name lookup to last byte
+  std::size_t max_body = 16U << 20U;          // bytes of a reply
+  int max_redirects = 5;                      // only to the same scheme, host and port
 };
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
-// kInvalid when it can't be sent, or is the client's own to send (Host, Connection, …). The message
-// has no part of the value.
+// kInvalid if the header cannot be sent, or if the client sets it itself (Host, Connection, …). The
+// message does not contain the value.
 Status CheckHttpHeader(std::string_view name, std::string_view value);
 
 struct HttpReply {
@@ -52,14 +53,15 @@ struct HttpReply {
   HttpHeaders headers;
   std::string body;
 
-  std::optional<std::string_view> Header(std::string_view name) const;  // the first, in any case
-  // Retry-After (RFC 9110, section 10.2.3), seconds or a date; nothing where it is absent or no
-  // such thing. At most a day.
+  // The first header with this name (case-insensitive), or nullopt.
+  std::optional<std::string_view> Header(std::string_view name) const;
+  // The delay that Retry-After requests in seconds or as a date (RFC 9110, section 10.2.3), at most
+  // one day; nullopt if the header is missing or invalid.
   std::optional<std::chrono::milliseconds> RetryAfter() const;
 };
 
-// What a later request can ask by whether anything has changed (RFC 9110, section 13.1); the answer
-// is 304 where nothing has. Empty where the service sends no such thing.
+// The validators of a reply for a later conditional request (RFC 9110, section 13.1), which gets
+// 304 if nothing has changed. Empty if the service sends none.
 struct HttpValidators {
   std::string etag, last_modified;
 
@@ -67,18 +69,18 @@ struct HttpValidators {
   void AddTo(HttpHeaders& headers) const;  // If-None-Match, else If-Modified-Since
 };
 
-// Used by one thread; the process must ignore SIGPIPE. Keeps the connection to the last host alive.
-// Nothing of the environment, such as a proxy, has a say.
+// Used by one thread; the process must ignore SIGPIPE. Keeps the connection to the last host open.
+// Ignores environment variables such as those for a proxy.
 class HttpClient {
  public:
-  // kInvalid when there is no CA bundle to verify with, and https is asked for (`url` says so).
+  // kInvalid if `url` is an https URL and there is no CA bundle to verify with.
   static Result<std::unique_ptr<HttpClient>> Make(std::string_view url, HttpClientOptions options);
   ~HttpClient();
 
-  // Any status is a reply; an error means that there was none: kStopped, kTimeout, kUnavailable
-  // (lookup, connect, TLS, cut off, too large, too many redirects), kInvalid (the URL, a header),
-  // kPermanent (a denied address, a redirect to elsewhere). Messages name the URL without its query
-  // and user info, and no header.
+  // A reply with any status is a value; an error means that there was no reply: kStopped, kTimeout,
+  // kUnavailable (lookup, connect, TLS, cut off, too large, too many redirects), kInvalid (the URL,
+  // a header), kPermanent (a denied address, a redirect to another origin). Messages contain the
+  // URL without its query and user info, and no headers.
   Result<HttpReply> Get(const std::string& url, const HttpHeaders& headers,
                         const std::stop_token& stop);
 
@@ -88,27 +90,27 @@ class HttpClient {
   std::unique_ptr<Impl> impl_;
 };
 
-// The parts of a URL, http or https only. `target` is path and query, at least "/".
+// The parts of an http or https URL. `target` consists of path and query, and is at least "/".
 struct HttpUrl {
   bool tls = false;
   std::string host;  // lower case, without brackets
   int port = 0;
   std::string target;
 
-  // Refuses user info, and bytes that should have been percent-encoded. A fragment is dropped. The
-  // message has no part of the text.
+  // Refuses user info, and characters that must be percent-encoded. Drops a fragment. The error
+  // message does not contain the text.
   static Result<HttpUrl> Parse(std::string_view text);
 
-  // The same scheme, host and port: where headers with secrets may go as well.
+  // Whether scheme, host and port are equal, so that headers with secrets may be sent there.
   bool SameOrigin(const HttpUrl& other) const;
-  std::string Text() const;          // the whole
+  std::string Text() const;          // the complete URL
   std::string WithoutQuery() const;  // for messages
-  // What a reference ("?page=2", "/a", "https://…") in a document from here means (RFC 3986,
-  // section 5.2).
+  // Resolves a reference ("?page=2", "/a", "https://…") relative to this URL (RFC 3986, section
+  // 5.2).
   Result<HttpUrl> Resolve(std::string_view reference) const;
 };
 
-// Adds or replaces a query parameter, percent-encoded.
+// Returns `url` with the query parameter added or replaced. Name and value are percent-encoded.
 std::string WithQuery(std::string_view url, std::string_view name, std::string_view value);
 
 }  // namespace tower

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxHead = 64U << 10U;
 constexpr std::size_t kMaxStatusLine = 8192;
-constexpr int kMaxInterim = 10;  // answers of 1xx before the one that counts
+constexpr int kMaxInterim = 10;  // 1xx responses before the final one
 constexpr std::string_view kSpace = " \t";
 
 Error Unavailable(std::string message) { return {ErrorCode::kUnavailable, std::move(message)}; }
@@ -27,7 +27,8 @@ Error TooLarge(const std::string& size) {
   return Unavailable("the answer is too large: " + size + " bytes");
 }
 
-// Behind the empty line that ends a head, looking from `from` on; npos while there is none.
+// The offset after the empty line that ends a head, searched from `from`; npos if there is none
+// yet.
 std::size_t EndOfHead(std::string_view text, std::size_t from) {
   for (auto feed = text.find('\n', from); feed != std::string_view::npos;
        feed = text.find('\n', feed + 1)) {
@@ -38,7 +39,8 @@ std::size_t EndOfHead(std::string_view text, std::size_t from) {
   return std::string_view::npos;
 }
 
-// Of a text in which a line is left. A single line feed ends a line, too (section 2.2).
+// Removes and returns the next line. A line feed alone also ends a line (section 2.2). REQUIRES:
+// there is a line.
 std::string_view NextLine(std::string_view& text) {
   const auto feed = text.find('\n');
   auto line = text.substr(0, feed);
@@ -47,10 +49,10 @@ std::string_view NextLine(std::string_view& text) {
   return line;
 }
 
-// "HTTP/1.1 200 OK". False where it is no such thing.
+// Parses "HTTP/1.1 200 OK". Returns false if the line is invalid.
 bool ParseStatusLine(std::string_view line, int& status, bool& keeps_alive) {
   constexpr std::string_view kVersion = "HTTP/1.";
-  constexpr std::size_t kStatus = 9, kReason = 12;  // where they begin
+  constexpr std::size_t kStatus = 9, kReason = 12;  // offsets
   if (line.size() < kReason || line.size() > kMaxStatusLine || !line.starts_with(kVersion) ||
       !IsDigit(line[kVersion.size()]) || line[kStatus - 1] != ' ' ||
       (line.size() > kReason && line[kReason] != ' ')) {
@@ -67,7 +69,7 @@ bool ParseHeaders(std::string_view lines, HttpHeaders& headers) {
   while (!lines.empty()) {
     const auto line = NextLine(lines);
     if (line.empty()) return true;
-    if (kSpace.find(line[0]) != std::string_view::npos) {  // folded, as was allowed once
+    if (kSpace.find(line[0]) != std::string_view::npos) {  // obsolete line folding (section 5.2)
       if (headers.empty() || !IsHttpFieldValue(line)) return false;
       headers.back().second.append(" ").append(Trim(line));
       continue;
@@ -81,7 +83,7 @@ bool ParseHeaders(std::string_view lines, HttpHeaders& headers) {
   return false;
 }
 
-// The items of a list that may be spread over several headers of that name.
+// The items of a list, which may be spread over several headers with this name.
 std::vector<std::string_view> Items(const HttpReply& reply, std::string_view name) {
   std::vector<std::string_view> items;
   for (const auto& [key, value] : reply.headers) {
@@ -106,7 +108,7 @@ bool Has(const std::vector<std::string_view>& items, std::string_view wanted) {
 Status HttpPatience::Left() const {
   if (stop.stop_requested()) return Error{ErrorCode::kStopped, "interrupted"};
   if (std::chrono::steady_clock::now() < deadline) return Ok();
-  return Error{ErrorCode::kTimeout, "no whole answer in time"};
+  return Error{ErrorCode::kTimeout, "no complete answer in time"};
 }
 
 Status HttpExchange::Wait(bool output) const {
@@ -134,7 +136,7 @@ Result<bool> HttpExchange::Fill() {
   }
   std::array<char, 16384> bytes;
   for (;;) {
-    // Also where bytes never cease to come.
+    // Checked here too, because bytes may arrive without end.
     if (auto left = patience_.Left(); !left) return left.error();
     const auto got = stream_.Read(bytes.data(), bytes.size());
     if (!got && stream_.ended()) return false;
@@ -156,7 +158,7 @@ Status HttpExchange::FillOrFail() {
 
 Result<std::string> HttpExchange::ReadHead() {
   constexpr std::string_view kBegin = "HTTP/";
-  constexpr std::size_t kOverlap = 3;  // of an end that came in two parts
+  constexpr std::size_t kOverlap = 3;  // the end of the head may have arrived in two parts
   std::size_t looked = at_;
   for (;;) {
     const auto begin = std::string_view(buffer_).substr(at_, kBegin.size());
@@ -185,7 +187,7 @@ Result<HttpReply> HttpExchange::Run(std::string_view request) {
         !ParseHeaders(lines, reply.headers)) {
       return Cut();
     }
-    if (reply.status == 101) return Unavailable("the service wants to speak another protocol");
+    if (reply.status == 101) return Unavailable("the service switches to another protocol");
     if (reply.status < 200) continue;
     std::size_t length = 0;
     const auto framing = FramingOf(reply, length);
@@ -197,21 +199,21 @@ Result<HttpReply> HttpExchange::Run(std::string_view request) {
                 (*framing != Framing::kChunked || !reply.Header("Content-Length"));
     return reply;
   }
-  return Unavailable("the service sends nothing but interim answers");
+  return Unavailable("the service sends only interim answers");
 }
 
-// Section 6.3. `length` is set for kLength.
+// Determines the framing (section 6.3). Sets `length` for kLength.
 Result<HttpExchange::Framing> HttpExchange::FramingOf(const HttpReply& reply,
                                                       std::size_t& length) const {
   for (const auto encoding : Items(reply, "Content-Encoding")) {
     if (EqualsIgnoringCase(encoding, "identity")) continue;
-    return Unavailable("the answer is compressed, which nobody asked for");
+    return Unavailable("the answer is compressed, which the request did not allow");
   }
   if (reply.status == 204 || reply.status == 304) return Framing::kNone;
   const auto encodings = Items(reply, "Transfer-Encoding");
   if (!encodings.empty()) {
     if (encodings.size() == 1 && Has(encodings, "chunked")) return Framing::kChunked;
-    return Unavailable("the answer has a transfer encoding that nobody asked for");
+    return Unavailable("the answer has an unsupported transfer encoding");
   }
   const auto lengths = Items(reply, "Content-Length");
   if (lengths.empty()) return Framing::kToTheEnd;
@@ -268,7 +270,7 @@ Status HttpExchange::ReadChunks(std::string& body) {
   return Ok();
 }
 
-// What is there of the next `size` bytes goes to the body.
+// Appends the available part of the next `size` bytes to the body.
 Status HttpExchange::Take(std::size_t size, std::string& body) {
   const auto bytes = std::string_view(buffer_).substr(at_, size);
   if (bytes.size() > max_body_ - body.size()) {

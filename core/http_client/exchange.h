@@ -1,5 +1,5 @@
-// One request of the HTTP client, and its answer (RFC 9112). cpp-httplib is not asked: it decodes
-// queries and encodes them anew, and percent-decodes the values of headers (0.41.0).
+// One request of the HTTP client and its reply (RFC 9112). cpp-httplib is not used for this,
+// because it decodes and re-encodes queries, and percent-decodes header values (0.41.0).
 #ifndef CORE_HTTP_CLIENT_EXCHANGE_H_
 #define CORE_HTTP_CLIENT_EXCHANGE_H_
 
@@ -15,30 +15,30 @@
 
 namespace tower {
 
-// What ends a request before its time.
+// What can end a request early: a stop or the deadline.
 struct HttpPatience {
   std::stop_token stop;
-  int interrupt_fd;  // readable once stop was requested
+  int interrupt_fd;  // readable once a stop is requested
   Deadline deadline;
 
-  // kStopped or kTimeout, once it is over.
+  // kStopped after a stop request, kTimeout after the deadline, else Ok.
   Status Left() const;
 };
 
-// Used by one thread, once.
+// Used by one thread, for one request.
 class HttpExchange {
  public:
-  // Both outlive it.
+  // `stream` and `patience` outlive the exchange.
   HttpExchange(NetStream& stream, const HttpPatience& patience, std::size_t max_body)
       : stream_(stream), patience_(patience), max_body_(max_body) {}
 
-  // Sends the head of a request without a body, and reads the answer to a GET. kStopped, kTimeout,
+  // Sends `request`, the head of a GET request, and reads the reply. Errors: kStopped, kTimeout,
   // kUnavailable (cut off, too large, compressed, not HTTP).
   Result<HttpReply> Run(std::string_view request);
 
-  // The service has begun to answer.
+  // The service has sent a part of the reply.
   bool begun() const noexcept { return begun_; }
-  // Another request may follow on the stream.
+  // The stream can be used for another request.
   bool reusable() const noexcept { return reusable_; }
 
  private:
@@ -46,9 +46,9 @@ class HttpExchange {
 
   Status Send(std::string_view bytes);
   Status Wait(bool output) const;
-  // More of the answer, behind what is there; false at the end of the stream.
+  // Reads more of the reply into buffer_; false at the end of the stream.
   Result<bool> Fill();
-  Status FillOrFail();  // the same, where the end comes too early
+  Status FillOrFail();  // the same, but the end of the stream is an error
   Result<std::string> ReadHead();
   Result<Framing> FramingOf(const HttpReply& reply, std::size_t& length) const;
   Status ReadBody(Framing framing, std::size_t length, std::string& body);
@@ -58,12 +58,12 @@ class HttpExchange {
   NetStream& stream_;
   const HttpPatience& patience_;
   const std::size_t max_body_;
-  std::string buffer_;  // what was read; from at_ on it is not yet used
+  std::string buffer_;  // received bytes; those before at_ have been used
   std::size_t at_ = 0;
   bool begun_ = false, reusable_ = false;
 };
 
-// Whether nothing in it would end a header, or is no text.
+// Whether `text` is a valid field value: it contains no line break or other control character.
 bool IsHttpFieldValue(std::string_view text);
 
 }  // namespace tower

@@ -21,7 +21,7 @@ constexpr int kMappedBits = 96;
 
 using Texts = std::vector<std::string>;
 
-// The networks that a name stands for; a text that is no such name is a network itself.
+// The networks behind a name such as link-local; any other text is returned unchanged.
 Texts NetworksOf(const std::string& text) {
   if (text == "link-local") return {"169.254.0.0/16", "fe80::/10"};
   if (text == "metadata") {
@@ -55,17 +55,17 @@ std::array<std::uint8_t, 16> Mapped(const void* ipv4) {
   return out;
 }
 
-// A form of IPv6 address that has an IPv4 address in it.
+// A format of IPv6 addresses that embeds an IPv4 address.
 struct Embedding {
   std::size_t offset;                // of `prefix`
-  std::vector<std::uint8_t> prefix;  // what the form is known by
-  std::array<std::size_t, 4> at;     // where the bytes of the IPv4 address are
-  std::uint8_t flipped = 0;          // they are XORed with this
-  bool unless_zero = false;          // 0.x.x.x means that it is not this form
+  std::vector<std::uint8_t> prefix;  // identifies the format
+  std::array<std::size_t, 4> at;     // offsets of the bytes of the IPv4 address
+  std::uint8_t flipped = 0;          // XOR mask of these bytes
+  bool unless_zero = false;          // an embedded 0.x.x.x means that it is not this format
 };
 
-// Prefixes of a NAT64 have the address at a place that depends on their length (RFC 6052, section
-// 2.2), which only the network knows.
+// The position of the address behind a local NAT64 prefix depends on the length of the prefix (RFC
+// 6052, section 2.2), which only the network knows; therefore all are checked.
 const std::vector<Embedding>& Embeddings() {
   static const std::vector<std::uint8_t> local_nat64 = {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01};
   static const std::vector<Embedding> all = {
@@ -84,7 +84,7 @@ const std::vector<Embedding>& Embeddings() {
   return all;
 }
 
-// The IPv4 addresses that an IPv6 one may stand for, as mapped ones.
+// The IPv4 addresses that an IPv6 address may embed, as IPv4-mapped addresses.
 std::vector<std::array<std::uint8_t, 16>> Embedded(const std::array<std::uint8_t, 16>& address) {
   std::vector<std::array<std::uint8_t, 16>> out;
   for (const auto& form : Embeddings()) {
@@ -220,7 +220,7 @@ Result<std::string> HttpCaBundle(const HttpPolicy& policy) {
   const bool loaded = store && X509_STORE_load_file(store.get(), file->c_str()) == 1;
   ERR_clear_error();
   if (!loaded) {
-    return Error{ErrorCode::kInvalid, "there are no CA certificates that can be read in " + *file};
+    return Error{ErrorCode::kInvalid, "no CA certificates can be read from " + *file};
   }
   return file;
 }

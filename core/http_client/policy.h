@@ -1,4 +1,4 @@
-// Which addresses the HTTP client may ask, and whom it believes.
+// The addresses that the HTTP client may contact, and the CA certificates that it trusts.
 #ifndef CORE_HTTP_CLIENT_POLICY_H_
 #define CORE_HTTP_CLIENT_POLICY_H_
 
@@ -21,7 +21,7 @@ class HttpDenyList {
   bool Denies(const SocketAddress& address) const;
 
  private:
-  // An IPv4 address is its mapped IPv6 one.
+  // An IPv4 address is stored as an IPv4-mapped IPv6 address.
   using Bytes = std::array<std::uint8_t, 16>;
   struct Network {
     Bytes address;
@@ -32,10 +32,11 @@ class HttpDenyList {
   std::vector<Network> networks_;
 };
 
-// What ConfigureHttpClients was given, else the default.
+// The policy of the last ConfigureHttpClients, else the default.
 HttpPolicy CurrentHttpPolicy();
 
-// The file of CA certificates, found and fit to be used. kInvalid says what is wrong with it.
+// Returns the path of a usable file of CA certificates. kInvalid; the message says what is wrong
+// with the file.
 Result<std::string> HttpCaBundle(const HttpPolicy& policy);
 
 }  // namespace tower

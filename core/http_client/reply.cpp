@@ -14,7 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// The three forms of RFC 9110, section 5.6.7.
+// Parses the three date formats of RFC 9110, section 5.6.7.
 std::optional<std::time_t> ParseDate(const std::string& text) {
   for (const char* form :
        {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {

@@ -23,7 +23,7 @@ bool IsIpv6(const std::string& host) {
   return inet_pton(AF_INET6, host.c_str(), &ignored) == 1;
 }
 
-// host[:port], the host in brackets where it is an IPv6 address.
+// Parses host[:port]; an IPv6 address is in brackets.
 Status ParseAuthority(std::string_view text, HttpUrl& url) {
   std::string_view port;
   bool fits = false;
@@ -50,7 +50,7 @@ Status ParseAuthority(std::string_view text, HttpUrl& url) {
   return Ok();
 }
 
-// RFC 3986, section 5.2.4, for a path that begins with a slash.
+// Removes dot segments (RFC 3986, section 5.2.4). REQUIRES: the path begins with a slash.
 std::string RemoveDots(std::string_view path) {
   std::string out;
   while (!path.empty()) {

@@ -6,7 +6,7 @@
 
 #include "core/json/text.h"
 
-// A broken invariant inside the library must not end the process; Read turns it into a fault.
+// A failed assertion in the library must not end the process; Read turns it into a fault.
 #define RAPIDJSON_ASSERT(condition)                          \
   do {                                                       \
     if (!(condition)) throw std::logic_error("" #condition); \
@@ -16,12 +16,12 @@
 namespace tower {
 namespace {
 
-constexpr std::size_t kKeptEntries = 1 << 14;  // of each list, by Trim
-constexpr std::size_t kFewNames = 12;          // compared pair by pair
+constexpr std::size_t kKeptEntries = 1 << 14;  // Trim keeps up to this much in each list
+constexpr std::size_t kFewNames = 12;          // up to this many names are compared pairwise
 
-// The text as RapidJSON's parser sees it, in its in-situ mode: it would unescape a string over
-// itself, and hands back what PutBegin said. Here writing only counts, so the text stays as it is,
-// and a string whose length is not the count has escapes.
+// The input stream for RapidJSON's in-situ mode. In this mode the parser writes unescaped strings
+// over the text and returns the pointer from PutBegin. Here writing only counts bytes, so the text
+// stays unchanged, and a string has escapes if its length differs from the count.
 class Stream {
  public:
   using Ch = char;
@@ -30,23 +30,23 @@ class Stream {
       : begin_(text.data()), at_(begin_), end_(begin_ + text.size()) {}
 
   Ch Peek() const noexcept { return at_ == end_ ? '\0' : *at_; }
-  // The parser looks at what Take returns only to compute the value of a number. Made of zeros, a
-  // number is checked for its form alone: none is too large, and the library's overflow on tiny
-  // ones (CVE-2024-38517) can't happen.
+  // The parser uses the result of Take only to compute the value of a number. Always returning '0'
+  // makes it check only the syntax: no number is too large, and the library's overflow on tiny
+  // numbers (CVE-2024-38517) cannot happen.
   Ch Take() noexcept {
     ++at_;
     return '0';
   }
   std::size_t Tell() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
 
-  // At the start of a string, and at the end of a number. Of a string, what stands there plainly is
-  // passed over at once, as if the parser had copied it byte by byte.
+  // Called at the start of a string, and at the end of a number. Skips the bytes of a string that
+  // need no escape at once, as if the parser had copied them one by one.
   Ch* PutBegin() noexcept {
     const char* const first = at_;
     const bool string = at_ != begin_ && at_[-1] == '"';
     written_ = string ? PlainPrefix({at_, static_cast<std::size_t>(end_ - at_)}) : 0;
     at_ += written_;
-    return const_cast<Ch*>(first);  // never written through
+    return const_cast<Ch*>(first);  // never used for writing
   }
   void Put(Ch) noexcept { ++written_; }
   std::size_t PutEnd(Ch*) const noexcept { return written_; }
@@ -75,7 +75,7 @@ std::string_view Explain(rapidjson::ParseErrorCode code) {
     case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex:
       return "expected four hexadecimal digits after \\u";
     case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
-      return "half of a surrogate pair";
+      return "a lone surrogate";
     case rapidjson::kParseErrorStringEscapeInvalid:
       return "an unknown escape, or a control character in a string";
     case rapidjson::kParseErrorStringMissQuotationMark:
@@ -95,7 +95,7 @@ Fault NotJson(std::string_view why, std::size_t offset) {
   return {"", std::move(detail), offset};
 }
 
-// What can be told without parsing.
+// The faults that can be found without parsing.
 std::optional<Fault> CheckBytes(std::string_view text) {
   if (text.size() >= UINT32_MAX) return Fault{"", "the text is larger than 4 GiB", 0};
   constexpr std::string_view kMarks[] = {"\xEF\xBB\xBF", "\xFE\xFF", "\xFF\xFE"};
@@ -112,25 +112,25 @@ std::optional<Fault> CheckBytes(std::string_view text) {
 }  // namespace
 
 struct JsonTape::Scratch {
-  struct Name {            // of a member of an object that is still open
-    std::uint32_t offset;  // of its opening quote
+  struct Name {            // the name of a member of an open object
+    std::uint32_t offset;  // of the opening quote
     std::uint32_t begin;   // in the text, or in Scratch::unescaped
     std::uint32_t size;
     bool unescaped;
   };
 
-  struct Frame {  // an array or object that is still open
+  struct Frame {  // an open array or object
     std::uint32_t node;
-    std::uint32_t first_name;       // of Scratch::names
-    std::uint32_t first_unescaped;  // of Scratch::unescaped
-    std::uint32_t count;            // of values so far
+    std::uint32_t first_name;       // index into Scratch::names
+    std::uint32_t first_unescaped;  // offset in Scratch::unescaped
+    std::uint32_t count;            // values so far
     bool object;
     bool recorded;
   };
 
   std::vector<Frame> frames;
   std::vector<Name> names;  // of all open objects
-  std::string unescaped;    // text of the names that have escapes
+  std::string unescaped;    // unescaped text of names with escapes
   Faults faults;
 
   void Clear() {
@@ -164,7 +164,7 @@ class JsonTape::Handler {
   bool RawNumber(const char*, rapidjson::SizeType size, bool) {
     return Literal(JsonType::kNumber, size);
   }
-  // Numbers come as RawNumber.
+  // Not called: numbers are passed to RawNumber.
   bool Int(int) { return false; }
   bool Uint(unsigned) { return false; }
   bool Int64(std::int64_t) { return false; }
@@ -211,7 +211,7 @@ class JsonTape::Handler {
  private:
   std::uint32_t Here() const { return static_cast<std::uint32_t>(stream_.Tell()); }
 
-  // Counts a value, and notes it unless it is too deep; then returns null.
+  // Counts a value and records it. Returns nullptr if it is too deep to be recorded.
   Node* Begin(JsonType type, std::uint32_t begin) {
     auto& frames = scratch_.frames;
     if (!frames.empty()) ++frames.back().count;
@@ -260,7 +260,7 @@ class JsonTape::Handler {
     return Finish();
   }
 
-  // At the end of each value; false ends the reading.
+  // Called at the end of each value. Returns false to end parsing.
   bool Finish() {
     if (!by_item_ || scratch_.frames.size() != 1 || scratch_.frames.front().object) return true;
     const bool more = each_(JsonValue(&tape_, 1));
@@ -273,7 +273,7 @@ class JsonTape::Handler {
     return whole.substr(name.begin, name.size);
   }
 
-  // Of the innermost open container, or of the `levels` outermost ones.
+  // The pointer of the innermost open container, or that of the `levels` outermost ones.
   std::string Pointer(std::size_t levels) const {
     std::string pointer;
     const auto& frames = scratch_.frames;
@@ -288,15 +288,15 @@ class JsonTape::Handler {
   }
   std::string Pointer() const { return Pointer(scratch_.frames.size()); }
 
-  // The parser itself refuses a first half without a second; the reverse is left to us.
+  // The parser refuses a high surrogate without a low one; this finds the reverse.
   void CheckSurrogates(std::uint32_t begin, std::uint32_t end) {
     const auto half = FindLoneSurrogate(text_.substr(begin, end - begin));
     if (half == std::string_view::npos) return;
-    AddFault(scratch_.faults, {Pointer(), "half of a surrogate pair", begin + half});
+    AddFault(scratch_.faults, {Pointer(), "a lone surrogate", begin + half});
   }
 
-  // Reports each name that an object has twice. Sorting keeps the cost bounded whatever the names
-  // are, which a hash table does not.
+  // Reports each repeated name of an object. Sorting bounds the cost for any names, unlike a hash
+  // table.
   void CheckNames() {
     auto& names = scratch_.names;
     const auto first = names.begin() + scratch_.frames.back().first_name;
@@ -334,7 +334,7 @@ class JsonTape::Handler {
   const JsonLimits limits_;
   const Each& each_;
   const bool by_item_;
-  // The name read last.
+  // The last name.
   std::uint32_t name_begin_ = 0;
   std::uint32_t name_end_ = 0;
   bool name_escaped_ = false;

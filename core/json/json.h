@@ -1,6 +1,6 @@
-// JSON (RFC 8259) read with our limits, in place: one pass checks the whole text and notes where
-// its values begin and end. Nothing is converted or written anew, so that every byte can be passed
-// on as it came.
+// A JSON parser (RFC 8259) with limits that works in place: one pass checks the whole text and
+// records where its values begin and end. Values are not converted, so that every byte can be
+// passed on unchanged.
 #ifndef CORE_JSON_JSON_H_
 #define CORE_JSON_JSON_H_
 
@@ -17,36 +17,37 @@
 
 namespace tower {
 
-// One thing that is wrong with an input.
+// An error in an input.
 struct Fault {
-  // Where: a JSON pointer (RFC 6901) such as "/spec/0"; "" is the whole document. At most
-  // kMaxPointerBytes; a longer one is cut to the pointer of an enclosing value.
+  // The place as a JSON pointer (RFC 6901) such as "/spec/0"; "" is the whole document. At most
+  // kMaxPointerBytes; a longer pointer is shortened to that of an enclosing value.
   std::string pointer;
-  std::string detail;      // what, and what is expected instead
-  std::size_t offset = 0;  // of the faulty byte in the text, for those who want a line number
+  std::string detail;      // what is wrong, and what is expected instead
+  std::size_t offset = 0;  // of the faulty byte in the text, from which a line can be computed
 };
 
-using Faults = std::vector<Fault>;  // never empty where it stands for an error
+using Faults = std::vector<Fault>;  // never empty when it is returned as an error
 
-inline constexpr std::size_t kMaxFaults = 200;  // listed of one text; then one that says so
+// At most this many faults of one text are listed; one more says that others were left out.
+inline constexpr std::size_t kMaxFaults = 200;
 inline constexpr std::size_t kMaxPointerBytes = 1024;
-inline constexpr std::size_t kMaxJsonDepth = 64;  // arrays and objects around one another
+inline constexpr std::size_t kMaxJsonDepth = 64;  // nested arrays and objects
 
-// `pointer: detail; pointer: detail`, at most `limit` of them.
+// Formats at most `limit` faults as `pointer: detail; pointer: detail`.
 std::string Describe(const Faults& faults, std::size_t limit = 5);
 
-// Appends a fault, or once that too many are listed are left out.
+// Appends a fault. After kMaxFaults it appends, once, a fault that says that others were left out.
 void AddFault(Faults& faults, Fault fault);
 
-// Appends "/" and `token` with "~" and "/" escaped (RFC 6901), or nothing where the pointer would
-// be longer than kMaxPointerBytes; then returns false.
+// Appends "/" and `token` with "~" and "/" escaped (RFC 6901). Returns false and appends nothing if
+// the pointer would be longer than kMaxPointerBytes.
 bool AppendPointer(std::string& pointer, std::string_view token);
 
 // Appends `text` as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD.
 void AppendJsonString(std::string& out, std::string_view text);
 
-// Where the first byte stands that is not part of well-formed UTF-8 (RFC 3629: no overlong form, no
-// surrogate, nothing above U+10FFFF), or npos.
+// The offset of the first byte that is not part of well-formed UTF-8 (RFC 3629: no overlong form,
+// no surrogate, nothing above U+10FFFF), or npos.
 std::size_t FindInvalidUtf8(std::string_view text) noexcept;
 
 // Whether `text` is well-formed UTF-8 (RFC 3629).
@@ -59,29 +60,27 @@ std::string_view ToString(JsonType type) noexcept;
 
 class JsonTape;
 
-// A value in a text that was read. Refers to its tape: valid until the tape reads the next text.
+// A value in a parsed text. It refers to its tape and is valid until the tape reads the next text.
 class JsonValue {
  public:
   class Iterator;
 
   JsonType type() const noexcept;
-  // The bytes of the value, the quotes of a string included, and where they begin in the whole
-  // text.
+  // The bytes of the value, including the quotes of a string, and their offset in the whole text.
   std::string_view text() const noexcept;
   std::size_t offset() const noexcept;
 
-  // A string without its quotes and escapes. REQUIRES: type() is kString.
+  // The content of a string, unescaped. REQUIRES: type() is kString.
   std::string String() const;
 
-  // The items of an array or the members of an object that were recorded, in order; none of
-  // anything else.
+  // The recorded items of an array or members of an object, in order; empty for other types.
   Iterator begin() const noexcept;
   Iterator end() const noexcept;
-  std::size_t size() const noexcept;  // counts them
-  // The member of that name.
+  std::size_t size() const noexcept;  // the cost is linear
+  // The member with this name, or nullopt.
   std::optional<JsonValue> Find(std::string_view name) const;
 
-  // Of a member of an object: its name, unescaped.
+  // The unescaped name of a member of an object.
   std::string Name() const;
   bool NameIs(std::string_view name) const;
   std::size_t name_offset() const noexcept;
@@ -107,11 +106,12 @@ class JsonValue::Iterator {
 };
 
 struct JsonLimits {
-  std::size_t depth = kMaxJsonDepth;   // deeper nesting is refused; at most 1000
-  std::size_t record = kMaxJsonDepth;  // deeper values are checked, not recorded; the root is at 0
+  std::size_t depth = kMaxJsonDepth;  // deeper nesting is refused; at most 1000
+  // Values at a greater depth are checked but not recorded; the root has depth 0.
+  std::size_t record = kMaxJsonDepth;
 };
 
-// Reads one text at a time; reading many with one tape saves allocations. Not thread-safe.
+// Parses one text at a time. Reusing a tape saves allocations. Not thread-safe.
 class JsonTape {
  public:
   JsonTape();
@@ -119,21 +119,21 @@ class JsonTape {
   JsonTape(const JsonTape&) = delete;
   JsonTape& operator=(const JsonTape&) = delete;
 
-  // The root of `text`, which must outlive the value. Refused, beyond what is not JSON: a byte
-  // order mark, a zero byte, bytes that are not UTF-8, half of a surrogate pair, two members of the
-  // same name in one object, nesting beyond the limit, 4 GiB and more. The cost is linear, or n log
-  // n in the members of one object. Throws nothing but std::bad_alloc.
+  // Returns the root of `text`, which must outlive the value. In addition to invalid JSON it
+  // refuses a byte order mark, a zero byte, invalid UTF-8, a lone surrogate, two members with the
+  // same name in one object, nesting beyond the limit, and texts of 4 GiB or more. The cost is
+  // linear, except n log n in the members of one object. Throws only std::bad_alloc.
   tl::expected<JsonValue, Faults> Read(std::string_view text, const JsonLimits& limits = {});
 
-  // The same, for an array of any length: hands each item of the root to `each` once it is read,
-  // and forgets it when that returns. A text can turn out to be faulty after that. Where `each`
-  // returns false, reading ends there without a fault. A root that is no array is recorded as
-  // usual.
+  // Like Read, for an array of any length: passes each item of the root to `each` as soon as it is
+  // parsed, and drops it afterwards. A fault can occur in a later part of the text. If `each`
+  // returns false, parsing ends without a fault. A root that is not an array is recorded as by
+  // Read.
   tl::expected<JsonValue, Faults> ReadItems(std::string_view text, const JsonLimits& limits,
                                             const std::function<bool(const JsonValue&)>& each);
 
-  // Gives back the memory that only a large text needed, about 30 bytes for each value recorded.
-  // Ends the values of the last text.
+  // Releases memory that only a large text needed, about 30 bytes for each recorded value.
+  // Invalidates the values of the last text.
   void Trim();
 
  private:
@@ -141,11 +141,12 @@ class JsonTape {
   class Handler;
   struct Scratch;
 
-  // Values in the order in which they begin; what a container holds follows it. All are offsets.
+  // Nodes are in the order in which the values begin; the content of a container follows it. All
+  // numbers are offsets into the text.
   struct Node {
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
-    std::uint32_t name_begin = 0;  // between the quotes; 0 where there is none
+    std::uint32_t name_begin = 0;  // behind the opening quote; 0 if there is no name
     std::uint32_t name_end = 0;
     std::uint32_t next = 0;  // index of the first node that is not inside this one
     JsonType type = JsonType::kNull;

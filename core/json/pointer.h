@@ -1,4 +1,4 @@
-// JSON pointers (RFC 6901): the place of a value in a document.
+// JSON pointers (RFC 6901), which identify a value in a document.
 #ifndef CORE_JSON_POINTER_H_
 #define CORE_JSON_POINTER_H_
 
@@ -16,15 +16,15 @@ class JsonPointer {
  public:
   JsonPointer() = default;  // the whole document
 
-  // "" is the whole document. Nothing for a text that is no pointer: one that does not begin with a
-  // slash, or with a ~ that is not followed by 0 or 1.
+  // "" is the whole document. Returns nullopt for a text that is not a JSON pointer: it does not
+  // begin with a slash, or contains a ~ that is not followed by 0 or 1.
   static std::optional<JsonPointer> Parse(std::string_view text);
 
-  // How many members or items lie between the document and the place.
+  // The number of reference tokens; 0 for the whole document.
   std::size_t depth() const noexcept { return tokens_.size(); }
 
-  // Nothing where there is no such value. An index of an array is written without leading zeros
-  // (section 4); `-`, the item behind the last one, is never there.
+  // The value in `document`, or nullopt if it does not exist. An array index has no leading zeros
+  // (section 4); `-`, the item after the last one, never exists.
   std::optional<JsonValue> In(const JsonValue& document) const;
 
  private:

@@ -12,7 +12,7 @@
 namespace tower {
 namespace {
 
-// The size of the well-formed sequence that `text` begins with, or 0: RFC 3629, section 4.
+// The size of the well-formed UTF-8 sequence at the start of `text`, or 0 (RFC 3629, section 4).
 std::size_t Utf8Size(std::string_view text) noexcept {
   const auto byte = [text](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
@@ -53,8 +53,8 @@ void AppendUtf8(std::string& out, std::uint32_t code) {
 
 bool IsSurrogate(std::uint32_t code) noexcept { return code >= 0xD800 && code <= 0xDFFF; }
 
-// The code point of the \u escape, or pair of them, that `escape` begins with, and its size. Half
-// of a pair comes as itself.
+// Decodes the \u escape, or surrogate pair of escapes, at the start of `escape`; returns the code
+// point and the size. A lone surrogate is returned unchanged.
 std::pair<std::uint32_t, std::size_t> ReadEscape(std::string_view escape) noexcept {
   const auto unit = [escape](std::size_t at) {
     std::uint32_t value = 0;
@@ -95,8 +95,8 @@ std::size_t FindInvalidUtf8(std::string_view text) noexcept {
 }
 
 std::size_t PlainPrefix(std::string_view text) noexcept {
-  // Eight bytes at a time. A borrow can raise a bit of a byte behind the first special one, never
-  // before it.
+  // Checks eight bytes at a time. A borrow can mark bytes after the first special byte by mistake,
+  // but not before it.
   constexpr std::uint64_t kOnes = 0x0101010101010101U;
   const auto zeros = [](std::uint64_t word) { return (word - kOnes) & ~word; };
   std::size_t at = 0;

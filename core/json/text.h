@@ -1,4 +1,4 @@
-// The text of JSON strings, byte by byte, for parsers and writers of JSON.
+// The escaped text of JSON strings, for parsers and writers of JSON.
 #ifndef CORE_JSON_TEXT_H_
 #define CORE_JSON_TEXT_H_
 
@@ -10,15 +10,15 @@
 
 namespace tower {
 
-// How many bytes at the start can stand in a string as they are: all before the first quote,
+// The number of bytes at the start that need no escape in a string: all before the first quote,
 // backslash or control character.
 std::size_t PlainPrefix(std::string_view text) noexcept;
 
-// What stands between the quotes of a JSON string, with its escapes taken out. Half of a surrogate
-// pair becomes U+FFFD. REQUIRES: a parser found the escapes well-formed.
+// Appends `content`, the text between the quotes of a JSON string, unescaped. A lone surrogate
+// becomes U+FFFD. REQUIRES: a parser has checked that the escapes are well-formed.
 void AppendUnescaped(std::string& out, std::string_view content);
 
-// The offset of a \u escape that is half of a surrogate pair, or npos. REQUIRES: as above.
+// The offset of a \u escape that is a lone surrogate, or npos. REQUIRES: as above.
 std::size_t FindLoneSurrogate(std::string_view content) noexcept;
 
 }  // namespace tower

@@ -1,5 +1,4 @@
-// Writes JSON: the punctuation between names and values is the writer's, so that no caller
-// concatenates it.
+// Writes JSON, including the punctuation between names and values.
 #ifndef CORE_JSON_WRITER_H_
 #define CORE_JSON_WRITER_H_
 
@@ -14,9 +13,9 @@
 
 namespace tower {
 
-// Appends compact JSON to a string that outlives it. The caller keeps the order: in an object each
-// value follows its Key, and every Begin has its End. A value outside of any object or array is
-// allowed, one after another. Costs what appending the text costs.
+// Appends compact JSON to a string that outlives the writer. The caller is responsible for the
+// order: in an object each value follows its Key, and every Begin has its End. Values outside of
+// any object or array are allowed. The cost is that of appending the text.
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) noexcept : out_(out) {}
@@ -34,14 +33,14 @@ class JsonWriter {
     return *this;
   }
 
-  // A string; what is not UTF-8 in it becomes U+FFFD.
+  // Writes a string; invalid UTF-8 becomes U+FFFD.
   JsonWriter& Value(std::string_view text) {
     Separate();
     AppendJsonString(out_, text);
     return Written();
   }
   JsonWriter& Value(const char* text) { return Value(std::string_view(text)); }
-  template <std::same_as<bool> Boolean>  // no other type becomes one
+  template <std::same_as<bool> Boolean>  // no other type converts to bool
   JsonWriter& Value(Boolean value) {
     return Raw(value ? "true" : "false");
   }
@@ -53,14 +52,14 @@ class JsonWriter {
   }
   JsonWriter& Null() { return Raw("null"); }
 
-  // A value that is JSON already, and is not looked at.
+  // Writes a value that is JSON already and is not checked.
   JsonWriter& Raw(std::string_view json) {
     Separate();
     out_ += json;
     return Written();
   }
 
-  // A member of an object.
+  // Writes a member of an object.
   template <typename T>
   JsonWriter& Member(std::string_view name, const T& value) {
     return Key(name).Value(value);
@@ -89,7 +88,7 @@ class JsonWriter {
   }
 
   std::string& out_;
-  bool separate_ = false;  // what was written last is a value that another one follows
+  bool separate_ = false;  // a comma is needed before the next name or value
 };
 
 }  // namespace tower

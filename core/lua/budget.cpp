@@ -10,9 +10,9 @@
 namespace tower {
 namespace {
 
-constexpr int kPeriod = 1000;  // instructions between two looks
+constexpr int kPeriod = 1000;  // instructions between two checks
 constexpr std::chrono::milliseconds kLook{20};
-constexpr std::uint64_t kBytesForAStep = 64;  // allocated, and so filled or copied
+constexpr std::uint64_t kBytesForAStep = 64;  // allocated, and therefore filled or copied
 
 std::chrono::nanoseconds ProcessorTime() {
   timespec now{};
@@ -67,10 +67,11 @@ void ScriptBudget::CheckTime(lua_State* lua) {
   if (ProcessorTime() > deadline_) Exhaust(lua, "more than 2 seconds");
 }
 
-// A function in C may work on megabytes, and a thousand of them are called between two looks.
+// Checks the limits at a call, because a C function may process megabytes, and many of them can be
+// called between two checks of the instruction hook.
 void ScriptBudget::CheckCall(lua_State* lua) {
   if (steps_ < 0) Exhaust(lua, "more than 10 million steps");
-  const auto now = std::chrono::steady_clock::now();  // costs less than the processor clock
+  const auto now = std::chrono::steady_clock::now();  // cheaper than the CPU clock
   if (now - looked_at_ < kLook) return;
   looked_at_ = now;
   CheckTime(lua);
@@ -87,7 +88,7 @@ void ScriptBudget::Exhaust(lua_State* lua, const char* limit) {
   constexpr int kLevels = 10;
   luaL_where(lua, 0);
   for (int level = 1; level < kLevels && *lua_tostring(lua, -1) == '\0'; ++level)
-    luaL_where(lua, level);  // functions in C have no line
+    luaL_where(lua, level);  // C functions have no line
   if (exhausted_.empty()) exhausted_.append(lua_tostring(lua, -1)).append(limit);
   lua_pushstring(lua, exhausted_.c_str());
   lua_error(lua);
@@ -96,7 +97,7 @@ void ScriptBudget::Exhaust(lua_State* lua, const char* limit) {
 
 void* ScriptBudget::Allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
   auto& budget = *static_cast<ScriptBudget*>(self);
-  const std::size_t held = block != nullptr ? old_size : 0;  // of a new block it is the type
+  const std::size_t held = block != nullptr ? old_size : 0;  // for a new block old_size is the type
   if (new_size == 0) {
     std::free(block);
     budget.used_ -= held;
@@ -104,7 +105,7 @@ void* ScriptBudget::Allocate(void* self, void* block, std::size_t old_size, std:
   }
   const bool grows = new_size > held;
   if (grows && new_size - held > kMaxScriptBytes - std::min(budget.used_, kMaxScriptBytes)) {
-    return nullptr;  // Lua collects its garbage and asks again, or raises an error
+    return nullptr;  // Lua collects garbage and retries, or raises an error
   }
   void* const now = std::realloc(block, new_size);
   if (now == nullptr) return nullptr;

@@ -1,8 +1,8 @@
-// What a script may use up on one event: memory, steps, time.
+// The resource limits of a script for one event: memory, steps and time.
 //
-// A step is an instruction of Lua's machine, or as much work inside a function of ours or of a
-// standard library. Steps are what a runaway script meets first, on every machine at the same
-// place; time is the limit for what they can't count.
+// A step is one instruction of the Lua virtual machine, or a comparable amount of work in a native
+// function. Normally a runaway script reaches the limit on steps first, at the same point on every
+// machine; the limit on time covers work that is not counted in steps.
 #ifndef CORE_LUA_BUDGET_H_
 #define CORE_LUA_BUDGET_H_
 
@@ -15,26 +15,26 @@ struct lua_State;
 
 namespace tower {
 
-inline constexpr std::size_t kMaxScriptBytes = 64U << 20U;  // the event as a table included
+inline constexpr std::size_t kMaxScriptBytes = 64U << 20U;  // including the event as a table
 inline constexpr std::int64_t kMaxScriptSteps = 10'000'000;
-inline constexpr std::chrono::nanoseconds kMaxScriptTime = std::chrono::seconds(2);  // of processor
+inline constexpr std::chrono::nanoseconds kMaxScriptTime = std::chrono::seconds(2);  // CPU time
 
 class ScriptBudget {
  public:
-  // An empty state whose memory is counted here. Null when there is no memory. This object outlives
-  // the state.
+  // Creates an empty state whose memory is charged to this budget. Returns nullptr if there is not
+  // enough memory. The budget outlives the state.
   lua_State* NewState();
   static ScriptBudget& Of(lua_State* lua);
 
-  // At the start of each event.
+  // Resets steps and time; to be called at the start of each event.
   void Refill(lua_State* lua);
 
-  // Raises an error in Lua once more than all steps are taken. From then on each instruction raises
-  // it again, so that no pcall of the script outlives it.
+  // Counts steps, and raises a Lua error once the limit is exceeded. From then on each instruction
+  // raises it again, so that the script cannot continue after a pcall.
   void Charge(lua_State* lua, std::uint64_t steps);
 
   std::size_t used_bytes() const noexcept { return used_; }
-  // Where and why the script was ended; empty when it was not.
+  // Where and why the script was stopped; empty if it was not.
   const std::string& exhausted() const noexcept { return exhausted_; }
 
  private:
@@ -48,7 +48,7 @@ class ScriptBudget {
 
   std::size_t used_ = 0;
   std::int64_t steps_ = kMaxScriptSteps;  // left
-  std::chrono::nanoseconds deadline_{};   // by the thread's processor clock
+  std::chrono::nanoseconds deadline_{};   // in CPU time of the thread
   std::chrono::steady_clock::time_point looked_at_{};
   std::string exhausted_;
 };

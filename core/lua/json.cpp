@@ -17,9 +17,9 @@ namespace {
 static_assert(sizeof(lua_Integer) == sizeof(std::int64_t));
 
 constexpr std::uint64_t kBytesForAStep = 4;   // of JSON written; one that is read is a step
-constexpr lua_Integer kMaxArray = 1'000'000;  // that array(t, n) fills
+constexpr lua_Integer kMaxArray = 1'000'000;  // maximum n of array(t, n)
 
-// Keys in Lua's registry, by address: the metatables that tell the kinds, and the one null.
+// Keys in Lua's registry, by address: the metatables that identify the kinds, and the value null.
 constexpr char kArray = 0;
 constexpr char kObject = 0;
 constexpr char kBigNumber = 0;
@@ -28,7 +28,7 @@ constexpr char kTheNull = 0;
 
 void PushKind(lua_State* lua, const char& kind) { lua_rawgetp(lua, LUA_REGISTRYINDEX, &kind); }
 
-// A metatable that scripts see as `name` and can't touch.
+// Creates a metatable that scripts see as `name` and cannot modify.
 void NewKind(lua_State* lua, const char& kind, const char* name) {
   lua_createtable(lua, 0, 4);
   lua_pushstring(lua, name);
@@ -75,7 +75,7 @@ void AddMethod(lua_State* lua, const char& kind, const char* name, lua_CFunction
   lua_pop(lua, 1);
 }
 
-// A number that Lua has no room for, by its digits.
+// Pushes a number that does not fit into a Lua number, as its text.
 void PushBigNumber(lua_State* lua, std::string_view text) {
   void* const block = lua_newuserdatauv(lua, text.size(), 0);
   text.copy(static_cast<char*>(block), text.size());
@@ -116,7 +116,7 @@ void PushString(lua_State* lua, const JsonValue& value) {
   }
 }
 
-// The argument of array() and object(): a table that is nobody else's kind.
+// Checks the argument of array() and object(): a table without another metatable.
 void CheckMarkable(lua_State* lua) {
   if (lua_isnoneornil(lua, 1)) {
     lua_settop(lua, 0);

@@ -1,7 +1,7 @@
-// JSON as Lua values, and back.
+// Converts JSON to Lua values and back.
 //
-// null, arrays and numbers beyond Lua's own have values of their own, so that an event that goes
-// through a script unchanged comes out equal. README.md ("Mapping") names them.
+// null, arrays and numbers that do not fit into a Lua number have their own representation, so that
+// an event that a script returns unchanged stays equal.
 #ifndef CORE_LUA_JSON_H_
 #define CORE_LUA_JSON_H_
 
@@ -14,25 +14,25 @@ struct lua_State;
 
 namespace tower {
 
-// All of these may raise errors in Lua: to be called inside of lua_pcall.
+// All of these can raise Lua errors and must be called within lua_pcall.
 
-// Once for each state, before the others.
+// Must be called once for each state, before the other functions.
 void OpenLuaJson(lua_State* lua);
 
 void PushNull(lua_State* lua);
 void PushJson(lua_State* lua, const JsonValue& value);
 
-// The functions of scripts: array(t, n), object(t), json.encode(v), json.decode(text).
+// The functions that scripts can call: array(t, n), object(t), json.encode(v), json.decode(text).
 int LuaArray(lua_State* lua);
 int LuaObject(lua_State* lua);
 int LuaEncode(lua_State* lua);
 int LuaDecode(lua_State* lua);
 
-// What the value at an index is.
+// The kind of the value at a stack index.
 bool IsNull(lua_State* lua, int index);
 bool IsMarkedArray(lua_State* lua, int index);
 bool IsMarkedObject(lua_State* lua, int index);
-// The digits of a number that Lua has no room for; valid as long as the value lives.
+// The text of a number that does not fit into a Lua number; valid as long as the value exists.
 std::optional<std::string_view> BigNumberAt(lua_State* lua, int index);
 
 }  // namespace tower

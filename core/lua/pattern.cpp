@@ -18,12 +18,12 @@ using Set = std::bitset<256>;
 
 constexpr std::uint8_t kMaxCaptures = 32;
 constexpr std::size_t kMaxItems = 10'000;
-constexpr std::size_t kBytesForAStep = 8;  // looked at in one go
+constexpr std::size_t kBytesForAStep = 8;  // compared at once
 constexpr std::size_t kSpendAtOnce = 256;
 
 std::size_t Index(char c) { return static_cast<unsigned char>(c); }
 
-// ASCII, whatever the locale.
+// Uses ASCII, independent of the locale.
 bool HasClass(int c, char letter) {
   if (c >= 128) return false;
   switch (letter) {
@@ -52,7 +52,7 @@ bool HasClass(int c, char letter) {
   }
 }
 
-// What %letter stands for: a class, what is not of the class, or the character itself.
+// The set for %letter: a class, its complement, or the character itself.
 Set MakeClass(char letter) {
   Set set;
   const char lower = static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter + 32 : letter);
@@ -214,8 +214,8 @@ void LuaMatcher::Spend(std::size_t steps) {
   if (unpaid_ >= kSpendAtOnce) ScriptBudget::Of(lua_).Charge(lua_, std::exchange(unpaid_, 0));
 }
 
-// There are no alternatives in patterns, so each item is passed on the way to a match, and what a
-// failed way left in a capture is overwritten by the next.
+// Patterns have no alternatives, so each match passes all items, and each attempt overwrites the
+// captures of a failed one.
 std::optional<std::size_t> LuaMatcher::Match(std::size_t begin) {
   choices_.clear();
   at_ = begin;
@@ -315,7 +315,7 @@ bool LuaMatcher::StepSame(const Item& item) {
   return true;
 }
 
-// Goes back to the last item that can match in another way, and on from there.
+// Backtracks to the last item that can match in another way.
 bool LuaMatcher::Retry(std::size_t& item) {
   while (!choices_.empty()) {
     Choice& choice = choices_.back();

@@ -1,4 +1,4 @@
-// Lua's patterns (section 6.4.1 of its manual), matched within a script's budget.
+// Lua patterns (Lua 5.4 manual, section 6.4.1), matched within the budget of a script.
 #ifndef CORE_LUA_PATTERN_H_
 #define CORE_LUA_PATTERN_H_
 
@@ -13,16 +13,15 @@ struct lua_State;
 
 namespace tower {
 
-// Adds find, match, gmatch and gsub to the table on top of the stack. They do what those of Lua's
-// string library do; but each step of a search is charged, so that a pattern that would try for
-// hours on some text is an error. Raises errors in Lua.
+// Adds find, match, gmatch and gsub to the table on top of the stack. They work like those of Lua's
+// string library, but each step of a search is charged to the budget, so that a pattern with
+// exponential backtracking becomes an error. Can raise Lua errors.
 void AddPatternFunctions(lua_State* lua);
 
-// A pattern, compiled. Where it is malformed the constructor raises an error in Lua, wherever in
-// the pattern the fault is.
+// A compiled pattern. The constructor raises a Lua error if any part of the pattern is malformed.
 class LuaPattern {
  public:
-  // A `^` at the start is an anchor where `anchors`, else a character like others.
+  // `anchors`: whether a `^` at the start is an anchor or an ordinary character.
   LuaPattern(lua_State* lua, std::string_view pattern, bool anchors);
 
   struct Item {
@@ -40,10 +39,10 @@ class LuaPattern {
       kEnd
     };
     Kind kind = Kind::kOnce;
-    std::uint8_t capture = 0;   // of kOpen, kPosition, kClose, kSame
-    bool at_least_one = false;  // of kMany
-    char left = 0, right = 0;   // of kBalanced
-    std::bitset<256> set;       // of the first four and kFrontier
+    std::uint8_t capture = 0;   // for kOpen, kPosition, kClose, kSame
+    bool at_least_one = false;  // for kMany
+    char left = 0, right = 0;   // for kBalanced
+    std::bitset<256> set;       // for the first four and kFrontier
   };
 
   bool anchored() const noexcept { return anchored_; }
@@ -63,7 +62,7 @@ class LuaPattern {
   [[noreturn]] void Fail(const char* why) const;
 
   lua_State* const lua_;
-  std::string_view rest_;  // of the pattern, while it is compiled
+  std::string_view rest_;  // the part that is not yet compiled
   bool anchored_ = false;
   std::vector<Item> items_;
   std::uint8_t captures_ = 0;
@@ -71,24 +70,24 @@ class LuaPattern {
   std::bitset<256> referable_;      // captures that are closed and hold text
 };
 
-// Looks for a pattern in a text. Both outlive it.
+// Searches a text for a pattern. Both outlive the matcher.
 class LuaMatcher {
  public:
   LuaMatcher(lua_State* lua, const LuaPattern& pattern, std::string_view text);
 
-  // Where the match that begins at `begin` ends.
+  // The end of the match that begins at `begin`, or nullopt.
   std::optional<std::size_t> Match(std::size_t begin);
 
-  // The first match at or behind `from`; at `from` alone where the pattern is anchored.
+  // The first match at or after `from`; only at `from` if the pattern is anchored.
   struct Found {
     std::size_t begin, end;
   };
   std::optional<Found> Find(std::size_t from);
 
-  // Of the last match: pushes capture `index`, from 0; the whole match stands for the first of a
-  // pattern that has none.
+  // Pushes capture `index` (from 0) of the last match; if the pattern has no captures, capture 0 is
+  // the whole match.
   void PushCapture(std::size_t index, const Found& whole) const;
-  // All of them, and how many.
+  // Pushes all captures and returns their number.
   int PushCaptures(const Found& whole) const;
 
  private:
@@ -96,11 +95,11 @@ class LuaMatcher {
     std::size_t begin = 0, end = 0;
     bool position = false;
   };
-  // An item that can match in another way too.
+  // An item that can also match in another way, for backtracking.
   struct Choice {
     std::size_t item;
-    std::size_t at;      // kMaybe and kMany: where to go on; kFew: how far it has gone
-    std::size_t lowest;  // kMany: the last to try
+    std::size_t at;      // kMaybe and kMany: where to continue; kFew: the end of its match so far
+    std::size_t lowest;  // kMany: the last position to try
   };
 
   bool Step(std::size_t item);

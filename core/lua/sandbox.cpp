@@ -12,13 +12,14 @@
 namespace tower {
 namespace {
 
-constexpr char kEnvironment = 0;  // the address is a key in Lua's registry: their metatable
+// Its address is the registry key of the metatable of environments.
+constexpr char kEnvironment = 0;
 
-// What follows stands in for a function of a standard library, which is its upvalue: it is called
-// in its place, on the same frame, so that its errors name the line of the script.
+// The functions below replace functions of the standard library, which are their upvalues. The
+// original is called on the same frame, so that its errors contain the line of the script.
 int CallOriginal(lua_State* lua) { return lua_tocfunction(lua, lua_upvalueindex(1))(lua); }
 
-// A finalizer runs with hooks off, out of reach of the limits.
+// Refuses __gc, because finalizers run without hooks and so without limits.
 int SetMetatable(lua_State* lua) {
   if (lua_istable(lua, 2)) {
     lua_pushliteral(lua, "__gc");
@@ -28,7 +29,7 @@ int SetMetatable(lua_State* lua) {
   return CallOriginal(lua);
 }
 
-// The library copies nothing n times, however large n is.
+// Returns at once if there is nothing to repeat, because the library would still loop n times.
 int Repeat(lua_State* lua) {
   std::size_t size = 0, separator = 0;
   luaL_checklstring(lua, 1, &size);
@@ -39,7 +40,7 @@ int Repeat(lua_State* lua) {
   return 1;
 }
 
-// A length that lies would keep the library busy for ever.
+// The length without __len, because a wrong length could keep the library busy without limit.
 std::uint64_t PlainLength(lua_State* lua) {
   luaL_checktype(lua, 1, LUA_TTABLE);
   if (luaL_getmetafield(lua, 1, "__len") != LUA_TNIL)
@@ -47,7 +48,7 @@ std::uint64_t PlainLength(lua_State* lua) {
   return lua_rawlen(lua, 1);
 }
 
-// insert and remove: what comes behind a given position moves.
+// For insert and remove: charges for the items after the position, which are moved.
 int MoveRest(lua_State* lua, int arguments_with_position) {
   const auto length = PlainLength(lua);
   if (lua_gettop(lua) >= arguments_with_position) ScriptBudget::Of(lua).Charge(lua, length);
@@ -62,7 +63,8 @@ int Sort(lua_State* lua) {
   return CallOriginal(lua);
 }
 
-// concat, unpack and move: a range of the table; its first bound is the argument `first`.
+// For concat, unpack and move: charges for a range of the table; argument `first` is its lower
+// bound.
 int TakeRange(lua_State* lua, int first) {
   const auto length = static_cast<lua_Integer>(PlainLength(lua));
   const auto begin = luaL_optinteger(lua, first, 1);
@@ -77,7 +79,7 @@ int Concat(lua_State* lua) { return TakeRange(lua, 3); }
 int Unpack(lua_State* lua) { return TakeRange(lua, 2); }
 int Move(lua_State* lua) { return TakeRange(lua, 2); }
 
-// Numbers first, then texts, each in order; others stay where they are.
+// The order of keys: numbers, then strings, each sorted; other keys keep their positions.
 bool Before(lua_State* lua, int left, int right) {
   const auto rank = [lua](int index) {
     const int type = lua_type(lua, index);
@@ -92,7 +94,7 @@ int ComesBefore(lua_State* lua) {
   return 1;
 }
 
-// Upvalues: the table, its keys, how many were visited. Keys that are gone by now are left out.
+// Upvalues: the table, its keys, the number of visited keys. Skips keys that have been removed.
 int NextSorted(lua_State* lua) {
   auto at = lua_tointeger(lua, lua_upvalueindex(3));
   for (;;) {
@@ -106,8 +108,8 @@ int NextSorted(lua_State* lua) {
   return 2;
 }
 
-// Visits the keys in order, where the library's own order changes from run to run: two runs make
-// the same trigger of the same event. Upvalue 2: table.sort.
+// Visits the keys in sorted order, because the order of the library changes from run to run, and
+// the same event must give the same triggers. Upvalue 2: table.sort.
 int Pairs(lua_State* lua) {
   luaL_checkany(lua, 1);
   if (luaL_getmetafield(lua, 1, "__pairs") != LUA_TNIL) {
@@ -135,7 +137,7 @@ int Pairs(lua_State* lua) {
 
 int RefuseToChange(lua_State* lua) { return luaL_error(lua, "this table can't be changed"); }
 
-// Of the two tables on top: copies the named functions from the first to the second.
+// Copies the named functions from the table below the top of the stack to the table on top.
 void Keep(lua_State* lua, std::initializer_list<const char*> names) {
   for (const char* const name : names) {
     lua_getfield(lua, -2, name);
@@ -148,7 +150,7 @@ struct StandIn {
   lua_CFunction function;
 };
 
-// In the table on top.
+// Replaces functions in the table on top of the stack.
 void Replace(lua_State* lua, std::initializer_list<StandIn> functions) {
   for (const auto& [name, function] : functions) {
     lua_getfield(lua, -1, name);
@@ -157,7 +159,7 @@ void Replace(lua_State* lua, std::initializer_list<StandIn> functions) {
   }
 }
 
-// The table on top becomes an empty one that shows its content and can't be changed.
+// Replaces the table on top by a read-only proxy.
 void Protect(lua_State* lua) {
   lua_newtable(lua);
   lua_createtable(lua, 0, 3);
@@ -170,13 +172,13 @@ void Protect(lua_State* lua) {
   lua_setmetatable(lua, -2);
 }
 
-// Pushes what a library's luaopen_ function returns.
+// Pushes the result of a library's luaopen_ function.
 void Open(lua_State* lua, lua_CFunction library) {
   lua_pushcfunction(lua, library);
   lua_call(lua, 0, 1);
 }
 
-// Of the table of globals on top: the library on top of it becomes a member.
+// Makes the library on top of the stack a member of the table of globals below it.
 void Give(lua_State* lua, const char* name) {
   Protect(lua);
   lua_setfield(lua, -2, name);
@@ -200,7 +202,7 @@ void AddStrings(lua_State* lua) {
   Replace(lua, {{"rep", Repeat}});
   AddPatternFunctions(lua);
   lua_remove(lua, -2);
-  // The methods of texts are these too, and texts show no metatable to change.
+  // String methods use these functions too, and scripts cannot get the metatable of strings.
   lua_pushliteral(lua, "");
   lua_getmetatable(lua, -1);
   lua_pushvalue(lua, -3);

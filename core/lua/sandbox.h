@@ -1,4 +1,4 @@
-// What a script finds when it starts.
+// The environment of scripts.
 #ifndef CORE_LUA_SANDBOX_H_
 #define CORE_LUA_SANDBOX_H_
 
@@ -6,11 +6,12 @@ struct lua_State;
 
 namespace tower {
 
-// To be called inside of lua_pcall, as all here.
+// These functions must be called within lua_pcall.
 
-// Once for each state: makes what environments have in common, which scripts can read and not
-// change. Missing on purpose: io, os, require, debug, load and its kin, string.dump, coroutine,
-// collectgarbage, warn, rawset; xpcall and __gc, whose functions would run where no limit counts.
+// Must be called once for each state: creates the functions that all environments share and that
+// scripts cannot modify. Deliberately omitted: io, os, require, debug, load and similar functions,
+// string.dump, coroutine, collectgarbage, warn, rawset; also xpcall and __gc, because their
+// handlers would run outside of the limits.
 void OpenSandbox(lua_State* lua);
 
 // Pushes a new, empty environment.

@@ -12,12 +12,12 @@ namespace {
 
 constexpr std::size_t kLongestMessage = 1000;
 constexpr int kLevels = 10;                    // of calls in which an error's line is looked for
-constexpr std::size_t kTidyBytes = 8U << 20U;  // more is not left to wait for the collector
+constexpr std::size_t kTidyBytes = 8U << 20U;  // above this, collect garbage after each event
 
-constexpr char kChunk = 0;  // the address is a key in Lua's registry
+constexpr char kChunk = 0;  // its address is a registry key
 
-// Puts the line of the script in front of an error that comes without, as those raised inside of a
-// library do, and makes a text of one that is none. Runs no code of the script.
+// Message handler: adds the line of the script to errors without one, such as those from libraries,
+// and converts other error values to text. Does not run code of the script.
 int Explain(lua_State* lua) {
   if (lua_type(lua, 1) == LUA_TNUMBER) lua_tostring(lua, 1);
   if (lua_type(lua, 1) != LUA_TSTRING) {
@@ -43,7 +43,7 @@ void SetEnvironment(lua_State* lua, int function) { lua_setupvalue(lua, function
 
 }  // namespace
 
-// One event's way through the script.
+// The processing of one event.
 struct LuaScript::Job {
   const JsonValue* event = nullptr;
   std::optional<std::string> result;
@@ -124,7 +124,7 @@ int LuaScript::RunProtected(lua_State* lua) {
                 "; expected a trigger, an array of triggers, or nil";
   } else {
     lua_pushnil(lua);
-    if (lua_next(lua, 1) == 0) return 0;  // an array that stayed empty
+    if (lua_next(lua, 1) == 0) return 0;  // an empty array
     lua_settop(lua, 1);
     if (writer.Write()) {
       job.result = std::move(writer.out);
@@ -153,7 +153,7 @@ Result<std::optional<std::string>> LuaScript::Run(std::string_view event) {
   } else if (!job.fault.empty()) {
     error = Error{ErrorCode::kInvalid, name_ + ": " + job.fault};
   }
-  // Let go of the event.
+  // Release the event.
   lua_settop(lua_, 0);
   lua_rawgetp(lua_, LUA_REGISTRYINDEX, &kChunk);
   lua_pushnil(lua_);

@@ -1,4 +1,4 @@
-// A compiled script in a state of its own.
+// A compiled Lua script with its own Lua state.
 #ifndef CORE_LUA_SCRIPT_H_
 #define CORE_LUA_SCRIPT_H_
 
@@ -17,18 +17,20 @@ namespace tower {
 
 class LuaScript {
  public:
-  // What a script prints, a line at a time without its end.
+  // Receives the output of print, line by line without line ends.
   using Print = std::function<void(std::string_view)>;
 
-  // `name` stands in errors: "map.lua". kInvalid: this is no Lua; the message has name and line.
+  // `name` is used in error messages: "map.lua". kInvalid for a syntax error; the message contains
+  // name and line.
   static Result<std::unique_ptr<LuaScript>> Compile(std::string_view text, const std::string& name,
                                                     Print print);
   ~LuaScript();
   LuaScript(const LuaScript&) = delete;
   LuaScript& operator=(const LuaScript&) = delete;
 
-  // What the script returns for an event, as JSON; nothing for nil, null and an empty table.
-  // `event` is JSON. kInvalid, with name and, of what the script did, line.
+  // Runs the script on `event`, which is JSON, and returns its result as JSON; nullopt for nil,
+  // null and an empty table. kInvalid; the message contains the name and, for an error of the
+  // script, the line.
   Result<std::optional<std::string>> Run(std::string_view event);
 
   const std::string& name() const noexcept { return name_; }

@@ -1,4 +1,4 @@
-// The functions of scripts that take patterns: string.find, match, gmatch and gsub.
+// The functions with patterns that scripts can call: string.find, match, gmatch and gsub.
 #include <string.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 
 using Found = LuaMatcher::Found;
 
-constexpr std::size_t kBytesForAStep = 64;  // that are copied or compared in one go
+constexpr std::size_t kBytesForAStep = 64;  // copied or compared at once
 
 std::string_view TextArgument(lua_State* lua, int index) {
   std::size_t size = 0;
@@ -23,8 +23,8 @@ std::string_view TextArgument(lua_State* lua, int index) {
   return {text, size};
 }
 
-// An offset from 0, of argument `index`, which counts from 1, or from the end where it is negative.
-// One behind the end where it is larger.
+// Converts argument `index`, a position from 1, or from the end if it is negative, to an offset
+// from 0. Larger positions become the offset after the end.
 std::size_t StartArgument(lua_State* lua, int index, std::size_t size) {
   const auto start = luaL_optinteger(lua, index, 1);
   const auto length = static_cast<lua_Integer>(size);
@@ -42,7 +42,7 @@ std::size_t FindPlain(lua_State* lua, std::string_view text, std::string_view pa
   return static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
 
-// find, which tells places, and match, which does not.
+// Implements find, which returns positions, and match, which does not.
 int Search(lua_State* lua, bool places) {
   const auto text = TextArgument(lua, 1);
   const auto part = TextArgument(lua, 2);
@@ -78,8 +78,8 @@ int Search(lua_State* lua, bool places) {
 int Find(lua_State* lua) { return Search(lua, true); }
 int Match(lua_State* lua) { return Search(lua, false); }
 
-// Upvalues: the text, the pattern, where to go on, the end of the last match or -1. A match that is
-// empty does not begin where the last one ended.
+// Upvalues: the text, the pattern, the next offset, the end of the last match or -1. An empty match
+// must not begin at the end of the last match.
 int NextMatch(lua_State* lua) {
   const auto text = TextArgument(lua, lua_upvalueindex(1));
   const LuaPattern pattern(lua, TextArgument(lua, lua_upvalueindex(2)), false);
@@ -109,13 +109,13 @@ int AllMatches(lua_State* lua) {
   return 1;
 }
 
-// One gsub: argument 3 says what comes in the place of a match.
+// One call of gsub. Argument 3 is the replacement.
 class Substitution {
  public:
   Substitution(lua_State* lua, const LuaPattern& pattern, std::string_view text)
       : lua_(lua), matcher_(lua, pattern, text), anchored_(pattern.anchored()), text_(text) {}
 
-  // How many were replaced; the new text is in `out`.
+  // Returns the number of replacements; the new text is in `out`.
   lua_Integer Run(lua_Integer most) {
     lua_Integer count = 0;
     std::size_t at = 0;

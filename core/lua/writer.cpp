@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t kStepsForATable = 4;
 
-// What raw iteration says about the keys of the table on top.
+// Statistics on the keys of the table on top, from raw iteration.
 struct Keys {
   std::size_t numbers = 0, names = 0, others = 0;
   lua_Integer lowest = 0, highest = 0;
@@ -85,7 +85,7 @@ bool LuaJsonWriter::WriteNumber() {
   }
   const double number = lua_tonumber(lua_, -1);
   if (!std::isfinite(number)) return Fail("a number that is infinite or none (NaN)");
-  // The shortest digits that read as the same number, and a float stays one.
+  // The shortest text that reads as the same number; a float stays a float.
   const double size = std::fabs(number);
   const bool plain = size == 0 || (size >= 1e-5 && size < 1e16);
   const auto form = plain ? std::chars_format::fixed : std::chars_format::scientific;
@@ -116,7 +116,8 @@ bool LuaJsonWriter::WriteTable(std::size_t depth) {
   if (depth == kMaxJsonDepth)
     return Fail("nested deeper than " + std::to_string(kMaxJsonDepth) + ", or a cycle");
   luaL_checkstack(lua_, 8, "nested too deep");
-  ScriptBudget::Of(lua_).Charge(lua_, kStepsForATable);  // one that is there twice is written twice
+  // Charged each time, because a table with several references is written several times.
+  ScriptBudget::Of(lua_).Charge(lua_, kStepsForATable);
   const Keys keys(lua_);
   const bool array = IsMarkedArray(lua_, -1);
   const bool object = IsMarkedObject(lua_, -1);

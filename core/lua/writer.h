@@ -1,4 +1,4 @@
-// Lua values as JSON.
+// Converts Lua values to JSON.
 #ifndef CORE_LUA_WRITER_H_
 #define CORE_LUA_WRITER_H_
 
@@ -12,14 +12,14 @@ struct lua_State;
 
 namespace tower {
 
-// Writes a Lua value as JSON: members sorted by name, so that equal values are equal bytes. Runs no
-// code of the script.
+// Writes a Lua value as JSON. Members are sorted by name, so that equal values give equal bytes.
+// Does not run code of the script.
 class LuaJsonWriter {
  public:
   explicit LuaJsonWriter(lua_State* lua) : lua_(lua) {}
 
-  // Appends the value on top of the stack, which stays there. False: it can't be JSON, `fault` says
-  // where and why.
+  // Appends the value on top of the stack to `out` without popping it. Returns false if JSON cannot
+  // represent it; `fault` then says where and why.
   bool Write();
 
   std::string out;
@@ -37,7 +37,7 @@ class LuaJsonWriter {
   bool Fail(std::string detail);
 
   lua_State* const lua_;
-  std::vector<std::string> path_;  // of the fault, innermost first
+  std::vector<std::string> path_;  // path to the fault, innermost first
 };
 
 }  // namespace tower

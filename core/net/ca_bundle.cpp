@@ -8,8 +8,8 @@
 namespace tower {
 namespace {
 
-// Where distributions keep the bundle: Debian and Alpine, Fedora, BSD. A static OpenSSL looks
-// elsewhere, and says nothing when there is no file.
+// The paths of the bundle on Debian and Alpine, Fedora, and BSD. A static OpenSSL uses another
+// path, and does not report a missing file.
 constexpr std::array kBundles = {"/etc/ssl/certs/ca-certificates.crt",
                                  "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
 

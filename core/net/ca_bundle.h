@@ -1,4 +1,4 @@
-// Where the certificates are that a server's certificate is checked against.
+// The CA certificates that server certificates are verified against.
 #ifndef CORE_NET_CA_BUNDLE_H_
 #define CORE_NET_CA_BUNDLE_H_
 
@@ -9,9 +9,9 @@
 
 namespace tower {
 
-// `ca_file`, unless it is empty: then the file that SSL_CERT_FILE names, else the system's bundle.
-// kInvalid when there is none; `option` is what the user can set instead ("amqp.ca-file"). Whether
-// the file can be read is for the caller to find out.
+// Returns `ca_file` or, if it is empty, the file that SSL_CERT_FILE names, else the bundle of the
+// system. kInvalid if there is none; the message names `option` ("amqp.ca-file"), which the user
+// can set. The caller checks whether the file can be read.
 Result<std::string> FindCaBundle(const std::string& ca_file, std::string_view option);
 
 }  // namespace tower

@@ -15,7 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// No single address uses up the time of the others.
+// Limits the time for one address, so that the others are tried too.
 constexpr milliseconds kAddressTimeout{4000};
 
 Error Interrupted() { return {ErrorCode::kStopped, "interrupted"}; }

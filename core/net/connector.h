@@ -1,4 +1,4 @@
-// How a connection to a broker comes about: names to addresses, addresses to a connected socket.
+// Opens TCP connections: resolves a name and connects to one of its addresses.
 #ifndef CORE_NET_CONNECTOR_H_
 #define CORE_NET_CONNECTOR_H_
 
@@ -11,17 +11,19 @@
 
 namespace tower {
 
-// As Connector, to one address. kTimeout: no answer before the deadline.
+// Connects to one address; otherwise like Connector::Connect. kTimeout: no answer before the
+// deadline.
 Result<int> ConnectTo(const SocketAddress& address, Deadline deadline,
                       std::chrono::milliseconds user_timeout, int interrupt_fd);
 
-// Connects to one address of a name after the other. Used by one thread.
+// Tries the addresses of a name one after the other. Used by one thread.
 class Connector {
  public:
-  // The connected socket: non-blocking, close-on-exec, TCP_NODELAY, keep-alive, and given up by the
-  // kernel when sent data stays unacknowledged for `user_timeout`. The caller closes it.
-  // kStopped once `interrupt_fd` is readable, kTimeout at the deadline, else kUnavailable with the
-  // last address's error.
+  // Returns a connected socket, which the caller closes: non-blocking, close-on-exec, with
+  // TCP_NODELAY and keep-alive; the kernel closes the connection when sent data stays
+  // unacknowledged for `user_timeout`.
+  // Errors: kStopped once `interrupt_fd` is readable, kTimeout at the deadline, else kUnavailable
+  // with the error of the last address.
   Result<int> Connect(const std::string& host, std::uint16_t port, Deadline deadline,
                       std::chrono::milliseconds user_timeout, int interrupt_fd);
 

@@ -47,7 +47,7 @@ bool IsLoopbackHost(const std::string& host) {
 struct Resolver::Lookup {
   Wakeup done;
   std::atomic<bool> ended{false};
-  int status = 0;  // of getaddrinfo; this and the list are the caller's once ended
+  int status = 0;  // of getaddrinfo; the caller may read it and the list once `ended` is set
   addrinfo* addresses = nullptr;
 
   Lookup() = default;

@@ -1,4 +1,4 @@
-// Host names to addresses, by getaddrinfo(3) with an end to the waiting.
+// Resolves host names with getaddrinfo(3), with a deadline.
 #ifndef CORE_NET_RESOLVER_H_
 #define CORE_NET_RESOLVER_H_
 
@@ -22,19 +22,19 @@ struct SocketAddress {
   int family() const { return storage.ss_family; }
 };
 
-// Whether only this host can be behind it: 127.0.0.0/8, ::1, the same as a mapped address.
+// Whether the address is a loopback address: 127.0.0.0/8, also as an IPv4-mapped address, or ::1.
 bool IsLoopback(const sockaddr& address);
-// The same for an address that is written out, and for localhost. Asks nobody.
+// The same for the text of an address, and true for localhost. Does not use DNS.
 bool IsLoopbackHost(const std::string& host);
 
 // Used by one thread.
 //
-// getaddrinfo(3) can neither be bounded nor interrupted, so it runs on a thread of its own that is
-// left behind when the deadline passes; the next Resolve of that name waits for the same look-up
-// instead of starting another. So there is at most one such thread for each host and port.
+// getaddrinfo(3) has no timeout and cannot be interrupted. Therefore it runs on a separate thread,
+// which is detached when the deadline passes; the next Resolve of that name waits for the same
+// look-up instead of starting another. There is at most one such thread for each host and port.
 class Resolver {
  public:
-  // At least one address, for TCP, in the order in which they are to be tried. kStopped once
+  // Returns at least one TCP address, in the order in which to try them. Errors: kStopped once
   // `interrupt_fd` is readable, kTimeout at the deadline, else kUnavailable.
   Result<std::vector<SocketAddress>> Resolve(const std::string& host, std::uint16_t port,
                                              Deadline deadline, int interrupt_fd);

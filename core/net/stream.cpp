@@ -22,13 +22,14 @@ std::string OpenSslText() {
   const unsigned long code = ERR_peek_last_error();
   const char* text = code == 0 ? nullptr : ERR_reason_error_string(code);
   std::string result = text == nullptr ? "unknown error" : text;
-  const unsigned long cause = ERR_peek_error();  // the last one may be as vague as "system lib"
+  // The first error, because the last one is often as vague as "system lib".
+  const unsigned long cause = ERR_peek_error();
   if (ERR_SYSTEM_ERROR(cause)) result = ErrnoText(ERR_GET_REASON(cause));
   ERR_clear_error();
   return result;
 }
 
-// Never asks on the terminal.
+// Keeps OpenSSL from asking for a pass phrase on the terminal.
 int NoPassPhrase(char*, int, int, void*) { return -1; }
 
 Error FileError(std::string_view what, const std::string& file) {
@@ -183,7 +184,7 @@ Result<std::size_t> NetStream::Read(char* data, std::size_t size) {
 }
 
 Result<std::size_t> NetStream::Write(const char* data, std::size_t size) {
-  if (size == 0) return size;  // OpenSSL takes an empty write for a fault
+  if (size == 0) return size;  // OpenSSL reports an error for an empty write
   if (ssl_ != nullptr) {
     ERR_clear_error();
     return TlsResult(SSL_write(ssl_, data, static_cast<int>(std::min<std::size_t>(size, INT_MAX))),

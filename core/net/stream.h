@@ -1,5 +1,5 @@
-// A byte stream to a peer over a connected socket, plain or through TLS. Every wait is bounded and
-// can be interrupted, and certificates are verified in the same way for AMQP and HTTPS.
+// A byte stream over a connected socket, plain or with TLS. Every wait has a deadline and can be
+// interrupted. AMQP and HTTPS share this certificate verification.
 #ifndef CORE_NET_STREAM_H_
 #define CORE_NET_STREAM_H_
 
@@ -17,17 +17,18 @@ namespace tower {
 
 struct TlsClientFiles {
   std::string ca_file;           // PEM; empty: SSL_CERT_FILE, else the system's bundle
-  std::string cert;              // PEM, our certificate and its chain; empty for none
-  std::string key;               // PEM, its key, without a pass phrase
-  std::string prefix = "amqp.";  // of the options that name them, for errors
-  std::string url = {};          // what names the host, for errors; empty: the option `url`
+  std::string cert;              // PEM, the client certificate and its chain; empty for none
+  std::string key;               // PEM, the private key of `cert`, without a pass phrase
+  std::string prefix = "amqp.";  // prefix of the options, for error messages
+  // What contains the host name, for error messages; empty: the option `url`.
+  std::string url = {};
 };
 
-// What all TLS connections of a client share: TLS 1.2 at least, the peer's certificate is always
-// verified. Immutable; thread-safe.
+// The settings that the TLS connections of a client share: at least TLS 1.2, and the certificate of
+// the peer is always verified. Immutable; thread-safe.
 class TlsClient {
  public:
-  // kInvalid names the file that is missing or unfit.
+  // kInvalid if a file is missing or unusable; the message names it.
   static Result<std::shared_ptr<const TlsClient>> Load(const TlsClientFiles& files);
   ~TlsClient();
   TlsClient(const TlsClient&) = delete;
@@ -37,7 +38,7 @@ class TlsClient {
   friend class NetStream;
   explicit TlsClient(std::string hint);
   ssl_ctx_st* context_;
-  const std::string hint_;  // where to look when a certificate is not accepted
+  const std::string hint_;  // added to errors: what to check when a certificate is not accepted
 };
 
 // Used by one thread. The process must ignore SIGPIPE where TLS is used.
@@ -48,25 +49,27 @@ class NetStream {
   NetStream(const NetStream&) = delete;
   NetStream& operator=(const NetStream&) = delete;
 
-  // Takes over a connected, non-blocking socket. With `tls`, shakes hands; the certificate must be
-  // for `host`, a name or an address. kPermanent when it is not, or not to be trusted.
+  // Takes ownership of a connected, non-blocking socket. With `tls`, performs the handshake; the
+  // certificate must be valid for `host`, a name or an address. kPermanent if the certificate is
+  // not trusted or is for another host.
   Status Open(int fd, const std::string& host, const TlsClient* tls, Deadline deadline,
               int interrupt_fd);
-  void Close();  // at once; says goodbye in TLS when that costs no waiting
+  // Closes the socket without waiting; sends close_notify of TLS if that is possible at once.
+  void Close();
 
-  // Bytes read or written; 0 when there is nothing to read, or no room to write, just now.
+  // Return the number of bytes read or written; 0 if the call would block.
   Result<std::size_t> Read(char* data, std::size_t size);
   Result<std::size_t> Write(const char* data, std::size_t size);
 
-  // The peer has ended the stream, in TLS with a goodbye: nothing is missing.
+  // The peer has ended the stream, in TLS with close_notify, so that no data was cut off.
   bool ended() const noexcept { return ended_; }
 
   bool is_open() const noexcept { return fd_ >= 0; }
   bool is_tls() const noexcept { return ssl_ != nullptr; }
   int fd() const noexcept { return fd_; }
-  // What to poll(2) for; `output`: there are bytes that Write did not take.
+  // The events to poll(2) for; `output`: there are bytes that Write did not accept.
   short PollEvents(bool output) const noexcept;
-  // True when a Read would find bytes that poll(2) does not see.
+  // True if Read would return buffered bytes, which poll(2) does not report.
   bool HasBuffered() const noexcept;
 
  private:
@@ -76,7 +79,7 @@ class NetStream {
 
   int fd_ = -1;
   ssl_st* ssl_ = nullptr;
-  bool read_wants_write_ = false;  // TLS: no progress until the socket takes more
+  bool read_wants_write_ = false;  // TLS: reading needs the socket to be writable
   bool write_wants_write_ = false;
   bool ended_ = false;
 };

@@ -23,7 +23,7 @@ struct Unit {
   std::string_view name;
   std::int64_t factor;
 };
-// Smallest first; Format takes the largest that divides the value.
+// Smallest first. Format uses the largest unit that divides the value.
 constexpr Unit kDurationUnits[] = {
     {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
 constexpr Unit kSizeUnits[] = {{"", 1},
@@ -34,7 +34,7 @@ constexpr Unit kSizeUnits[] = {{"", 1},
 
 Error Expected(std::string_view rule) { return {ErrorCode::kInvalid, std::string(rule)}; }
 
-// Digits and then one of the units; nothing else, and nothing beyond int64.
+// Parses digits followed by one of the units. Refuses anything else, and values beyond int64.
 Result<std::int64_t> ParseWithUnit(std::string_view text, std::span<const Unit> units,
                                    std::string_view rule) {
   if (text.empty() || text.front() == '-') return Expected(rule);
@@ -58,7 +58,7 @@ std::string FormatWithUnit(std::int64_t value, std::span<const Unit> units) {
   return std::to_string(value / best->factor).append(best->name);
 }
 
-// What a user typed, fit for a message: quoted, one line, not endless.
+// User input for a message: quoted, on one line, of limited length.
 std::string Quoted(std::string_view text) {
   constexpr std::size_t kMost = 200;
   constexpr char kHex[] = "0123456789abcdef";
@@ -92,12 +92,12 @@ std::string FormatAs(std::string_view type, std::int64_t value) {
   return std::to_string(value);
 }
 
-// A text whose end is known, so that what follows can't be taken for a part of it.
+// A text with its length, so that concatenations are unambiguous.
 std::string Measured(std::string_view text) {
   return std::to_string(text.size()).append(":").append(text);
 }
 
-// What can't be read as a small file has no content.
+// The content of a small file; empty if it cannot be read.
 std::string ContentOf(const std::string& path) {
   const auto file = ReadRegularFile(path);
   return file ? Measured(file->text) : "none";
@@ -234,11 +234,11 @@ Status Option::Set(const std::vector<std::string>& texts) {
     return Error{ErrorCode::kInvalid, "must be " + Rule() + ", but is empty"};
   }
   if (auto stored = store_(texts, *this); !stored) {
-    // A codec of a type that is not built in has more to say than a rule.
+    // The error of a custom codec says more than the rule.
     const bool own = HasOwnRule(type_) && one_of_.empty();
     std::string message = own ? stored.error().message : "must be " + Rule();
     if (!secret_) message += ", but is " + Quoted(internal::Join(texts, ","));
-    // Only a variable is split at commas.
+    // Only values of variables are split at commas.
     const bool joined = list_ && texts.size() == 1 && texts[0].find(',') != std::string::npos;
     if (joined) message += "; give each of several by a flag, or as an item, of its own";
     return Error{ErrorCode::kInvalid, std::move(message)};

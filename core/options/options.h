@@ -1,6 +1,6 @@
-// One declaration per option gives its flag, its environment variable, its key in the configuration
-// file, its default, its help and its row in a README. It knows no command line library;
-// app/cli reads the sources and calls Set.
+// Options. One declaration per option defines its flag, its environment variable, its key in the
+// configuration file, its default, its help and its row in a README. This package does not depend
+// on a command line library; app/cli reads the sources and calls Option::Set.
 #ifndef CORE_OPTIONS_OPTIONS_H_
 #define CORE_OPTIONS_OPTIONS_H_
 
@@ -19,8 +19,8 @@
 
 namespace tower {
 
-// What the core's variables begin with. It keeps them apart from what Kubernetes sets for its
-// Services: SERVER_PORT=tcp://… in every pod beside a Service named server.
+// Prefix of the core's environment variables. It avoids a clash with the variables that Kubernetes
+// sets for Services: a Service named server sets SERVER_PORT=tcp://… in the pods of its namespace.
 inline constexpr std::string_view kVariablePrefix = "CONTROL_TOWER_";
 
 // A size in bytes, written `512`, `64KiB`, `1MiB`, `1GiB`.
@@ -29,8 +29,8 @@ struct ByteSize {
   friend bool operator==(const ByteSize&, const ByteSize&) = default;
 };
 
-// How a type is read from text and written back. Parse errors say what is expected ("a duration
-// such as 500ms, 10s, 5m or 7d"); they don't repeat the text, which may be a secret.
+// Parses and formats the values of a type. Parse errors say what is expected ("a duration such as
+// 500ms, 10s, 5m or 7d") and do not contain the text, which may be a secret.
 template <typename T>
 struct OptionCodec;
 
@@ -65,46 +65,46 @@ struct OptionCodec<ByteSize> {
   static std::string Format(ByteSize value);
 };
 
-// One option. Made by OptionSet::Add; the calls below refine it and can be chained.
+// One option, created by OptionSet::Add. The modifiers below can be chained.
 class Option {
  public:
-  Option& Required();  // must be set to something that is not empty
-  Option& Secret();    // its value is never shown; prefer the _FILE form
-  Option& Range(std::int64_t lowest,
-                std::int64_t highest);  // for numbers, milliseconds and bytes, both ends included
+  Option& Required();  // must be set to a value that is not empty
+  Option& Secret();    // the value is never shown; prefer the _FILE form
+  // For numbers, durations in milliseconds and sizes in bytes; both bounds are included.
+  Option& Range(std::int64_t lowest, std::int64_t highest);
   Option& OneOf(std::vector<std::string> values);  // for text
   Option& NotEmpty();                              // for text and lists
-  Option& Commas();  // no item of this list has a comma in it: a text with some is several items
-  Option& File();    // its value names a file whose content belongs to the configuration: a reload
-                     // (SIGHUP) takes a change of it for a change of the option
+  // For lists whose items contain no comma: a text with commas is split into several items.
+  Option& Commas();
+  // The value is the path of a file that is part of the configuration: on a reload (SIGHUP) a
+  // change of the file counts as a change of the option.
+  Option& File();
 
-  // What the declaration says.
+  // Properties of the declaration.
   const std::string& name() const noexcept { return name_; }  // "server.max-body"
   std::string Flag() const;                                   // "--server.max-body"
   // "CONTROL_TOWER_SERVER_MAX_BODY", or "PLUGIN_INBOX_PATH" for an option of a watcher.
   std::string Variable() const;
   const std::string& help() const noexcept { return help_; }
   std::string_view type() const noexcept { return type_; }  // "size"
-  const std::string& default_text() const noexcept {
-    return default_text_;
-  }                          // "1MiB"; "" where there is none
+  // "1MiB"; "" if there is no default.
+  const std::string& default_text() const noexcept { return default_text_; }
   std::string Rule() const;  // "a size such as …, from 1KiB to 1GiB"
   bool required() const noexcept { return required_; }
   bool secret() const noexcept { return secret_; }
-  bool list() const noexcept {
-    return list_;
-  }  // a repeated flag adds; variables are split at commas
+  // A repeated flag adds items; variables are split at commas.
+  bool list() const noexcept { return list_; }
   bool commas() const noexcept { return commas_; }
-  bool boolean() const noexcept { return boolean_; }  // the flag may stand alone
+  bool boolean() const noexcept { return boolean_; }  // the flag needs no value
 
   // Checks the texts (exactly one unless list()) and stores the value in the bound variable. On an
-  // error nothing is stored; the message names the rule and, unless secret(), the value.
+  // error nothing is stored; the message contains the rule and, unless secret(), the value.
   Status Set(const std::vector<std::string>& texts);
   bool was_set() const noexcept { return was_set_; }
-  // The current value as text; "***" for a secret that is set.
+  // The current value as text; "***" if it is a secret and set.
   std::string Shown() const;
-  // A digest of the current value and, for a File(), of that file's content at this moment: equal
-  // for equal configurations, and silent about what they are.
+  // A digest of the current value and, with File(), of the current content of the file. Equal
+  // configurations have equal fingerprints; the fingerprint does not reveal the value.
   std::string Fingerprint() const;
 
  private:
@@ -122,38 +122,41 @@ class Option {
   Status CheckText(std::string_view value) const;    // against OneOf and NotEmpty
 };
 
-// Whether an environment variable of this name sets an option: it may hold a secret.
+// Whether an environment variable of this name belongs to control-tower. Its value may be a secret.
 bool IsOurVariable(std::string_view name) noexcept;
 
-// See OptionSet::Check.
+// A rule over several options: see OptionSet::Check, CheckWorld and Warn.
 struct OptionRule {
-  std::vector<std::string> reads;  // "plugin.inbox.path"
+  std::vector<std::string> reads;  // full names of the options, such as "plugin.inbox.path"
   std::function<Status()> holds;
   bool world = false;
   bool warning = false;
 };
 
-// The options of one group: the core's ("") or one watcher's ("plugin.inbox"). Bound variables must
-// outlive the set. Not thread-safe; used while a configuration is read.
+// The options of the core (prefix "") or of one watcher (prefix "plugin.inbox"). Bound variables
+// must outlive the set. Not thread-safe; used while a configuration is read.
 class OptionSet {
  public:
   explicit OptionSet(std::string prefix = {}) : prefix_(std::move(prefix)) {}
   OptionSet(const OptionSet&) = delete;
   OptionSet& operator=(const OptionSet&) = delete;
 
-  // The variable's value at this moment is the default. `name` is lower case with dashes, and dots
-  // between groups. T: std::string, bool, std::int64_t, std::chrono::milliseconds, ByteSize, any
-  // type with an OptionCodec, or a vector of one.
+  // Declares an option that is bound to `value`; the current value is the default. `name` is lower
+  // case with dashes, and with dots between groups. T is std::string, bool, std::int64_t,
+  // std::chrono::milliseconds, ByteSize, any other type with an OptionCodec, or a vector of one of
+  // these.
   template <typename T>
   Option& Add(std::string_view name, T* value, std::string_view help);
 
-  // A rule over the options that `reads` names, as Add was told them ("cert needs key"). It is
-  // asked once each of them has the value that it was given. Its error is reported like theirs.
+  // Adds a rule over the options in `reads`, which are names as passed to Add (such as "cert needs
+  // key"). It is evaluated once all of them have their values. Its error is reported like an error
+  // of an option.
   void Check(const std::vector<std::string_view>& reads, std::function<Status()> rule);
-  // The same for what the world has to have (does the folder exist?): for `control-tower check` and
-  // a reload, and only where the rules over these options hold. Changes nothing.
+  // Like Check, for a rule about the environment (does the folder exist?). It is evaluated by
+  // `control-tower check` and on a reload, and only if the other rules over these options hold. It
+  // must not change anything.
   void CheckWorld(const std::vector<std::string_view>& reads, std::function<Status()> rule);
-  // A rule that may be broken: its error is a warning, which `control-tower check` tells, and the
+  // Like Check, for a rule whose error is only a warning. `control-tower check` reports it, and the
   // log when these options come into force.
   void Warn(const std::vector<std::string_view>& reads, std::function<Status()> rule);
 
@@ -161,17 +164,17 @@ class OptionSet {
   std::deque<Option>& all() noexcept { return options_; }
   const std::deque<Option>& all() const noexcept { return options_; }
   const std::vector<OptionRule>& rules() const noexcept { return rules_; }
-  // What all rules say, with `world` those over the world too; without those that read an option
-  // whose name is in `refused`: it lacks the value that it was given.
+  // The errors of all rules, including those of CheckWorld if `world` is set. Rules that read an
+  // option in `refused` (options whose given value was invalid) are skipped.
   std::vector<Error> Faults(std::set<std::string> refused, bool world) const;
-  // What the rules of Warn say, of options that have no fault.
+  // The errors of the rules added with Warn. REQUIRES: the options have no faults.
   std::vector<Error> Warnings() const;
-  // Of all its options together.
+  // The combined fingerprint of all options.
   std::string Fingerprint() const;
 
  private:
   std::string prefix_;
-  std::deque<Option> options_;  // a deque: references stay valid
+  std::deque<Option> options_;  // a deque, so that references stay valid
   std::string FullName(std::string_view name) const;
   OptionRule& AddRule(const std::vector<std::string_view>& reads, std::function<Status()> rule);
   std::vector<OptionRule> rules_;

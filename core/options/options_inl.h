@@ -1,4 +1,4 @@
-// The templates behind OptionSet::Add; included by core/options/options.h alone.
+// The implementation of OptionSet::Add; only core/options/options.h includes it.
 #ifndef CORE_OPTIONS_OPTIONS_INL_H_
 #define CORE_OPTIONS_OPTIONS_INL_H_
 
@@ -6,7 +6,7 @@
 
 namespace tower::internal {
 
-// The number behind a value, for Option::Range; nothing for other types.
+// The value as a number, for Option::Range. Other types have no overload.
 inline std::int64_t NumberOf(std::int64_t value) { return value; }
 inline std::int64_t NumberOf(std::chrono::milliseconds value) { return value.count(); }
 inline std::int64_t NumberOf(ByteSize value) {

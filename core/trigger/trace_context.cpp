@@ -19,7 +19,7 @@ bool IsId(std::string_view text) noexcept {
   return IsHex(text) && text.find_first_not_of('0') != std::string_view::npos;
 }
 
-// Key: lower case letters, digits and _-*/, with one '@' before the name of a system.
+// A key consists of lower case letters, digits and _-*/, with an optional '@' before a system name.
 bool IsKey(std::string_view key) noexcept {
   return !key.empty() && key.size() <= 256 && std::count(key.begin(), key.end(), '@') <= 1 &&
          std::all_of(key.begin(), key.end(), [](char c) {

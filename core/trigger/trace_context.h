@@ -6,10 +6,11 @@
 
 namespace tower {
 
-// Whether a value may be passed on as traceparent: version 00, or a later one that begins alike.
+// Whether a value is a valid traceparent: version 00, or a later version with the same fields at
+// its start.
 bool IsTraceparent(std::string_view value) noexcept;
 
-// The same for tracestate: at most 32 members `key=value` and 512 bytes.
+// Whether a value is a valid tracestate: at most 32 members `key=value` and 512 bytes.
 bool IsTracestate(std::string_view value) noexcept;
 
 }  // namespace tower

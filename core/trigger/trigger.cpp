@@ -9,19 +9,19 @@
 namespace tower {
 namespace {
 
-// How deep the rules reach into a trigger: the items of metadata.spec.
+// The rules concern values up to this depth: the items of metadata.spec.
 constexpr std::size_t kRuledDepth = 3;
 constexpr std::string_view kWhiteSpace = " \t\r\n";
 
 constexpr std::string_view kUuidMember = R"("uuid":"00000000-0000-0000-0000-000000000000",)";
 
-// As the first member of an object, which has others.
+// Inserts the uuid as the first member of an object that has other members.
 void InsertUuid(std::string& json, const Uuid& uuid) {
   json.insert(1, kUuidMember);
   uuid.Write(json.data() + 1 + kUuidMember.find('0'));
 }
 
-// The thread's tape, trimmed after use.
+// Uses the tape of this thread, and trims it afterwards.
 class Tape {
  public:
   Tape() = default;
@@ -42,10 +42,10 @@ Fault TooMany(std::size_t offset) {
 
 }  // namespace
 
-// Checks one trigger of a text, naming each fault.
+// Checks one trigger of a text, and adds each fault.
 class TriggerParser {
  public:
-  // `index` is the place of the trigger in its batch, if it is in one.
+  // `index` is the index of the trigger in its batch, if there is one.
   TriggerParser(Faults& faults, std::optional<std::size_t> index)
       : faults_(faults), index_(index) {}
 
@@ -226,7 +226,7 @@ class TriggerParser {
   const std::optional<std::size_t> index_;
   std::size_t root_offset_ = 0;
   std::optional<JsonValue> api_version_, protocol_, spec_, plate_, metadata_, uuid_;
-  std::optional<std::size_t> wells_;  // where plate is right
+  std::optional<std::size_t> wells_;  // rows × columns, if plate is valid
 };
 
 tl::expected<Trigger, Faults> Trigger::Parse(std::string_view json) {
@@ -270,7 +270,8 @@ tl::expected<std::vector<Trigger>, Faults> ParseTriggers(std::string_view json) 
     if (!too_many) triggers.push_back(TriggerParser(faults, triggers.size()).Check(item));
     return !too_many;
   };
-  // The array itself does not count: a trigger is right or wrong in a batch as it is alone.
+  // The array itself does not count, so that the same depth limit applies to triggers with and
+  // without a batch.
   const Tape tape;
   const auto root =
       tape->ReadItems(json, {.depth = kMaxJsonDepth + 1, .record = kRuledDepth + 1}, check);

@@ -1,5 +1,5 @@
-// The trigger: the one value that flows through the house. What a trigger must be stands in
-// README.md ("The trigger").
+// The trigger: the value that all parts of control-tower exchange. README.md ("The trigger")
+// specifies its format.
 #ifndef CORE_TRIGGER_TRIGGER_H_
 #define CORE_TRIGGER_TRIGGER_H_
 
@@ -21,30 +21,28 @@ inline constexpr std::size_t kMaxNameBytes = 200;        // of apiVersion and of
 inline constexpr std::size_t kMaxRoutingKeyBytes = 255;  // AMQP 0-9-1, section 4.2.5.3: shortstr
 inline constexpr std::size_t kMaxBatch = 10000;          // triggers in one array or NDJSON text
 
-// A checked trigger and the bytes it came as. Copyable; holds no reference to the text it was
-// parsed from. The default-constructed one is empty, for options to be bound to; it must not be
-// put.
+// A validated trigger together with its original bytes. Copyable; owns its text. A
+// default-constructed trigger is empty, as the initial value of an option; it must not be put.
 class Trigger {
  public:
   Trigger() = default;
 
-  // Checks one JSON object. Every fault is named, not just the first, unless the text is not JSON
-  // at all.
+  // Validates one JSON object. Returns all faults, not only the first, unless the text is not JSON.
   static tl::expected<Trigger, Faults> Parse(std::string_view json);
 
   bool empty() const noexcept { return json_.empty(); }
   std::string_view api_version() const noexcept { return api_version_; }
   std::string_view protocol() const noexcept { return protocol_; }
-  // The uuid that the sender gave; without one, the queue assigns a new one at each put.
+  // The uuid from the sender. Without one, the queue assigns a new uuid at each put.
   const std::optional<Uuid>& uuid() const noexcept { return uuid_; }
-  // The JSON object as it came, without white space around it.
+  // The original JSON object, without surrounding white space.
   std::string_view json() const noexcept { return json_; }
 
-  // The body of the message: json() with `"uuid":"…"` spliced in as the first member when the
-  // sender gave none; every other byte is the sender's.
+  // The message body: json(), with `"uuid":"…"` inserted as the first member if the sender gave no
+  // uuid. All other bytes are unchanged.
   std::string BodyWith(const Uuid& uuid) const&;
   std::string BodyWith(const Uuid& uuid) &&;  // the same in place; leaves the trigger empty
-  // Leave the trigger without that name.
+  // Move the name out of the trigger.
   std::string TakeApiVersion() noexcept { return std::move(api_version_); }
   std::string TakeProtocol() noexcept { return std::move(protocol_); }
 
@@ -56,17 +54,18 @@ class Trigger {
   std::optional<Uuid> uuid_;
 };
 
-// A text with any number of triggers: one object, or an array of objects (pointers of faults begin
-// with "/3"). An empty array is a fault, and so are more than kMaxBatch.
+// Parses one object or an array of objects; for an array the pointers of faults begin with the
+// index, such as "/3". An empty array and more than kMaxBatch triggers are faults.
 tl::expected<std::vector<Trigger>, Faults> ParseTriggers(std::string_view json);
 
-// NDJSON: one object a line, LF or CRLF; blank lines are skipped. Pointers begin with "/3", counted
-// over the objects from 0; `offset` tells the line. A text without an object is a fault.
+// Parses NDJSON: one object per line, which ends with LF or CRLF; blank lines are skipped. The
+// pointers of faults begin with the index of the object, counted from 0, such as "/3"; the line
+// follows from `offset`. A text without an object is a fault.
 tl::expected<std::vector<Trigger>, Faults> ParseTriggerLines(std::string_view ndjson);
 
-// apiVersion with '/' turned into '.', then '.', then protocol.
+// Returns apiVersion with each '/' replaced by '.', then '.', then protocol.
 std::string RoutingKey(std::string_view api_version, std::string_view protocol);
-// The same into `key`, whose memory is used again.
+// The same, assigned to `key` to reuse its memory.
 void AssignRoutingKey(std::string& key, std::string_view api_version, std::string_view protocol);
 
 template <>

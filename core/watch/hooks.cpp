@@ -4,7 +4,7 @@
 
 namespace tower {
 
-// A call of a handler, which End waits for.
+// A call in progress of a handler; End waits for it.
 class Hooks::Call {
  public:
   Call(Hooks& hooks, std::string_view name) : hooks_(hooks) {
@@ -22,7 +22,7 @@ class Hooks::Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  // Null where nobody serves the hook.
+  // Null if no handler is registered.
   const HookHandler* handler() const noexcept {
     return hook_ != nullptr ? &hook_->handler : nullptr;
   }
@@ -45,7 +45,7 @@ Hooks::Expectation::Expectation(Hooks& hooks, std::string name)
   hooks_.expected_.insert(name_);
 }
 
-// Another watcher may have taken the name already.
+// Removes one entry only, because another watcher may use the name already.
 Hooks::Expectation::~Expectation() {
   const std::lock_guard lock(hooks_.mutex_);
   hooks_.expected_.erase(hooks_.expected_.find(name_));

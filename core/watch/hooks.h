@@ -1,7 +1,8 @@
-// /hooks/{watcher}: requests that are events, for the watcher of that name to verify and to answer.
+// /hooks/{watcher}: requests that are events; the watcher of that name verifies and answers them.
 //
-// A watcher that is told of its events by HTTP says so (Watcher::ServesHook), and serves its hook
-// while it runs. In between, when it starts or backs off, senders get 503 and may come again.
+// A watcher that receives events over HTTP declares it (Watcher::ServesHook) and serves its hook
+// while it runs. At other times, such as at the start and during a backoff, senders get 503 and can
+// retry.
 #ifndef CORE_WATCH_HOOKS_H_
 #define CORE_WATCH_HOOKS_H_
 
@@ -19,25 +20,26 @@
 
 namespace tower {
 
-// Who answers a hook. Both are called on HTTP threads, several at a time, and must not wait but
-// Defer. No token of the server was asked for: who may ask is theirs to find out.
+// The functions that answer a hook. Both are called concurrently on HTTP threads and must not
+// block, but Defer the response. The server does not check a token; the functions authenticate the
+// sender.
 struct HookHandler {
-  // Shown a POST whose body is still to come: an answer refuses it there. May be empty.
+  // Called for a POST whose body has not arrived yet; a response refuses the request. May be empty.
   std::function<std::optional<HttpResponse>(const HttpRequest&)> before_body;
-  // Answers a POST with its body, of any content type, or an OPTIONS.
+  // Answers a complete POST, with any content type, or an OPTIONS request.
   std::function<HttpResponse(const HttpRequest&)> answer;
 };
 
-// Thread-safe. Outlives the server that has its routes, and every registration.
+// Thread-safe. Outlives the server with its routes, and every registration.
 class Hooks {
   struct Hook {
     HookHandler handler;
-    int running = 0;  // calls; guarded by mutex_
+    int running = 0;  // calls in progress; guarded by mutex_
   };
 
  public:
-  // While it lives, requests go to the handler. Its end waits for calls that are under way, so it
-  // must not end within one; answers that were deferred may still be open then.
+  // While it exists, requests go to the handler. The destructor waits for calls in progress, so a
+  // handler must not destroy it; deferred responses may be sent later.
   class [[nodiscard]] Registration {
    public:
     Registration(Registration&& other) noexcept;
@@ -51,8 +53,8 @@ class Hooks {
     std::string name_;
   };
 
-  // While it lives, there is a watcher of this name that serves its hook whenever it runs: what
-  // comes in between gets 503, not 404.
+  // While it exists, requests to this name get 503 instead of 404 whenever no handler is
+  // registered: there is a watcher that serves the hook while it runs.
   class [[nodiscard]] Expectation {
    public:
     Expectation(Hooks& hooks, std::string name);
@@ -69,16 +71,16 @@ class Hooks {
   Hooks(const Hooks&) = delete;
   Hooks& operator=(const Hooks&) = delete;
 
-  // REQUIRES: nobody serves this name now.
+  // REQUIRES: no handler is registered for this name.
   Registration Serve(std::string name, HookHandler handler);
 
-  // What the routes do.
+  // The handlers of the routes.
   std::optional<HttpResponse> BeforeBody(const HttpRequest& request);
   HttpResponse Answer(const HttpRequest& request);
 
  private:
   class Call;
-  // 404, or 503.
+  // 503 if the name is expected, else 404.
   HttpResponse NotServed(std::string_view name);
   void End(const std::string& name);
 
@@ -89,7 +91,7 @@ class Hooks {
   std::map<std::string, std::shared_ptr<Hook>, std::less<>> hooks_;
 };
 
-// Adds the routes. Before the server starts; `hooks` outlives it.
+// Adds the routes; to be called before the server starts. `hooks` outlives the server.
 void AddHookRoutes(HttpServer& server, Hooks& hooks);
 
 }  // namespace tower

@@ -8,16 +8,16 @@
 namespace tower {
 namespace {
 
-constexpr std::size_t kLongestName = 50;  // in errors; Lua itself would cut it at 59
+constexpr std::size_t kLongestName = 50;  // bytes, in errors; Lua would cut the name at 59
 
-// Reads a whole file. Whatever is wrong with it is for someone to mend: kInvalid.
+// Reads a whole file. Any error is kInvalid, because the user must fix it.
 Result<std::string> ReadScript(const std::string& path) {
   auto file = ReadRegularFile(path);
   if (!file) return Annotate("map-file " + path, file.error());
   return std::move(file->text);
 }
 
-// Of a map that begins like a script: what it is taken for.
+// Adds a hint to the error if `map` looks like a script and not like an expression.
 Error WithHint(Error error, std::string_view map) {
   map.remove_prefix(std::min(map.find_first_not_of(" \t\r\n"), map.size()));
   const auto word = map.substr(0, map.find_first_not_of("abcdefghijklmnopqrstuvwxyz"));
@@ -30,7 +30,7 @@ Error WithHint(Error error, std::string_view map) {
   return error;
 }
 
-// Without what only an editor or a shell has to know; lines keep their numbers.
+// Removes a byte order mark and a #! line without changing line numbers.
 std::string_view WithoutPreamble(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   if (text.starts_with('#')) text.remove_prefix(std::min(text.find('\n'), text.size()));

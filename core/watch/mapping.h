@@ -1,10 +1,10 @@
-// An event of a source -> the triggers that it means: by an expression or a script in Lua 5.4, or,
-// without one, the event itself.
+// Converts an event of a source to triggers with an expression or a script in Lua 5.4. Without one,
+// the event itself must be a trigger or an array of triggers.
 //
-// The script sees the global `event` and returns a trigger, an array of triggers, or nil for an
-// event that means nothing. What it can't reach: files, processes, the network, the clock, other
-// events. What it may use up is limited: core/lua/budget.h. README.md ("Mapping") is the author's
-// view of it.
+// The script reads the global variable `event` and returns a trigger, an array of triggers, or nil
+// to ignore the event. It has no access to files, processes, the network, the clock or other
+// events. core/lua/budget.h limits its resources. README.md ("Mapping") describes it for authors of
+// scripts.
 #ifndef CORE_WATCH_MAPPING_H_
 #define CORE_WATCH_MAPPING_H_
 
@@ -31,25 +31,26 @@ class Mapping {
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
 
-  // Adds `map` and `map-file` and the rule that at most one of them is set. This object outlives
-  // the set.
+  // Adds the options `map` and `map-file`, and the rule that at most one of them is set. This
+  // object outlives the set.
   void Declare(OptionSet& options);
 
-  // Whether there is a script; else an event must be a trigger or an array of triggers.
+  // Whether there is a script. Otherwise an event must be a trigger or an array of triggers.
   bool given() const noexcept { return !map_.empty() || !map_file_.empty(); }
 
-  // What the script prints, line by line; without this it goes nowhere. To be called before Load.
+  // Sets the receiver of the output of print, line by line; by default it is discarded. To be
+  // called before Load.
   void OnPrint(std::function<void(std::string_view)> print) { print_ = std::move(print); }
 
-  // Reads and compiles the script; nothing to do without one. To be called at the start of each
-  // Run, and by Check. kInvalid names file and line. After a failure Apply must not be called.
+  // Reads and compiles the script, if there is one. To be called at the start of each Run, and by
+  // Check. kInvalid; the message names file and line. After an error Apply must not be called.
   Status Load();
 
-  // The triggers that an event means; none when the script returned nil (or an empty array).
-  // `event` is JSON. `id` names the event in errors: "delivery 7f3a", "line 12", "item 4711".
-  // Errors: kInvalid, this event alone is at fault (the script failed, or what came out is no
-  // trigger): report it, count it as rejected, and go on with the next one. The message names file,
-  // line and id.
+  // Returns the triggers for an event; none if the script returns nil or an empty array. `event` is
+  // JSON. `id` identifies the event in errors: "delivery 7f3a", "line 12", "item 4711".
+  // Errors: kInvalid concerns this event only (the script failed, or its result is not a trigger):
+  // the caller reports it, counts the event as rejected, and continues with the next one. The
+  // message names file, line and id.
   Result<std::vector<Trigger>> Apply(std::string_view event, std::string_view id);
 
  private:

@@ -23,7 +23,7 @@ double UnixSeconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-// Linux keeps 15 bytes of a thread's name.
+// The name of a Linux thread has at most 15 bytes.
 void NameThisThread(const std::string& name) {
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
 }
@@ -133,13 +133,13 @@ class Supervisor::Impl {
   const Logger log_;
   Metrics& metrics_;
   const std::function<void(const WatcherStatus&)> on_failure_;
-  // The list is changed by the owner's thread alone, which may therefore read it without the lock.
+  // Only the owner's thread modifies the list, so this thread may read it without the lock.
   mutable std::mutex mutex_;
   List watchers_;
 };
 
 void Supervisor::Impl::Change(std::vector<WatcherChange> wanted) {
-  const auto find = [this](const std::string& name) {  // among those not yet moved on
+  const auto find = [this](const std::string& name) {  // entries that have been moved are null
     return std::find_if(watchers_.begin(), watchers_.end(), [&name](const auto& watched) {
       return watched != nullptr && watched->status.name == name;
     });
@@ -171,7 +171,7 @@ void Supervisor::Impl::Change(std::vector<WatcherChange> wanted) {
   for (auto* watched : fresh) StartThread(*watched);
 }
 
-// Where its name comes again, Make asks for the metrics anew.
+// If the name is used again, Make looks up the metrics again.
 void Supervisor::Impl::Forget(const Supervised& gone) {
   const MetricLabels labels = {{"watcher", gone.status.name}, {"plugin", gone.status.plugin}};
   for (const auto* name :
@@ -180,7 +180,8 @@ void Supervisor::Impl::Forget(const Supervised& gone) {
   }
 }
 
-// A watcher's thread: runs it, again and again, until stop is requested or it failed for good.
+// The thread of a watcher: calls Run repeatedly until a stop is requested or the watcher fails
+// permanently.
 void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
   NameThisThread(self.status.name);
   self.log.Info("watcher started", {{"plugin", self.status.plugin}});
@@ -196,7 +197,7 @@ void Supervisor::Impl::Keep(Supervised& self, const std::stop_token& stop) {
     }
     if (FailedForGood(self, error)) return;
     const auto delay = NextDelay(self, Clock::now() - began);
-    // A fault that lasts is news once; a success forgets it.
+    // A lasting fault is a warning only once, until the next success.
     self.log.Log(SaidLast(self) == error.message ? LogLevel::kInfo : LogLevel::kWarn,
                  "watcher backs off", {{"error", error}, {"delay_ms", delay.count()}});
     SetState(self, WatcherState::kBackingOff, &error, WallNow() + delay);
@@ -215,7 +216,7 @@ std::chrono::milliseconds Supervisor::Impl::NextDelay(Supervised& self, Clock::d
   return self.backoff.Next();
 }
 
-// Runs the watcher once. kStopped when it ended as asked.
+// Runs the watcher once. kStopped if it ended because of a stop request.
 Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
   WatcherContext context{
       .name = self.status.name,

@@ -1,4 +1,5 @@
-// The supervisor: a thread per watcher, restarted with backoff and jitter, and the state of each.
+// The supervisor: runs each watcher on its own thread, restarts it with backoff and jitter, and
+// keeps its state.
 #ifndef CORE_WATCH_SUPERVISOR_H_
 #define CORE_WATCH_SUPERVISOR_H_
 
@@ -25,47 +26,47 @@ struct SupervisorOptions {
 };
 
 enum class WatcherState { kStarting, kRunning, kBackingOff, kFailed, kStopped };
-std::string_view ToString(
-    WatcherState state) noexcept;  // "starting", "running", "backing off", "failed", "stopped"
+// "starting", "running", "backing off", "failed", "stopped".
+std::string_view ToString(WatcherState state) noexcept;
 
 struct WatcherStatus {
   std::string name;
   std::string plugin;
   WatcherState state = WatcherState::kStarting;
-  std::string last_error;            // of the last Run that ended with one; empty after a success
-  std::optional<WallTime> retry_at;  // while it backs off: when Run is called again
+  std::string last_error;            // the last error of Run; empty after a success
+  std::optional<WallTime> retry_at;  // during a backoff: when Run is called again
   std::int64_t restarts = 0;
   WatcherNotes::Snapshot notes;
 };
 
-// What Change makes of one name.
+// The new state of one watcher, for Supervisor::Change.
 struct WatcherChange {
   std::string name;
   std::string plugin;
-  std::unique_ptr<Watcher> watcher;  // null: the one that has the name goes on, untouched
+  std::unique_ptr<Watcher> watcher;  // null: the running watcher of this name continues
 };
 
-// Used by one thread, but for States.
+// Used by one thread, except States.
 class Supervisor {
  public:
-  // `queue`, `hooks` and `metrics` outlive the supervisor. `on_failure` is called, from a watcher's
-  // thread, when a watcher failed for good and exit_on_failure is set.
+  // `queue`, `hooks` and `metrics` outlive the supervisor. If exit_on_failure is set, `on_failure`
+  // is called on the thread of a watcher that failed permanently.
   Supervisor(TriggerQueue& queue, Hooks& hooks, const SupervisorOptions& options, Logger log,
              Metrics& metrics, std::function<void(const WatcherStatus&)> on_failure = {});
   ~Supervisor();  // Stop()
 
-  // Before Start. `name` is unique.
+  // To be called before Start. `name` is unique.
   void Add(std::string name, std::string plugin, std::unique_ptr<Watcher> watcher);
   void Start();
-  // While it runs: makes these, whose names are unique, all the watchers that there are. What has a
-  // watcher here takes the place of the one of its name; that one, and those that are not named
-  // here, are stopped and joined first, all at once, and the metrics and hooks of names that are
-  // gone are forgotten. As short as it takes them to return from Run.
+  // Replaces the set of watchers while the supervisor runs. Names are unique. An entry with a
+  // watcher replaces the watcher of that name. The replaced watchers, and those without an entry,
+  // are first stopped together and joined; metrics and hooks of removed names are dropped. Blocks
+  // until the stopped watchers have returned from Run.
   void Change(std::vector<WatcherChange> watchers);
-  // Requests stop of all watchers, then joins them. Idempotent.
+  // Requests a stop of all watchers, then joins them. Idempotent.
   void Stop();
 
-  // In the order of Add, or of the last Change. Thread-safe.
+  // The states in the order of Add or of the last Change. Thread-safe.
   std::vector<WatcherStatus> States() const;
 
  private:

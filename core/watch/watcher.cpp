@@ -54,7 +54,7 @@ Status WatcherQueue::Put(std::span<const Trigger> triggers, const Event& event) 
   auto options = OptionsOf(source_, event, checkpoints);
   auto stop = stop_;
   if (triggers.empty() && stop.stop_requested()) {
-    // The last words of a watcher: let them through, but do not wait for them.
+    // The final checkpoint of a stopping watcher: store it, but do not wait long.
     stop = {};
     options.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
   }
@@ -84,13 +84,13 @@ void WatcherQueue::Submit(std::span<const Trigger> triggers, const Event& event,
                     }
                     EndSubmit();
                   });
-  } catch (...) {  // out of memory, before the queue had it
+  } catch (...) {  // out of memory, before the queue accepted the call
     EndSubmit();
     throw;
   }
 }
 
-// This object may be gone as soon as the lock is.
+// This object may be destroyed as soon as the lock is released.
 void WatcherQueue::EndSubmit() {
   const std::lock_guard lock(mutex_);
   if (--submitted_ == 0) answered_.notify_all();
@@ -110,7 +110,8 @@ bool WatcherContext::Sleep(std::chrono::milliseconds time, const std::stop_token
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);
-  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 365);  // no overflow
+  // Avoids an overflow.
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 365);
   never.wait_for(lock, stop, std::min(time, kLongest), [] { return false; });
   return !stop.stop_requested();
 }

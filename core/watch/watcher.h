@@ -1,10 +1,10 @@
-// A watcher: a plugin that turns events of one source into triggers. This header is all that a
-// plugin's author needs.
+// The plugin interface. A watcher turns the events of one source into triggers. This header is the
+// complete interface for the author of a plugin.
 //
 // A plugin is a folder plugins/<name>/ with a watcher.cpp and a README.md; the build finds it. The
 // class derives from Watcher, declares its options in a static Declare(OptionSet&, Self&), and
-// registers itself with REGISTER_WATCHER. Retry, restart, naming, metrics and persistence are the
-// supervisor's and the queue's.
+// registers itself with REGISTER_WATCHER. The supervisor and the queue provide retries, restarts,
+// names, metrics and persistence.
 #ifndef CORE_WATCH_WATCHER_H_
 #define CORE_WATCH_WATCHER_H_
 
@@ -35,56 +35,58 @@ class Hooks;
 class Mapping;
 class TriggerQueue;
 
-// A change of the watcher's checkpoint: what it remembers across restarts, under keys of its own
-// choice.
+// A change of the watcher's checkpoint: key-value pairs that are kept across restarts. The watcher
+// chooses the keys.
 struct Remember {
   std::string key;
-  std::optional<std::string> value;  // nothing: forget the key
+  std::optional<std::string> value;  // nullopt deletes the key
 };
 
-// What goes with a put, into the same transaction.
+// The event behind a put, stored in the same transaction as its triggers.
 struct Event {
-  std::string_view key = {};  // the event's id in its source; a second put under it stores nothing
-                              // but its checkpoint
-  std::span<const Remember> remember = {};  // checkpoint
-  std::string_view fingerprint = {};        // what the key stands for: another one under the same
-                                            // key is kConflict
+  // The id of the event in its source, or empty. Another put with the same key stores only its
+  // checkpoint.
+  std::string_view key = {};
+  std::span<const Remember> remember = {};  // changes of the checkpoint
+  // The content behind the key: another fingerprint with the same key is kConflict.
+  std::string_view fingerprint = {};
 };
 
-// Hears what Put would have returned, and which uuids the triggers have: those of the first time
-// where the key was known.
+// Receives the result that Put would return, and the uuids of the triggers; for a known key these
+// are the uuids of the first put.
 using Submitted = std::function<void(Result<std::vector<Uuid>>)>;
 
-// The watcher's door to the queue. Used by the watcher's thread, but for Submit.
+// The watcher's interface to the queue. Used by the watcher's thread, except Submit.
 class WatcherQueue {
  public:
-  // `on_success` is called after each put and by ReportSuccess: by the watcher's thread, and, for
-  // Submit, by the queue's writer, where it must be quick and must not call the queue.
+  // `on_success` is called after each put and by ReportSuccess, on the watcher's thread; after a
+  // Submit on the queue's writer thread, where it must be fast and must not call the queue.
   WatcherQueue(TriggerQueue& queue, std::string source, std::stop_token stop, WatcherNotes& notes,
                std::function<void()> on_success);
-  // Waits until what was submitted is on disk or refused, and `done` has returned.
+  // Waits until all submitted triggers are on disk or refused, and `done` has returned.
   ~WatcherQueue();
   WatcherQueue(const WatcherQueue&) = delete;
   WatcherQueue& operator=(const WatcherQueue&) = delete;
 
-  // Returns once the triggers and the checkpoint are on disk: from then on they will be published.
-  // Waits while the queue is full. kStopped: stop was requested first, nothing was stored; return
-  // it from Run. An empty span stores the checkpoint alone, after a requested stop too. kConflict
-  // and kInvalid: these triggers can't be put (a uuid known with other content, larger than the
-  // whole queue); the next ones can. Any other error: return it from Run, and be ready to do the
-  // event again.
+  // Returns once the triggers and the checkpoint are on disk; they will then be published. Waits
+  // while the queue is full. An empty span stores only the checkpoint, even after a stop request.
+  // Errors: kStopped, a stop was requested first and nothing was stored; return it from Run.
+  // kConflict and kInvalid, these triggers cannot be stored (a uuid is known with other content,
+  // they are larger than the whole queue), but later ones can. After any other error, return it
+  // from Run and be prepared to process the event again.
   Status Put(std::span<const Trigger> triggers, const Event& event = {});
   Status Put(const Trigger& trigger, const Event& event = {}) {
     return Put(std::span(&trigger, 1), event);
   }
 
-  // The same for a caller that must not wait, such as an HTTP handler. Thread-safe. A full queue is
-  // kFull at once. `done` is called exactly once, by this call or by the queue's writer, at the
-  // latest when this object ends, which is after Run: it owns what it uses, is quick, does not
-  // throw, and does not call the queue. Keeps nothing of the other arguments.
+  // Like Put, for a caller that must not block, such as an HTTP handler. Thread-safe. If the queue
+  // is full, the result is kFull at once. `done` is called exactly once, by this call or on the
+  // queue's writer thread, and before this object is destroyed, which happens after Run. `done`
+  // must own what it uses, be fast, not throw, and not call the queue. The other arguments are not
+  // referred to after the call.
   void Submit(std::span<const Trigger> triggers, const Event& event, Submitted done);
 
-  // What was remembered under a key; all of it, sorted by key.
+  // The checkpoint value of a key; the whole checkpoint, sorted by key.
   Result<std::optional<std::string>> Recall(std::string_view key) const;
   Result<std::vector<std::pair<std::string, std::string>>> RecallAll() const;
 
@@ -100,23 +102,22 @@ class WatcherQueue {
   // Guarded by mutex_.
   std::mutex mutex_;
   std::condition_variable answered_;
-  std::size_t submitted_ = 0;  // and not yet done
+  std::size_t submitted_ = 0;  // calls of Submit in progress
 };
 
-// What the tower gives to a running watcher. Used by the watcher's thread; queue.Submit, log, notes
-// and hooks by others too, which must not outlast Run but for `done` of Submit.
+// The services that a running watcher uses. Used by the watcher's thread; other threads may use
+// queue.Submit, log, notes and hooks, but only while Run runs, except `done` of Submit.
 struct WatcherContext {
   std::string name;  // of this watcher, such as "inbox"
   WatcherQueue queue;
-  Logger log;           // has the watcher's name in it
-  WatcherNotes& notes;  // tell them what was rejected, what is retried, what comes next
+  Logger log;           // adds the watcher's name to each event
+  WatcherNotes& notes;  // for rejected events, retries and the next event
   Hooks& hooks;         // core/watch/hooks.h
 
-  // Tells the supervisor that the source was read without a fault: the backoff starts afresh. Put
-  // does so too.
+  // Reports that the source was read without a fault, which resets the backoff. Put does so too.
   void ReportSuccess();
 
-  // Waits; false as soon as stop is requested.
+  // Waits for `time`; returns false as soon as a stop is requested.
   static bool Sleep(std::chrono::milliseconds time, const std::stop_token& stop);
 };
 
@@ -124,45 +125,44 @@ class Watcher {
  public:
   virtual ~Watcher() = default;
 
-  // Watches until stop is requested, then returns Ok or kStopped within a second. A retryable error
-  // makes the supervisor call Run again on the same object after a backoff; kPermanent and kInvalid
-  // stop this watcher alone. An exception counts as a retryable error, and so does a return that
-  // nobody asked for.
+  // Watches until a stop is requested, then returns Ok or kStopped within a second. After a
+  // retryable error the supervisor calls Run again on the same object after a backoff; kPermanent
+  // and kInvalid stop this watcher only. An exception counts as a retryable error, and so does a
+  // return without a stop request.
   virtual Status Run(WatcherContext& tower, std::stop_token stop) = 0;
 
-  // The mapping that this watcher's events go through, for `control-tower map`; null when it has
-  // none.
+  // The mapping of this watcher, for `control-tower map`; nullptr if it has none.
   virtual Mapping* mapping() { return nullptr; }
 
-  // Whether it has to reach its source before it can watch. Then it counts as starting, in /readyz
-  // too, until it reports a success.
+  // Whether it must connect to its source before it can watch. Then its state is "starting", also
+  // for /readyz, until it reports a success.
   virtual bool Connects() const { return false; }
 
   // Whether it serves /hooks/{its name} (core/watch/hooks.h) while it runs.
   virtual bool ServesHook() const { return false; }
 };
 
-// One node of the list of linked-in plugins. Constructed before main by REGISTER_WATCHER: no
-// allocation, no lock, no exception.
+// A node of the list of linked-in plugins. REGISTER_WATCHER constructs it before main, without
+// allocation, locks or exceptions.
 class WatcherKind {
  public:
-  // Makes a watcher whose options are declared in `options` and bound to it.
+  // Creates a watcher and declares its options, bound to the watcher, in `options`.
   using NewWatcher = std::unique_ptr<Watcher> (*)(OptionSet& options);
 
   constexpr WatcherKind(std::string_view name, std::string_view summary, NewWatcher make) noexcept
       : name_(name), summary_(summary), make_(make) {}
 
-  // Links the node into the list; called once per node, before main. Always true.
+  // Adds the node to the list; called once per node, before main. Always returns true.
   bool Link() noexcept;
 
   std::string_view name() const noexcept { return name_; }
   std::string_view summary() const noexcept { return summary_; }
   std::unique_ptr<Watcher> New(OptionSet& options) const { return make_(options); }
 
-  // All that are linked in, sorted by name. kInvalid names two of one name, and names that are
-  // empty or not lower case letters, digits and dashes.
+  // All linked-in kinds, sorted by name. kInvalid if two kinds have the same name, or a name is
+  // empty or contains anything but lower case letters, digits and dashes.
   static Result<std::vector<const WatcherKind*>> All();
-  // What All does with the list of linked-in kinds.
+  // Checks and sorts a list of kinds; the implementation of All.
   static Result<std::vector<const WatcherKind*>> Sorted(std::vector<const WatcherKind*> kinds);
 
  private:
@@ -181,8 +181,8 @@ std::unique_ptr<Watcher> NewWatcherOf(OptionSet& options) {
 }
 }  // namespace internal
 
-// At namespace scope in watcher.cpp, once: REGISTER_WATCHER(Class, "name", "What it does, in one
-// sentence.").
+// Registers a plugin; to be used once, at namespace scope in watcher.cpp: REGISTER_WATCHER(Class,
+// "name", "What it does, in one sentence.").
 #define REGISTER_WATCHER(Class, name, summary)                                                  \
   constinit ::tower::WatcherKind watcher_kind_##Class{name, summary,                            \
                                                       &::tower::internal::NewWatcherOf<Class>}; \

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kLongestText = 2000;
 
-// Cut to a bounded size, not in the middle of a character.
+// Cuts a text to at most kLongestText bytes, at a character boundary.
 std::string Bounded(std::string_view text) {
   if (text.size() <= kLongestText) return std::string(text);
   text = text.substr(0, kLongestText);
@@ -36,7 +36,7 @@ void WatcherNotes::Reject(std::string_view why) {
     const std::lock_guard lock(mutex_);
     last_rejection_ = std::move(last);
   }
-  rejected_.Add();  // last: whoever sees the count finds the reason
+  rejected_.Add();  // last, so that the reason exists once the count is visible
 }
 
 void WatcherNotes::NextFire(std::optional<WallTime> at) {

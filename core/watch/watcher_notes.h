@@ -1,4 +1,4 @@
-// What a watcher tells of its events, for /watchers and the metrics.
+// What a watcher reports about its events, for /watchers and the metrics.
 #ifndef CORE_WATCH_WATCHER_NOTES_H_
 #define CORE_WATCH_WATCHER_NOTES_H_
 
@@ -16,43 +16,43 @@
 
 namespace tower {
 
-// Thread-safe. Texts may have what came from outside in them, and no secret.
+// Thread-safe. Texts may contain foreign data, but no secrets.
 class WatcherNotes {
  public:
   struct Rejection {
     WallTime at;
     std::string why;
   };
-  // Something that failed, and is tried again by the watcher itself.
+  // A failed operation that the watcher itself retries.
   struct Retry {
     std::string what;   // "/inbox/order-17.json"
     std::string error;  // why it failed
     WallTime at;        // when it is due
   };
   struct Snapshot {
-    std::uint64_t taken = 0;  // triggers
-    std::uint64_t rejected = 0;
-    std::optional<WallTime> last_event;  // that was taken or rejected
+    std::uint64_t taken = 0;             // triggers
+    std::uint64_t rejected = 0;          // events
+    std::optional<WallTime> last_event;  // when an event was last accepted or rejected
     std::optional<Rejection> last_rejection;
     std::optional<WallTime> next_fire;
     std::vector<Retry> retries;
   };
 
-  // Both outlive the notes.
+  // The counters outlive the notes.
   WatcherNotes(Counter& taken, Counter& rejected) : taken_(taken), rejected_(rejected) {}
 
-  // An event became that many triggers. WatcherQueue tells; cheap.
+  // Records that an event became `triggers` triggers. Called by WatcherQueue; cheap.
   void Take(std::size_t triggers) noexcept;
-  // An event could not become triggers: counts it, and keeps the reason of the last one. Beside the
-  // reason, `why` names the event: "/inbox/order-17.json: not JSON". A watcher logs the rejection
-  // first, so that whoever sees the count finds the log line too.
+  // Records an event that could not become triggers: counts it, and keeps the last reason. `why`
+  // names the event and the reason: "/inbox/order-17.json: not JSON". A watcher logs the rejection
+  // first, so that the log line exists once the count is visible.
   void Reject(std::string_view why);
-  // When the next event is due, of a watcher that knows; nothing: none is.
+  // Records when the next event is due, if the watcher knows; nullopt: no event is due.
   void NextFire(std::optional<WallTime> at);
-  // All that is retried at present. The first kMostRetries are kept.
+  // Replaces the list of current retries. The first kMostRetries are kept.
   static constexpr std::size_t kMostRetries = 100;
   void Retrying(std::vector<Retry> all);
-  // Run has ended: what was to come is off.
+  // Called when Run has ended: clears the next event and the retries.
   void EndRun();
 
   Snapshot Read() const;
@@ -61,7 +61,7 @@ class WatcherNotes {
   // Constant after construction.
   Counter& taken_;
   Counter& rejected_;
-  std::atomic<std::int64_t> last_event_ms_{0};  // 0: none
+  std::atomic<std::int64_t> last_event_ms_{0};  // since 1970; 0: none
   // Guarded by mutex_.
   mutable std::mutex mutex_;
   std::optional<Rejection> last_rejection_;

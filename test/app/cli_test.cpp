@@ -390,7 +390,7 @@ TEST_CASE("check says whether the configuration is valid, and connects only when
   CHECK(ran.exit_code == 0);
   CHECK(ran.err ==
         "control-tower: warning: amqp.url: the password goes unencrypted to rabbit.lab; use "
-        "amqps:// where others can read along\n");
+        "amqps:// on networks that are not trusted\n");
   for (const auto* fine : {"amqps://u:p@rabbit.lab", "amqp://rabbit.lab", "amqp://u:p@localhost"}) {
     CHECK(Run({"check", "--amqp.url", fine}).err.empty());
   }
@@ -647,7 +647,7 @@ TEST_CASE("an error of the file does not quote what could be a secret", "[cli]")
   for (const auto& text : {endless + " = 1", "[" + endless + "]", "b = [{" + endless + " = 1}]"}) {
     const TempFile deep("# one.two\nlog.level = '''\n'''\n" + text + "\n");
     CHECK_THAT(Refused({"--config", deep.path()}),
-               ContainsSubstring(deep.path() + ":4:1: a key of too many parts"));
+               ContainsSubstring(deep.path() + ":4:1: a key with too many parts"));
   }
   const TempFile dots("[log]\nlevel = \"" + endless + "\" # " + endless + "\n");
   CHECK_THAT(Refused({"--config", dots.path()}), !ContainsSubstring("too many parts"));

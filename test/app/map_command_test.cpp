@@ -143,7 +143,7 @@ TEST_CASE("map refuses what has to do with the mapping, and nothing else", "[cli
       refused({"--plugin=mapped", "--plugin.mapped.map", kMap}, {{"PLUGIN_MAPPED_MAPFILE", "x"}}),
       ContainsSubstring("PLUGIN_MAPPED_MAPFILE: unknown variable"));
   CHECK_THAT(refused({"--plugin", "mappd"}), ContainsSubstring("did you mean mapped?"));
-  CHECK_THAT(refused({"--plugin", "plain"}), ContainsSubstring("plain takes no mapping"));
+  CHECK_THAT(refused({"--plugin", "plain"}), ContainsSubstring("plain has no mapping"));
   CHECK_THAT(refused({}), ContainsSubstring("enable the watcher"));
   CHECK_THAT(refused({"--plugin", "mapped,plain"}),
              ContainsSubstring("several watchers are enabled: mapped, plain"));

@@ -192,7 +192,7 @@ TEST_CASE("the addresses of one client are one", "[http]") {
   CHECK(places.beyond() == 0);  // they are gone
 }
 
-TEST_CASE("memory is counted for all, and for unknown_arguments apart", "[http]") {
+TEST_CASE("memory is counted for all, and for unauthenticated clients apart", "[http]") {
   constexpr std::size_t kMiB = 1U << 20U;
   HttpMemory memory(16 * kMiB);
   HttpMemory::Share stranger(memory);
@@ -260,19 +260,19 @@ int Answered(const std::vector<std::unique_ptr<RawHttpClient>>& clients) {
                                         [](const auto& client) { return client->Readable(); }));
 }
 
-TEST_CASE("bodies of unknown_arguments have a quarter of the memory, and leave the rest to others",
-          "[http]") {
+TEST_CASE(
+    "bodies of unauthenticated clients have a quarter of the memory, and leave the rest to others",
+    "[http]") {
   TempDir folder;
   MemoryServer fixture(
       {.max_body = kBody, .max_memory = 16 * kBody, .tokens_file = WriteTokens(folder, kToken)});
   const std::string token = "Authorization: Bearer 0123456789abcdef\r\n";
   const std::string large(kBody, 'x');
-  std::vector<std::unique_ptr<RawHttpClient>> unknown_arguments;
-  for (int i = 0; i < 20; ++i) unknown_arguments.push_back(Unfinished(fixture, "/hook"));
-  REQUIRE(Eventually(
-      [&] { return Answered(unknown_arguments) >= 17; }));  // 3 have room, with their heads
-  CHECK(Answered(unknown_arguments) < 20);
-  for (const auto& client : unknown_arguments) {
+  std::vector<std::unique_ptr<RawHttpClient>> strangers;
+  for (int i = 0; i < 20; ++i) strangers.push_back(Unfinished(fixture, "/hook"));
+  REQUIRE(Eventually([&] { return Answered(strangers) >= 17; }));  // 3 have room, with their heads
+  CHECK(Answered(strangers) < 20);
+  for (const auto& client : strangers) {
     if (!client->Readable()) continue;
     const auto answer = client->Receive();
     REQUIRE(answer);
@@ -296,7 +296,7 @@ TEST_CASE("bodies of unknown_arguments have a quarter of the memory, and leave t
   CHECK(Ask(fixture, "GET", "/health").status == 200);
   CHECK(Ask(fixture, "POST", "/take", "small", token).status == 200);
 
-  unknown_arguments.clear();
+  strangers.clear();
   clients.clear();
   CHECK(Eventually([&] { return Ask(fixture, "POST", "/take", large, token).status == 200; }));
   CHECK(Eventually([&] { return Ask(fixture, "POST", "/hook", large).status == 401; }));

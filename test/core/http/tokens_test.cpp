@@ -69,9 +69,9 @@ TEST_CASE("what is no file of a bounded size is not read", "[http_tokens]") {
   };
   const auto fifo = folder / "fifo";
   REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
-  CHECK_THAT(fault(fifo), ContainsSubstring("this is no file"));  // and does not wait
-  CHECK_THAT(fault("/dev/zero"), ContainsSubstring("this is no file"));
-  CHECK_THAT(fault(folder.path().string()), ContainsSubstring("this is no file"));
+  CHECK_THAT(fault(fifo), ContainsSubstring("not a regular file"));  // and does not wait
+  CHECK_THAT(fault("/dev/zero"), ContainsSubstring("not a regular file"));
+  CHECK_THAT(fault(folder.path().string()), ContainsSubstring("not a regular file"));
   const auto large = WriteTokens(folder, kFirst);
   std::filesystem::resize_file(large, (1UL << 20U) + 1);
   CHECK_THAT(fault(large), ContainsSubstring("larger than 1 MiB"));

@@ -262,7 +262,7 @@ TEST_CASE("a script that can't be loaded is refused with file and line", "[mappi
   CHECK_THAT(fault(FileOf(std::string((1U << 20U) + 1, ' '))), EndsWith("larger than 1 MiB"));
   CHECK_THAT(fault({{}, "/nowhere/map.lua"}),
              StartsWith("map-file /nowhere/map.lua: no such file"));
-  CHECK_THAT(fault({{}, "/dev/null"}), EndsWith("this is no file"));
+  CHECK_THAT(fault({{}, "/dev/null"}), EndsWith("not a regular file"));
 }
 
 TEST_CASE("a file of any name has it in its errors, or the end of it", "[mapping]") {

@@ -51,7 +51,7 @@ TEST_CASE("an answer that is no list is an error that says where and what", "[po
              ContainsSubstring("permanent ") && ContainsSubstring("status 401: wrong credentials"));
   CHECK_THAT(end({.status = 403}, items), ContainsSubstring("permanent "));
   CHECK_THAT(end({.status = 302, .headers = {{"Location", "https://login.example/"}}}, items),
-             ContainsSubstring("permanent ") && ContainsSubstring("redirected to elsewhere"));
+             ContainsSubstring("permanent ") && ContainsSubstring("redirected to another origin"));
   CHECK(f.queue.Empty());
 }
 
@@ -105,7 +105,7 @@ TEST_CASE("services that drip, cut off or never end are errors, and a stop needs
   std::string expected, timeout = "200ms";
   SECTION("drips") {
     rest = [](int fd) { RawService::Drip(fd, "Content-Length: 9999"); };
-    expected = "no whole answer in time";
+    expected = "no complete answer in time";
   }
   SECTION("cut off") {
     timeout = "60s";
