@@ -42,6 +42,11 @@ class Driver {
     }
   }
 
+  // Pushes a trigger that was accepted before.
+  void Redeliver(std::int64_t seq, const std::string& protocol = "P") {
+    outbox.Push(Make(seq, protocol));
+  }
+
   // Sends what the outbox wants to be sent from the log. Returns the numbers sent, in order.
   Numbers Send() {
     sent_.clear();
@@ -274,6 +279,22 @@ TEST_CASE("a lost connection sends everything unconfirmed again, in order", "[ou
   CHECK(driver.published == Numbers{1, 2, 4, 3, 5, 6, 7, 8});
 }
 
+TEST_CASE("what is sent again goes in the order of acceptance, redelivered triggers included",
+          "[outbox]") {
+  Driver driver({.window = 3});
+  driver.Push(4);
+  driver.Send();
+  driver.ConfirmAll();
+  driver.Push(2);
+  CHECK(driver.Send() == From(4, 6));
+  driver.Redeliver(2);
+  driver.Push(1);
+  driver.LoseConnection();
+  CHECK(driver.Send() == Numbers{2, 4, 5});
+  driver.ConfirmAll();
+  CHECK(driver.Send() == From(6, 7));
+}
+
 TEST_CASE("a refused routing key waits, and others go on", "[outbox]") {
   Driver driver;
   driver.Push(1, "P");
@@ -294,7 +315,7 @@ TEST_CASE("a refused routing key waits, and others go on", "[outbox]") {
   CHECK(driver.published == Numbers{2, 5});
   CHECK(driver.refused.size() == 1);  // it was refused already
 
-  driver.now += seconds(1);
+  // 1 and 3 were in flight together: their pause is over.
   for (const std::int64_t seq : {1, 3, 4}) {
     CHECK(driver.SendDeferred() == From(seq, seq));
     CHECK(driver.SendDeferred().empty());  // one at a time
@@ -337,6 +358,7 @@ TEST_CASE("a deferred trigger is tried again after a pause that doubles", "[outb
     CHECK(driver.outbox.due() == Outbox::Time::max());  // until the answer
     driver.RefuseAll();
   }
+  CHECK(driver.outbox.refused_keys().deferred() == 3);
   driver.now += seconds(5);
   driver.SendDeferred();
   driver.ConfirmAll();
