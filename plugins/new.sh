@@ -78,7 +78,7 @@ class @CLASS@ final : public Watcher {
       tower.log.Warn("event rejected", {{"event", id}, {"error", Describe(trigger.error())}});
       return Ok();
     }
-    const Remember last{kLast, id};
+    const CheckpointChange last{kLast, id};
     return tower.queue.Put(*trigger, {.key = id, .remember = {&last, 1}});
   }
 

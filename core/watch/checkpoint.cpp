@@ -20,7 +20,7 @@ Error UnknownCheckpoint(std::string_view key) {
               " was written by another plugin or version; give this watcher another name"};
 }
 
-Status PutCheckpoint(WatcherQueue& queue, std::span<const Remember> changes) {
+Status PutCheckpoint(WatcherQueue& queue, std::span<const CheckpointChange> changes) {
   return queue.Put(std::span<const Trigger>(), Event{.key = {}, .remember = changes});
 }
 

@@ -21,7 +21,7 @@ Status ReadCheckpoint(const WatcherQueue& queue,
 Error UnknownCheckpoint(std::string_view key);
 
 // Puts changes without a trigger, after a requested stop too. Errors are those of Put.
-Status PutCheckpoint(WatcherQueue& queue, std::span<const Remember> changes);
+Status PutCheckpoint(WatcherQueue& queue, std::span<const CheckpointChange> changes);
 
 }  // namespace tower
 

@@ -11,20 +11,12 @@ namespace {
 
 constinit const WatcherKind* linked_kinds = nullptr;
 
-std::vector<CheckpointChange> CheckpointOf(const Event& event) {
-  std::vector<CheckpointChange> changes;
-  changes.reserve(event.remember.size());
-  for (const auto& change : event.remember) changes.push_back({change.key, change.value});
-  return changes;
-}
-
-PutOptions OptionsOf(std::string_view source, const Event& event,
-                     std::span<const CheckpointChange> checkpoints) {
+PutOptions OptionsOf(std::string_view source, const Event& event) {
   PutOptions options;
   options.source = source;
   options.key = event.key;
   options.fingerprint = event.fingerprint;
-  options.checkpoints = checkpoints;
+  options.checkpoints = event.remember;
   return options;
 }
 
@@ -50,8 +42,7 @@ WatcherQueue::~WatcherQueue() {
 }
 
 Status WatcherQueue::Put(std::span<const Trigger> triggers, const Event& event) {
-  const auto checkpoints = CheckpointOf(event);
-  auto options = OptionsOf(source_, event, checkpoints);
+  auto options = OptionsOf(source_, event);
   auto stop = stop_;
   if (triggers.empty() && stop.stop_requested()) {
     // The final checkpoint of a stopping watcher: store it, but do not wait long.
@@ -66,8 +57,7 @@ Status WatcherQueue::Put(std::span<const Trigger> triggers, const Event& event) 
 }
 
 void WatcherQueue::Submit(std::span<const Trigger> triggers, const Event& event, Submitted done) {
-  const auto checkpoints = CheckpointOf(event);
-  const auto options = OptionsOf(source_, event, checkpoints);
+  const auto options = OptionsOf(source_, event);
   {
     const std::lock_guard lock(mutex_);
     ++submitted_;

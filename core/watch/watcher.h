@@ -26,6 +26,7 @@
 #include "core/base/result.h"
 #include "core/base/uuid.h"
 #include "core/options/options.h"
+#include "core/queue/types.h"
 #include "core/trigger/trigger.h"
 #include "core/watch/watcher_notes.h"
 
@@ -35,19 +36,14 @@ class Hooks;
 class Mapping;
 class TriggerQueue;
 
-// A change of the watcher's checkpoint: key-value pairs that are kept across restarts. The watcher
-// chooses the keys.
-struct Remember {
-  std::string key;
-  std::optional<std::string> value;  // nullopt deletes the key
-};
-
 // The event behind a put, stored in the same transaction as its triggers.
 struct Event {
   // The id of the event in its source, or empty. Another put with the same key stores only its
   // checkpoint.
   std::string_view key = {};
-  std::span<const Remember> remember = {};  // changes of the checkpoint
+  // Changes of the watcher's checkpoint: key-value pairs that are kept across restarts. The watcher
+  // chooses the keys.
+  std::span<const CheckpointChange> remember = {};
   // The content behind the key: another fingerprint with the same key is kConflict.
   std::string_view fingerprint = {};
 };

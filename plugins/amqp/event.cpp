@@ -2,41 +2,35 @@
 
 #include <string_view>
 
+#include "core/json/writer.h"
+
 namespace tower::amqp {
-namespace {
-
-void AppendText(std::string& out, std::string_view name, std::string_view text) {
-  out.append(",\"").append(name).append("\":");
-  AppendJsonString(out, text);
-}
-
-void AppendOptional(std::string& out, std::string_view name, std::string_view text) {
-  if (!text.empty()) AppendText(out, name, text);
-}
-
-}  // namespace
-
 std::string EventJson(const AmqpDelivery& delivery, JsonTape& tape) {
   // The body is one level deeper in the event.
   constexpr JsonLimits kLimits{.depth = kMaxJsonDepth - 1, .record = 0};
-  std::string out = R"({"body":)";
+  std::string out;
   out.reserve(delivery.body.size() + delivery.headers.size() + 512);
+  JsonWriter json(out);
+  json.BeginObject().Key("body");
   if (tape.Read(delivery.body, kLimits)) {
-    out += delivery.body;
+    json.Raw(delivery.body);
   } else {
-    AppendJsonString(out, delivery.body);
+    json.Value(delivery.body);
   }
-  AppendText(out, "routingKey", delivery.routing_key);
-  AppendText(out, "exchange", delivery.exchange);
-  out += delivery.redelivered ? R"(,"redelivered":true)" : R"(,"redelivered":false)";
-  out.append(",\"headers\":").append(delivery.headers);
-  AppendOptional(out, "messageId", delivery.message_id);
-  AppendOptional(out, "type", delivery.type);
-  AppendOptional(out, "contentType", delivery.content_type);
-  AppendOptional(out, "appId", delivery.app_id);
-  AppendOptional(out, "replyTo", delivery.reply_to);
-  if (delivery.timestamp) out += ",\"timestamp\":" + std::to_string(*delivery.timestamp);
-  out += '}';
+  json.Member("routingKey", delivery.routing_key)
+      .Member("exchange", delivery.exchange)
+      .Member("redelivered", delivery.redelivered)
+      .RawMember("headers", delivery.headers);
+  const auto optional = [&json](std::string_view name, std::string_view text) {
+    if (!text.empty()) json.Member(name, text);
+  };
+  optional("messageId", delivery.message_id);
+  optional("type", delivery.type);
+  optional("contentType", delivery.content_type);
+  optional("appId", delivery.app_id);
+  optional("replyTo", delivery.reply_to);
+  if (delivery.timestamp) json.Member("timestamp", *delivery.timestamp);
+  json.EndObject();
   return out;
 }
 

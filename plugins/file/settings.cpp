@@ -1,6 +1,6 @@
 #include "plugins/file/settings.h"
 
-#include "core/json/json.h"
+#include "core/json/writer.h"
 #include "core/trigger/trigger.h"
 
 namespace tower::file {
@@ -173,11 +173,13 @@ Status Settings::CheckNames(bool mapped) const {
   if (api_version.empty() && protocol.empty()) return Ok();
   if (mapped)
     return Invalid("api-version and protocol cannot be combined with a map, which sets them");
-  std::string trial = "{\"apiVersion\":";
-  AppendJsonString(trial, api_version.empty() ? "A" : api_version);
-  trial += ",\"protocol\":";
-  AppendJsonString(trial, protocol.empty() ? "P" : protocol);
-  trial += ",\"spec\":{}}";
+  std::string trial;
+  JsonWriter(trial)
+      .BeginObject()
+      .Member("apiVersion", api_version.empty() ? "A" : api_version)
+      .Member("protocol", protocol.empty() ? "P" : protocol)
+      .RawMember("spec", "{}")
+      .EndObject();
   if (auto trigger = Trigger::Parse(trial); !trigger) {
     return Invalid("api-version or protocol: " + Describe(trigger.error()));
   }

@@ -77,7 +77,7 @@ const Known* Ledger::Find(const std::string& key) const {
 }
 
 void Ledger::MarkSeen(const std::string& key, const std::string& digest, std::uint64_t scan,
-                      std::vector<Remember>& changes) {
+                      std::vector<CheckpointChange>& changes) {
   auto& known = known_[key];
   known.seen = scan;
   if (known.digest == digest && !known.missing) return;
@@ -95,7 +95,7 @@ void Ledger::Restore(const std::string& key, const std::optional<Known>& before)
 }
 
 void Ledger::EndScan(std::uint64_t scan, std::chrono::milliseconds forget_after,
-                     std::vector<Remember>& changes) {
+                     std::vector<CheckpointChange>& changes) {
   const auto now = Now();
   for (auto it = known_.begin(); it != known_.end();) {
     auto& [key, known] = *it;
@@ -115,7 +115,8 @@ void Ledger::EndScan(std::uint64_t scan, std::chrono::milliseconds forget_after,
   }
 }
 
-void Ledger::Set(Single which, std::optional<std::string> value, std::vector<Remember>& changes) {
+void Ledger::Set(Single which, std::optional<std::string> value,
+                 std::vector<CheckpointChange>& changes) {
   if (singles_[which] == value) return;
   singles_[which] = value;
   changes.push_back({std::string(kSingleKeys[which]), std::move(value)});

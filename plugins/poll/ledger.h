@@ -38,19 +38,19 @@ class Ledger {
   const Known* Find(const std::string& key) const;
   // Records that an item was seen in this scan, with this content.
   void MarkSeen(const std::string& key, const std::string& digest, std::uint64_t scan,
-                std::vector<Remember>& changes);
+                std::vector<CheckpointChange>& changes);
   // Reverts MarkSeen: `before` is what Find returned before it.
   void Restore(const std::string& key, const std::optional<Known>& before);
   // After a scan of the whole list: items that it did not see are missing, and are forgotten once
   // they have been missing for `forget_after`.
   void EndScan(std::uint64_t scan, std::chrono::milliseconds forget_after,
-               std::vector<Remember>& changes);
+               std::vector<CheckpointChange>& changes);
 
   // Single values: where the next scan starts, the validators of the last response, and whether a
   // scan was ever completed.
   enum Single { kCursor, kValidators, kComplete };
   const std::optional<std::string>& Get(Single which) const { return singles_[which]; }
-  void Set(Single which, std::optional<std::string> value, std::vector<Remember>& changes);
+  void Set(Single which, std::optional<std::string> value, std::vector<CheckpointChange>& changes);
 
  private:
   std::unordered_map<std::string, Known> known_;

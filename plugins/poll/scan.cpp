@@ -106,7 +106,7 @@ Status Scan::Run(const std::stop_token& stop, RetryAfter& retry_after) {
     // If pages form a cycle, all of them have been read.
     const bool last = !*next || asked.contains(**next);
     const bool enough = !last && pages_ >= settings_.max_pages;
-    auto changes = last || enough ? End(*reply, last) : std::vector<Remember>();
+    auto changes = last || enough ? End(*reply, last) : std::vector<CheckpointChange>();
     if (auto stored = Store(std::move(changes)); !stored) return stored;
     if (last || enough) {
       LogScan("polled");
@@ -277,8 +277,8 @@ void Scan::Refuse(const std::string& key, const std::string& name, const std::st
 }
 
 // The changes at the end of a scan. `whole`: it reached the end of the list.
-std::vector<Remember> Scan::End(const HttpReply& reply, bool whole) {
-  std::vector<Remember> changes;
+std::vector<CheckpointChange> Scan::End(const HttpReply& reply, bool whole) {
+  std::vector<CheckpointChange> changes;
   ledger_.Set(Ledger::kComplete, "1", changes);
   if (!whole) {
     if (!std::exchange(memory_.too_many_pages, true)) {
@@ -299,9 +299,9 @@ std::vector<Remember> Scan::End(const HttpReply& reply, bool whole) {
   return changes;
 }
 
-Status Scan::Store(std::vector<Remember> changes) {
+Status Scan::Store(std::vector<CheckpointChange> changes) {
   std::vector<Trigger> triggers;
-  std::vector<Remember> all;
+  std::vector<CheckpointChange> all;
   for (const auto& item : taken_) {
     triggers.insert(triggers.end(), item.triggers.begin(), item.triggers.end());
     all.insert(all.end(), item.changes.begin(), item.changes.end());
@@ -322,7 +322,7 @@ Status Scan::Store(std::vector<Remember> changes) {
 }
 
 // So that a rejected item does not affect the others.
-Status Scan::StoreOneByOne(std::vector<Remember> changes) {
+Status Scan::StoreOneByOne(std::vector<CheckpointChange> changes) {
   bool refused = false;
   for (const auto& item : taken_) {
     const auto put = tower_.queue.Put(item.triggers, Event{.key = {}, .remember = item.changes});

@@ -53,7 +53,7 @@ class Scan {
     std::string digest;
     std::optional<Known> before;
     std::vector<Trigger> triggers;
-    std::vector<Remember> changes;
+    std::vector<CheckpointChange> changes;
   };
 
   // Requests.
@@ -71,9 +71,9 @@ class Scan {
               const std::string& why);
   Status RecordCursor(const JsonValue& root, const std::string& url);
   void LogScan(std::string_view what) const;
-  std::vector<Remember> End(const HttpReply& reply, bool whole);
-  Status Store(std::vector<Remember> changes);
-  Status StoreOneByOne(std::vector<Remember> changes);
+  std::vector<CheckpointChange> End(const HttpReply& reply, bool whole);
+  Status Store(std::vector<CheckpointChange> changes);
+  Status StoreOneByOne(std::vector<CheckpointChange> changes);
 
   WatcherContext& tower_;
   const Settings& settings_;

@@ -64,7 +64,7 @@ Status Intake::Take(const std::string& experiment, const std::vector<Run>& runs,
 Status Intake::RecordExperiments(const std::vector<std::string>& experiments) {
   const auto ended = ledger_.RecordExperiments(experiments);
   if (ended.empty()) return Ok();
-  std::vector<Remember> changes;
+  std::vector<CheckpointChange> changes;
   for (const auto& [experiment, run] : ended) {
     changes.push_back(Ledger::ForgetChange(experiment, run));
   }
@@ -79,7 +79,7 @@ Status Intake::ForgetEnded(const std::string& experiment, const std::vector<Run>
                            bool whole) {
   const auto ended = ledger_.RecordRuns(experiment, runs, whole);
   if (ended.empty()) return Ok();
-  std::vector<Remember> changes;
+  std::vector<CheckpointChange> changes;
   for (const auto& run : ended) changes.push_back(Ledger::ForgetChange(experiment, run));
   if (auto put = PutCheckpoint(tower_.queue, changes); !put) return put;
   for (const auto& run : ended) ledger_.Forget(experiment, run);
@@ -151,7 +151,7 @@ Status Intake::TakeStart(const std::string& experiment, const Activity& activity
 Status Intake::Put(const std::string& experiment, std::span<const Trigger> triggers,
                    const std::vector<const Run*>& runs) {
   if (runs.empty()) return Ok();
-  std::vector<Remember> changes;
+  std::vector<CheckpointChange> changes;
   for (const auto* run : runs) changes.push_back(Ledger::HandledChange(experiment, run->id));
   auto put = tower_.queue.Put(triggers, Event{.key = {}, .remember = changes});
   if (!put && !triggers.empty() && put.error().of_event()) {

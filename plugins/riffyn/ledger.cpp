@@ -38,11 +38,11 @@ bool Ledger::Handled(const std::string& experiment, const std::string& run) cons
   return runs != experiments_.end() && runs->second.contains(run);
 }
 
-Remember Ledger::HandledChange(const std::string& experiment, const std::string& run) {
+CheckpointChange Ledger::HandledChange(const std::string& experiment, const std::string& run) {
   return {KeyOf(experiment, run), std::string(kRunning)};
 }
 
-Remember Ledger::ForgetChange(const std::string& experiment, const std::string& run) {
+CheckpointChange Ledger::ForgetChange(const std::string& experiment, const std::string& run) {
   return {KeyOf(experiment, run), std::nullopt};
 }
 

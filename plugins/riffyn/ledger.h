@@ -25,8 +25,8 @@ class Ledger {
   bool Handled(const std::string& experiment, const std::string& run) const;
 
   // The change that goes into a put.
-  static Remember HandledChange(const std::string& experiment, const std::string& run);
-  static Remember ForgetChange(const std::string& experiment, const std::string& run);
+  static CheckpointChange HandledChange(const std::string& experiment, const std::string& run);
+  static CheckpointChange ForgetChange(const std::string& experiment, const std::string& run);
   // Its effect here, once the put has returned.
   void SetHandled(const std::string& experiment, const std::string& run);
   void Forget(const std::string& experiment, const std::string& run);

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/json/json.h"
+#include "core/json/writer.h"
 #include "core/watch/checkpoint.h"
 
 namespace tower::schedule {
@@ -100,16 +100,20 @@ Status Session::Reject(const Error& error, Instant time) {
 }
 
 Status Session::Put(std::span<const Trigger> triggers, std::string_view key) {
-  const Remember remember{kCheckpoint, Encode({definition_, until_})};
+  const CheckpointChange remember{kCheckpoint, Encode({definition_, until_})};
   return tower_.queue.Put(triggers, {.key = key, .remember = std::span(&remember, 1)});
 }
 
 std::string Session::EventOf(const Step& step, Instant now) const {
-  std::string event = R"({"name":)";
-  AppendJsonString(event, tower_.name);
-  event.append(R"(,"scheduledAt":")").append(FormatTime(*step.fire, zone_));
-  event.append(R"(","firedAt":")").append(FormatTime(now, zone_));
-  return event.append(step.late ? R"(","late":true})" : R"(","late":false})");
+  std::string event;
+  JsonWriter json(event);
+  json.BeginObject()
+      .Member("name", tower_.name)
+      .Member("scheduledAt", FormatTime(*step.fire, zone_))
+      .Member("firedAt", FormatTime(now, zone_))
+      .Member("late", step.late)
+      .EndObject();
+  return event;
 }
 
 void Session::ReportNext(const std::optional<Instant>& next) {

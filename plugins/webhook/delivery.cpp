@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/base/encode.h"
+#include "core/json/writer.h"
 
 namespace tower::webhook {
 namespace {
@@ -22,39 +23,30 @@ bool IsSecret(std::string_view name) {
 }
 
 // The values of a repeated header are joined (RFC 9110, section 5.3).
-void AppendHeaders(std::string& out, const Delivery& delivery, std::string_view hidden) {
+void WriteHeaders(JsonWriter& json, const Delivery& delivery, std::string_view hidden) {
   std::map<std::string_view, std::string> values;
   for (const auto& [name, value] : delivery.headers) {
     if (name == hidden || IsSecret(name)) continue;
     const auto [at, first] = values.try_emplace(name, value);
     if (!first) at->second.append(", ").append(value);
   }
-  out += '{';
-  for (const auto& [name, value] : values) {
-    if (out.back() != '{') out += ',';
-    AppendJsonString(out, name);
-    out += ':';
-    AppendJsonString(out, value);
-  }
-  out += '}';
+  json.BeginObject();
+  for (const auto& [name, value] : values) json.Member(name, value);
+  json.EndObject();
 }
 
 // A string for each name, or an array if the name is repeated.
-void AppendQuery(std::string& out, const Delivery& delivery) {
+void WriteQuery(JsonWriter& json, const Delivery& delivery) {
   std::map<std::string_view, std::vector<std::string_view>> values;
   for (const auto& [name, value] : delivery.query) values[name].push_back(value);
-  out += '{';
+  json.BeginObject();
   for (const auto& [name, all] : values) {
-    if (out.back() != '{') out += ',';
-    AppendJsonString(out, name);
-    out += all.size() == 1 ? ":" : ":[";
-    for (const auto& value : all) {
-      if (&value != &all.front()) out += ',';
-      AppendJsonString(out, value);
-    }
-    if (all.size() > 1) out += ']';
+    json.Key(name);
+    if (all.size() > 1) json.BeginArray();
+    for (const auto& value : all) json.Value(value);
+    if (all.size() > 1) json.EndArray();
   }
-  out += '}';
+  json.EndObject();
 }
 
 }  // namespace
@@ -97,13 +89,13 @@ bool IsJson(std::string_view content_type) {
 }
 
 std::string MakeEvent(const Delivery& delivery, std::string_view hidden, std::string_view body) {
-  std::string event = "{\"headers\":";
-  AppendHeaders(event, delivery, hidden);
-  event += ",\"query\":";
-  AppendQuery(event, delivery);
-  event.append(",\"body\":").append(body).append(",\"path\":");
-  AppendJsonString(event, delivery.path);
-  event += '}';
+  std::string event;
+  JsonWriter json(event);
+  json.BeginObject().Key("headers");
+  WriteHeaders(json, delivery, hidden);
+  json.Key("query");
+  WriteQuery(json, delivery);
+  json.RawMember("body", body).Member("path", delivery.path).EndObject();
   return event;
 }
 

@@ -6,6 +6,7 @@
 #include "core/base/digest.h"
 #include "core/base/encode.h"
 #include "core/json/json.h"
+#include "core/json/writer.h"
 
 namespace tower::webhook {
 namespace {
@@ -15,13 +16,6 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::size_t kMaxId = 255;
 constexpr std::size_t kMaxWaiting = 16U << 20U;  // bytes of events, not counting the first
 constexpr auto kBetweenWarnings = std::chrono::seconds(10);  // about unknown senders
-
-HttpResponse Json(int status, std::string body) {
-  HttpResponse response;
-  response.status = status;
-  response.body = std::move(body);
-  return response;
-}
 
 HttpResponse Refused(const Error& error) {
   switch (error.code) {
@@ -36,14 +30,15 @@ HttpResponse Refused(const Error& error) {
 
 // Slack may show the body of an answer to a person, so it gets none.
 HttpResponse Taken(const std::vector<Uuid>& uuids, bool is_slack) {
-  if (is_slack) return {};
-  if (uuids.empty()) return Json(200, "{\"uuids\":[],\"status\":\"ignored\"}\n");
-  std::string body = "{\"uuids\":[";
-  for (const auto& uuid : uuids) {
-    if (body.back() != '[') body += ',';
-    body += '"' + uuid.ToString() + '"';
-  }
-  return Json(202, body + "],\"status\":\"queued\"}\n");
+  HttpResponse response;
+  if (is_slack) return response;
+  if (!uuids.empty()) response.status = 202;
+  JsonWriter json(response.body);
+  json.BeginObject().Key("uuids").BeginArray();
+  for (const auto& uuid : uuids) json.Value(uuid.ToString());
+  json.EndArray().Member("status", uuids.empty() ? "ignored" : "queued").EndObject();
+  response.body += '\n';
+  return response;
 }
 
 // Identifies the triggers of a delivery, to tell whether it is repeated. The bytes of the body do
@@ -79,7 +74,8 @@ HttpResponse Receiver::Answer(const HttpRequest& request) {
   const Delivery delivery(request);
   if (!verifier_.Passes(delivery, Verifier::Clock::now())) return Unauthorized(request);
   if (settings_.verify.scheme == "github" && delivery.Header("x-github-event") == "ping") {
-    return Json(200, "{\"status\":\"pong\"}\n");
+    return {.body = R"({"status":"pong"})"
+                    "\n"};
   }
   return Take(request, delivery);
 }
@@ -123,7 +119,7 @@ std::optional<HttpResponse> Receiver::SlackChallenge(const Body& body) const {
   const auto type = body.json->Find("type");
   const auto challenge = body.json->Find("challenge");
   if (!type || type->text() != "\"url_verification\"" || !challenge) return std::nullopt;
-  return Json(200, "{\"challenge\":" + std::string(challenge->text()) + "}\n");
+  return HttpResponse{.body = R"({"challenge":)" + std::string(challenge->text()) + "}\n"};
 }
 
 // Empty if the delivery has no id.

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "core/json/json.h"
+#include "core/json/writer.h"
 #include "plugins/file/read/refusal.h"
 
 namespace tower::file {
@@ -69,22 +70,16 @@ std::string MarkerEvent(const std::string& folder, std::string_view marker, std:
       text = text.substr(0, end);
     }
   }
-  std::string event = "{\"path\":";
-  AppendJsonString(event, folder);
-  event += ",\"name\":";
-  AppendJsonString(event, SplitPath(folder).second);
-  event += ",\"marker\":{\"name\":";
-  AppendJsonString(event, marker);
-  event += ",\"text\":";
-  AppendJsonString(event, text);
-  event += "},\"files\":[";
-  for (const auto& name : files.names) {
-    if (event.back() != '[') event += ',';
-    AppendJsonString(event, name);
-  }
-  event += "]";
-  if (files.cut) event += ",\"more_files\":true";
-  return event + "}";
+  std::string event;
+  JsonWriter json(event);
+  json.BeginObject().Member("path", folder).Member("name", SplitPath(folder).second);
+  json.Key("marker").BeginObject().Member("name", marker).Member("text", text).EndObject();
+  json.Key("files").BeginArray();
+  for (const auto& name : files.names) json.Value(name);
+  json.EndArray();
+  if (files.cut) json.Member("more_files", true);
+  json.EndObject();
+  return event;
 }
 
 }  // namespace tower::file

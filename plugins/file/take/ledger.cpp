@@ -74,7 +74,7 @@ const Handled* Ledger::FindInScan(std::string_view path, std::uint64_t scan) {
   return &found->second.handled;
 }
 
-Remember Ledger::ChangeFor(const std::string& path, const Handled& handled) {
+CheckpointChange Ledger::ChangeFor(const std::string& path, const Handled& handled) {
   return {path, Encode(handled)};
 }
 
@@ -95,7 +95,7 @@ void Ledger::Forget(const std::string& path) {
 Status Ledger::Flush(WatcherQueue& queue) {
   constexpr std::size_t kMost = 5000;  // in one transaction
   while (!unwritten_.empty()) {
-    std::vector<Remember> changes;
+    std::vector<CheckpointChange> changes;
     auto end = unwritten_.begin();
     for (; end != unwritten_.end() && changes.size() < kMost; ++end) {
       changes.push_back({end->first, end->second});

@@ -40,7 +40,7 @@ class Ledger {
   std::size_t size() const noexcept { return entries_.size(); }
 
   // The change that goes into a put, and its effect here once the put has returned.
-  static Remember ChangeFor(const std::string& path, const Handled& handled);
+  static CheckpointChange ChangeFor(const std::string& path, const Handled& handled);
   void Stored(const std::string& path, Handled handled);
 
   // To be written by the next Flush.

@@ -18,9 +18,9 @@ TEST_CASE("a checkpoint is read row by row, sorted by key", "[watcher]") {
   Counter taken, rejected;
   WatcherNotes notes(taken, rejected);
   WatcherQueue door(*queue, "inbox", {}, notes, [] {});
-  const std::vector<Remember> changes = {{"b", "2"}, {"a", "1"}, {"c", "3"}};
+  const std::vector<CheckpointChange> changes = {{"b", "2"}, {"a", "1"}, {"c", "3"}};
   REQUIRE(PutCheckpoint(door, changes));
-  const Remember forget{"b", std::nullopt};
+  const CheckpointChange forget{"b", std::nullopt};
   REQUIRE(PutCheckpoint(door, {&forget, 1}));
   Rows rows;
   REQUIRE(ReadCheckpoint(door, [&](std::string key, std::string value) {
@@ -36,7 +36,7 @@ TEST_CASE("a row that a watcher does not understand is an error that names it", 
   Counter taken, rejected;
   WatcherNotes notes(taken, rejected);
   WatcherQueue door(*queue, "inbox", {}, notes, [] {});
-  const std::vector<Remember> changes = {{"a", "1"}, {"b", "x"}, {"c", "3"}};
+  const std::vector<CheckpointChange> changes = {{"a", "1"}, {"b", "x"}, {"c", "3"}};
   REQUIRE(PutCheckpoint(door, changes));
   int read = 0;
   const auto status = ReadCheckpoint(

@@ -347,7 +347,7 @@ TEST_CASE("a watcher's state tells what it took and rejected, and what comes nex
   f.Add("inbox", [&](WatcherContext& tower, const std::stop_token& stop, int) -> Status {
     if (auto put = tower.queue.Put(*trigger, {.key = "1"}); !put) return put;
     if (auto put = tower.queue.Put(*trigger, {.key = "1"}); !put) return put;  // a repeat
-    const Remember remember{"a", "b"};
+    const CheckpointChange remember{"a", "b"};
     if (auto put = tower.queue.Put(std::span<const Trigger>(), {.remember = {&remember, 1}});
         !put) {
       return put;

@@ -68,7 +68,7 @@ TEST_CASE("two plugins of one name, and bad names, are all named at once", "[wat
 TEST_CASE("a put stores triggers and checkpoint under the watcher's name", "[watcher]") {
   Door door;
   auto queue = door.Open();
-  const std::vector<Remember> changes = {{"cursor", "42"}};
+  const std::vector<CheckpointChange> changes = {{"cursor", "42"}};
   REQUIRE(queue.Put(OneTrigger(), {.key = {}, .remember = changes}));
   const auto taken = door.queue.Take(1);
   REQUIRE(taken.size() == 1);
@@ -82,7 +82,7 @@ TEST_CASE("a put stores triggers and checkpoint under the watcher's name", "[wat
 TEST_CASE("an event is put once, and its checkpoint moves on", "[watcher]") {
   Door door;
   auto queue = door.Open();
-  const std::vector<Remember> first = {{"cursor", "1"}}, second = {{"cursor", "2"}};
+  const std::vector<CheckpointChange> first = {{"cursor", "1"}}, second = {{"cursor", "2"}};
   REQUIRE(queue.Put(OneTrigger(), {.key = "event-1", .remember = first}));
   REQUIRE(queue.Put(OneTrigger(), {.key = "event-1", .remember = second}));
   CHECK(door.queue.Take(1).size() == 1);
@@ -94,7 +94,8 @@ TEST_CASE("an event is put once, and its checkpoint moves on", "[watcher]") {
 TEST_CASE("a put without triggers stores or forgets what is remembered", "[watcher]") {
   Door door;
   auto queue = door.Open();
-  const std::vector<Remember> set = {{"b", "2"}, {"a", "1"}}, forget = {{"b", std::nullopt}};
+  const std::vector<CheckpointChange> set = {{"b", "2"}, {"a", "1"}},
+                                      forget = {{"b", std::nullopt}};
   REQUIRE(queue.Put(std::span<const Trigger>(), {.key = {}, .remember = set}));
   using All = std::vector<std::pair<std::string, std::string>>;
   CHECK(queue.RecallAll().value() == All{{"a", "1"}, {"b", "2"}});
@@ -118,7 +119,7 @@ TEST_CASE("a checkpoint alone is stored after a requested stop too", "[watcher]"
   Door door;
   door.stop.request_stop();
   auto queue = door.Open();
-  const std::vector<Remember> changes = {{"cursor", "42"}};
+  const std::vector<CheckpointChange> changes = {{"cursor", "42"}};
   REQUIRE(queue.Put(std::span<const Trigger>(), {.key = {}, .remember = changes}));
   CHECK(queue.Recall("cursor").value() == "42");
 }

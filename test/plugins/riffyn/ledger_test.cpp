@@ -19,7 +19,7 @@ struct Checkpoint {
   WatcherNotes notes{accepted, rejected};
   WatcherQueue door{*queue, "test", {}, notes, [] {}};
 
-  void Put(const Remember& change) {
+  void Put(const CheckpointChange& change) {
     REQUIRE(
         door.Put(std::span<const Trigger>(), Event{.key = {}, .remember = std::span(&change, 1)}));
   }
@@ -40,8 +40,9 @@ TEST_CASE("what was handled is on disk, whatever the ids", "[riffyn]") {
 }
 
 TEST_CASE("the checkpoint of another plugin is not touched", "[riffyn]") {
-  const Remember change = GENERATE(Remember{"/inbox/a.json", "1 running"}, Remember{"a/b", "2 x"},
-                                   Remember{"ab", "1 running"}, Remember{"a/%zz", "1 running"});
+  const CheckpointChange change =
+      GENERATE(CheckpointChange{"/inbox/a.json", "1 running"}, CheckpointChange{"a/b", "2 x"},
+               CheckpointChange{"ab", "1 running"}, CheckpointChange{"a/%zz", "1 running"});
   Checkpoint c;
   c.Put(change);
   const auto ledger = Ledger::Load(c.door);
