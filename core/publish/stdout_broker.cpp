@@ -94,7 +94,7 @@ Status StdoutBroker::Wait(milliseconds timeout, int wake_fd, std::vector<BrokerE
   }
   // Nothing to write: a pipe whose reader leaves reports POLLERR without being asked.
   std::array<pollfd, 3> fds = {{{fd_, 0, 0}, {interrupt_.fd(), POLLIN, 0}, {wake_fd, POLLIN, 0}}};
-  if (poll(fds.data(), fds.size(), TimeoutUntil(deadline)) < 0)
+  if (poll(fds.data(), fds.size(), PollTimeout(deadline)) < 0)
     return Ok();  // EINTR: like a wake-up
   if (interrupted_.load()) return Error{ErrorCode::kStopped, "interrupted"};
   if ((fds[0].revents & POLLERR) != 0) return OutputError(EPIPE);
