@@ -397,6 +397,20 @@ TEST_CASE("more messages of a key are in flight once it was not refused for a wh
   CHECK(driver.SendDeferred() == From(12, 12));  // from the oldest on, one at a time
 }
 
+TEST_CASE("deferred triggers wait for room in the window", "[outbox]") {
+  Driver driver({.window = 1});
+  driver.Push(1, "P");
+  driver.Send();
+  driver.RefuseAll();
+  driver.Push(1, "Q");
+  CHECK(driver.Send() == From(2, 2));
+  driver.now += seconds(1);
+  CHECK(driver.SendDeferred().empty());
+  CHECK(driver.outbox.due() <= driver.now);
+  driver.ConfirmAll();
+  CHECK(driver.SendDeferred() == From(1, 1));
+}
+
 TEST_CASE("a routing key is forgotten when nothing waits and it was not refused for a while",
           "[outbox]") {
   Driver driver({.refused = {.cooldown = seconds(10)}});
