@@ -88,7 +88,7 @@ class Flattener {
 std::string HintFor(const std::string& key, const std::vector<std::string>& candidates) {
   constexpr std::string_view kGroup = "plugin.";
   const auto last = key.substr(key.rfind('.') + 1);
-  if (IsPluginWord(last)) return "; the list of watchers stands above the first [table]";
+  if (IsPluginWord(last)) return "; put the list of watchers above the first [table]";
   const auto name = key.substr(0, key.find('.', kGroup.size()));
   const bool enabled = std::any_of(candidates.begin(), candidates.end(),
                                    [&](const auto& each) { return each.starts_with(name + "."); });

@@ -74,7 +74,7 @@ bool MapEvent(Mapping& mapping, std::string_view event, const std::string& id, s
     err << "control-tower: " << triggers.error().message << "\n";
     return false;
   }
-  if (triggers->empty()) err << "the event means nothing (" << id << ")\n";
+  if (triggers->empty()) err << "event ignored: the mapping returned nil (" << id << ")\n";
   for (const auto& trigger : *triggers) {
     std::string line(trigger.json());
     std::replace_if(

@@ -84,11 +84,11 @@ Error AmqpConsumer::QueueError(std::string_view what, const Error& error, bool d
       // differs.
       if (told.message.find("in exclusive use") != std::string::npos) {
         told.code = ErrorCode::kUnavailable;
-        told.message += " (another consumer has it for itself alone: end that one)";
+        told.message += " (an exclusive consumer uses it: stop that one)";
         break;
       }
       told.code = ErrorCode::kPermanent;
-      told.message += " (give the user of " + options_.prefix + "url the right to do this)";
+      told.message += " (grant this permission to the user of " + options_.prefix + "url)";
       break;
     default:
       break;

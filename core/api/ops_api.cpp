@@ -101,7 +101,7 @@ HttpResponse Version(bool details) {
 HttpResponse Index(const HttpServer& server) {
   std::string text = "control-tower turns events in a laboratory into protocol triggers.\n\n";
   for (const auto& [pattern, methods] : server.Routes()) text += methods + " " + pattern + "\n";
-  return Text(text + "\nREADME.md says what each of them takes and answers.\n");
+  return Text(text + "\nREADME.md describes their requests and responses.\n");
 }
 
 // Writes a member if the time is set.

@@ -106,7 +106,7 @@ std::string TakeMember(BulkQuery& query, const JsonValue& member) {
   if (member.NameIs("confirm")) {
     query.options.confirm =
         type == JsonType::kNumber ? ParseNumber(member.text(), 0, kNoLimit) : std::nullopt;
-    return query.options.confirm ? "" : "must be the whole number that a dry run told";
+    return query.options.confirm ? "" : "must be the number that a dry run returned";
   }
   if (type != JsonType::kString) return "must be a string";
   return SetMember(query.filter, member.Name(), member.String());

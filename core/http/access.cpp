@@ -12,9 +12,7 @@ namespace tower {
 namespace {
 
 constexpr HttpRefusal kForeignHost{
-    421,
-    "Host is none of the names that are served here; localhost is one, and server.allowed-hosts "
-    "adds others"};
+    421, "Host is not localhost or another allowed name; server.allowed-hosts adds names"};
 constexpr HttpRefusal kForeignPage{
     403, "a page of another site sent this request (Sec-Fetch-Site or Origin says so)"};
 

@@ -240,7 +240,7 @@ Status Option::Set(const std::vector<std::string>& texts) {
     if (!secret_) message += ", but is " + Quoted(internal::Join(texts, ","));
     // Only values of variables are split at commas.
     const bool joined = list_ && texts.size() == 1 && texts[0].find(',') != std::string::npos;
-    if (joined) message += "; give each of several by a flag, or as an item, of its own";
+    if (joined) message += "; pass each value with its own flag, or as its own item";
     return Error{ErrorCode::kInvalid, std::move(message)};
   }
   was_set_ = true;

@@ -148,9 +148,9 @@ class OptionSet {
   template <typename T>
   Option& Add(std::string_view name, T* value, std::string_view help);
 
-  // Adds a rule over the options in `reads`, which are names as passed to Add (such as "cert needs
-  // key"). It is evaluated once all of them have their values. Its error is reported like an error
-  // of an option.
+  // Adds a rule over several options, such as "cert needs key". `reads` contains their names as
+  // passed to Add. The rule is evaluated once all of them have their values; its error is reported
+  // like an error of an option.
   void Check(const std::vector<std::string_view>& reads, std::function<Status()> rule);
   // Like Check, for a rule about the environment (does the folder exist?). It is evaluated by
   // `control-tower check` and on a reload, and only if the other rules over these options hold. It

@@ -243,7 +243,7 @@ Error Supervisor::Impl::Run(Supervised& self, const std::stop_token& stop) {
     return {ErrorCode::kUnavailable, "exception of an unknown type"};
   }
   if (stop.stop_requested()) return {ErrorCode::kStopped, {}};
-  return {ErrorCode::kUnavailable, "it returned before it was asked to stop"};
+  return {ErrorCode::kUnavailable, "Run returned without a stop request"};
 }
 
 bool Supervisor::Impl::FailedForGood(Supervised& self, const Error& error) {

@@ -568,7 +568,7 @@ TEST_CASE("a clash in the file names lines and keys as they stand there", "[cli]
       Refused({"--config", twice.path()}),
       ContainsSubstring("plugins: is given twice, as plugin and as plugins\n      given by " +
                         twice.path() + ":2 and by " + twice.path() + ":1") &&
-          ContainsSubstring("server.plugins: unknown key; the list of watchers stands above "
+          ContainsSubstring("server.plugins: unknown key; put the list of watchers above "
                             "the first [table]\n      given by " +
                             twice.path() + ":4"));
   const TempFile options("[plugin.in]\npath = 'x'\n[plugins.in]\npath = 'y'\nevrey = '1s'\n");

@@ -84,7 +84,7 @@ TEST_CASE("map prints the trigger that an event becomes", "[cli][mapping]") {
   CHECK(Run({"--plugin", "mapped"}, "x", {{"PLUGIN_MAPPED_MAP", "error('mine')"}}).exit_code == 1);
   const auto none = Run({"--plugin.mapped.map", kMap}, "{}");
   CHECK(none.out.empty());
-  CHECK(none.err == "the event means nothing (standard input)\n");
+  CHECK(none.err == "event ignored: the mapping returned nil (standard input)\n");
   CHECK(none.exit_code == 0);
 }
 
@@ -105,8 +105,9 @@ TEST_CASE("map with lines takes an event a line, and goes on after a fault", "[c
   const auto ran = Run({"--lines", "--plugin.mapped.map", kMap},
                        "{\"name\":\"A\"}\n\nnonsense\r\n{}\n{\"name\":\"B\"}");
   CHECK_THAT(ran.out, ContainsSubstring("\"protocol\":\"A\"") && ContainsSubstring("\"B\""));
-  CHECK_THAT(ran.err, StartsWith("control-tower: the event is not JSON: ") &&
-                          ContainsSubstring("(line 3)\nthe event means nothing (line 4)\n"));
+  CHECK_THAT(ran.err,
+             StartsWith("control-tower: the event is not JSON: ") &&
+                 ContainsSubstring("(line 3)\nevent ignored: the mapping returned nil (line 4)\n"));
   CHECK(ran.exit_code == 1);
 }
 

@@ -110,7 +110,7 @@ TEST_CASE("what http.deny names is not asked, by whatever name it is reached", "
     CHECK(poller.process.ExitCode() == 2);
     CHECK_THAT(poller.process.err(), ContainsSubstring("http.deny") &&
                                          ContainsSubstring("the-lab") &&
-                                         ContainsSubstring("each of several by a flag"));
+                                         ContainsSubstring("each value with its own flag"));
   }
 }
 

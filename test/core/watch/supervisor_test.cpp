@@ -202,7 +202,7 @@ TEST_CASE("a watcher that returns unasked runs again", "[supervisor]") {
   });
   f.supervisor->Start();
   CHECK(Eventually([&] { return runs == 2; }));
-  CHECK_THAT(f.Of(0).last_error, ContainsSubstring("before it was asked to stop"));
+  CHECK_THAT(f.Of(0).last_error, ContainsSubstring("without a stop request"));
 }
 
 TEST_CASE("a permanent error ends one watcher and leaves the others alone", "[supervisor]") {
