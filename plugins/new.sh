@@ -74,8 +74,8 @@ class @CLASS@ final : public Watcher {
     const auto trigger = Trigger::Parse(
         R"({"apiVersion": "Example/v1", "protocol": "Count", "spec": {"number": )" + id + "}}");
     if (!trigger) {
-      tower.notes.Reject("event " + id + ": " + Describe(trigger.error()));
       tower.log.Warn("event rejected", {{"event", id}, {"error", Describe(trigger.error())}});
+      tower.notes.Reject("event " + id + ": " + Describe(trigger.error()));
       return Ok();
     }
     const CheckpointChange last{kLast, id};
@@ -184,7 +184,7 @@ END
 
 cat << END
 plugins/$name/watcher.cpp
-  reads the source: begin here; core/watch/watcher.h is the whole contract
+  reads the source: begin here; plugins/README.md is the reference, core/watch/watcher.h the contract
 plugins/$name/README.md
   its table of options is what control-tower plugins $name --markdown prints
 test/plugins/$name/${file}_test.cpp
