@@ -26,7 +26,7 @@ struct AmqpUrl {
   std::string password = "guest";
   std::string vhost = "/";
 
-  // "amqp://host:5672/%2f": without user and password, for logs, errors and HTTP responses.
+  // "amqp://host:5672/%2F": without user and password, for logs, errors and HTTP responses.
   std::string Address() const;
 };
 

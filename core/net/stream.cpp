@@ -157,7 +157,7 @@ Result<std::size_t> NetStream::TlsResult(int result, const char* what, bool& wan
       return std::size_t{0};
     case SSL_ERROR_ZERO_RETURN:
       ended_ = true;
-      return Error{ErrorCode::kUnavailable, "the broker closed the connection"};
+      return Error{ErrorCode::kUnavailable, "the peer closed the connection"};
     case SSL_ERROR_SYSCALL:
       return Error{ErrorCode::kUnavailable, std::string(what) + ": " + ErrnoText(errno)};
     default:
@@ -176,7 +176,7 @@ Result<std::size_t> NetStream::Read(char* data, std::size_t size) {
     if (n > 0) return static_cast<std::size_t>(n);
     if (n == 0) {
       ended_ = true;
-      return Error{ErrorCode::kUnavailable, "the broker closed the connection"};
+      return Error{ErrorCode::kUnavailable, "the peer closed the connection"};
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return std::size_t{0};
     if (errno != EINTR) return Error{ErrorCode::kUnavailable, "read: " + ErrnoText(errno)};
