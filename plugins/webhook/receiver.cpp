@@ -145,7 +145,7 @@ Receiver::Or<std::string> Receiver::FindId(const Delivery& delivery, const Body&
 HttpResponse Receiver::Wait(const HttpRequest& request, std::string event, std::string id) {
   const std::lock_guard lock(mutex_);
   if (!waiting_.empty() && waiting_bytes_ + event.size() > kMaxWaiting) {
-    return Retryable("too many deliveries wait for the script");
+    return Unavailable("too many deliveries wait for the script");
   }
   waiting_bytes_ += event.size();
   waiting_.push_back({request.Defer(), std::move(event), std::move(id)});
@@ -168,7 +168,7 @@ void Receiver::MapUntil(const std::stop_token& stop) {
     try {
       Map(*next);
     } catch (...) {  // out of memory; the sender needs an answer
-      next->later.Send(Retryable("out of memory"));
+      next->later.Send(Unavailable("out of memory"));
       throw;
     }
   }
