@@ -231,6 +231,10 @@ void HttpServer::Impl::Answer(HttpExchange& exchange) {
 }
 
 void HttpServer::Impl::Replace(HttpExchange& exchange, HttpResponse&& response) {
+  const bool large = response.body.size() > HttpMemory::kFree;
+  if (large && exchange.request.method == "GET" && !exchange.Hold(response.body.size())) {
+    response = Crowded(exchange, exchange.share.limit());
+  }
   replacement_ = &response;
   Process(exchange);
   replacement_ = nullptr;
