@@ -93,8 +93,8 @@ concepts() {
     fi
   done <<'END'
 str(n)?casecmp<or>\btolower *\(|none|EqualsIgnoringCase, ToLower (core/base/encode.h)
-0123456789[aA][bB][cC][dD]|core/base/(encode|uuid)\.cpp<or>core/json/text\.cpp|HexEncode, PercentEncode (core/base/encode.h)
-\beventfd *\(|core/base/wakeup\.(h|cpp)|Wakeup, StopEvent (core/base/wakeup.h)
+0123456789[aA][bB][cC][dD]|core/base/(encode<or>uuid)\.cpp<or>core/json/text\.cpp|HexEncode, PercentEncode (core/base/encode.h)
+\beventfd *\(|core/base/wakeup\.(h<or>cpp)|Wakeup, StopEvent (core/base/wakeup.h)
 \bstr[fp]time *\(|core/base/time_text\.cpp|TimeText, HttpDate (core/base/time_text.h)
 ErrorCode::kConflict.*ErrorCode::kInvalid|core/base/result\.h|Error::of_event() (core/base/result.h)
 "Retry-After", "|none|Unavailable (core/http/message.h)
