@@ -78,7 +78,7 @@ conformance: deps-test  ## the reader of TOML against the files of toml-test 1.0
 new-plugin:  ## begin a plugin: make new-plugin NAME=plate-reader writes a watcher, its README and a first test
 	@plugins/new.sh "$$NAME"
 
-lint:  ## format, clang-tidy, who may include whom, length of functions
+lint:  ## format, clang-tidy, who may include whom, one home for each concept, length of functions
 	@third_party/deps.sh build lint
 	@cmake -S . -B $(BUILD) $(CMAKE_FLAGS)
 	@test/support/lint.sh $(BUILD)

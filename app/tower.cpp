@@ -103,13 +103,14 @@ void Tower::StartWatchers() {
 
 Status Tower::StartHttp() {
   http_ = std::make_unique<HttpServer>(setup_.settings.http, log_, metrics_);
-  AddTriggerApi(*http_, *queue_, metrics_);
+  const auto lookups = std::make_shared<Lookups>();
+  AddTriggerApi(*http_, *queue_, metrics_, lookups);
   AddHookRoutes(*http_, hooks_);
   AddOpsApi(*http_,
             {.readiness = [this] { return Readiness(); },
              .watchers = [this] { return supervisor_->States(); },
              .publisher = [this] { return publisher_->State(); }},
-            metrics_);
+            metrics_, lookups);
   return http_->Start();
 }
 

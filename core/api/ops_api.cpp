@@ -171,7 +171,8 @@ std::vector<ReadinessCheck> CheckReadiness(const QueueStats& queue, const Publis
   return checks;
 }
 
-void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics) {
+void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics,
+               std::shared_ptr<Lookups> lookups) {
   const HttpRouteOptions open{.open = true, .content_types = {}};
   const HttpRouteOptions health{.open = true, .content_types = {}, .health = true};
   const auto shared = std::make_shared<const OpsSources>(std::move(sources));
@@ -191,10 +192,13 @@ void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics) {
       health);
   server.Route(
       "GET", "/version", [](const HttpRequest& request) { return Version(request.trusted); }, open);
-  server.Route("GET", "/metrics", [&metrics](const HttpRequest&) {
-    return Text(metrics.Render() + RenderProcessMetrics(),
-                "text/plain; version=0.0.4; charset=utf-8");
-  });
+  server.Route("GET", "/metrics",
+               [&metrics, lookups = std::move(lookups)](const HttpRequest& request) {
+                 return lookups->Answer(request, [&metrics] {
+                   return Text(metrics.Render() + RenderProcessMetrics(),
+                               "text/plain; version=0.0.4; charset=utf-8");
+                 });
+               });
   server.Route("GET", "/watchers", [shared](const HttpRequest&) {
     return Watchers(shared->watchers(), shared->publisher());
   });

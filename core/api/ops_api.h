@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/api/lookups.h"
 #include "core/base/metrics.h"
 #include "core/http/server.h"
 #include "core/publish/publisher.h"
@@ -36,7 +37,9 @@ struct OpsSources {
 
 // Adds the routes; to be called before the server starts. `metrics` and what `sources` refers to
 // outlive the server.
-void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics);
+// /metrics is answered on the thread of `lookups`, since a gauge reads the queue.
+void AddOpsApi(HttpServer& server, OpsSources sources, const Metrics& metrics,
+               std::shared_ptr<Lookups> lookups);
 
 }  // namespace tower
 

@@ -139,10 +139,41 @@ HttpResponse Json(int status, const std::function<void(JsonWriter&)>& write) {
   return response;
 }
 
+HttpResponse Found(const TriggerQueue& queue, const Uuid& uuid) {
+  const auto record = queue.Find(uuid);
+  if (!record) {
+    return record.error().code == ErrorCode::kNotFound ? Problem(404, kUnknownUuid)
+                                                       : Unavailable(record.error().message);
+  }
+  return Json(200, [&record](JsonWriter& json) {
+    WriteSummary(json, *record);
+    json.RawMember("trigger", record->trigger.body);
+  });
+}
+
+HttpResponse Listed(const TriggerQueue& queue, const ListQuery& query) {
+  const auto page = queue.List(query.filter, static_cast<std::size_t>(query.limit), query.before);
+  if (!page) return Unavailable(page.error().message);
+  auto response = Json(200, [&page](JsonWriter& json) {
+    json.Key("triggers").BeginArray();
+    for (const auto& record : page->records) {
+      json.BeginObject();
+      WriteSummary(json, record);
+      json.Member("apiVersion", record.trigger.api_version)
+          .Member("protocol", record.trigger.protocol)
+          .EndObject();
+    }
+    json.EndArray();
+  });
+  if (page->next > 0) response.headers.emplace_back("Link", NextLink(query, page->next));
+  return response;
+}
+
 class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
  public:
-  TriggerApi(TriggerQueue& queue, Metrics& metrics)
+  TriggerApi(TriggerQueue& queue, Metrics& metrics, std::shared_ptr<Lookups> lookups)
       : queue_(queue),
+        lookups_(std::move(lookups)),
         accepted_(AcceptedCounter(metrics, kSource)),
         invalid_(RejectedCounter(metrics, kSource, "invalid")),
         conflict_(RejectedCounter(metrics, kSource, "conflict")),
@@ -171,6 +202,7 @@ class TriggerApi : public std::enable_shared_from_this<TriggerApi> {
   void LogChange(const Asker& asker, Change change, std::int64_t count, std::string_view triggers);
 
   TriggerQueue& queue_;
+  const std::shared_ptr<Lookups> lookups_;
   Counter& accepted_;
   Counter& invalid_;
   Counter& conflict_;
@@ -265,40 +297,14 @@ HttpResponse TriggerApi::Get(const HttpRequest& request) const {
   if (const auto fits = CheckNoQuery(request); !fits) return Problem(400, fits.error().message);
   const auto uuid = Uuid::Parse(request.param);
   if (!uuid) return Problem(400, kNoUuid);
-  const auto record = queue_.Find(*uuid);
-  if (!record) {
-    return record.error().code == ErrorCode::kNotFound ? Problem(404, kUnknownUuid)
-                                                       : Unavailable(record.error().message);
-  }
-  HttpResponse response;
-  JsonWriter json(response.body);
-  json.BeginObject();
-  WriteSummary(json, *record);
-  json.RawMember("trigger", record->trigger.body).EndObject();
-  response.body += '\n';
-  return response;
+  return lookups_->Answer(request, [&queue = queue_, uuid = *uuid] { return Found(queue, uuid); });
 }
 
 HttpResponse TriggerApi::List(const HttpRequest& request) const {
-  const auto query = ParseQuery(request);
+  auto query = ParseQuery(request);
   if (!query) return Problem(400, query.error().message);
-  const auto page =
-      queue_.List(query->filter, static_cast<std::size_t>(query->limit), query->before);
-  if (!page) return Unavailable(page.error().message);
-  HttpResponse response;
-  JsonWriter json(response.body);
-  json.BeginObject().Key("triggers").BeginArray();
-  for (const auto& record : page->records) {
-    json.BeginObject();
-    WriteSummary(json, record);
-    json.Member("apiVersion", record.trigger.api_version)
-        .Member("protocol", record.trigger.protocol)
-        .EndObject();
-  }
-  json.EndArray().EndObject();
-  response.body += '\n';
-  if (page->next > 0) response.headers.emplace_back("Link", NextLink(*query, page->next));
-  return response;
+  return lookups_->Answer(
+      request, [&queue = queue_, query = *std::move(query)] { return Listed(queue, query); });
 }
 
 HttpResponse TriggerApi::Redeliver(const HttpRequest& request) {
@@ -395,8 +401,9 @@ void TriggerApi::LogChange(const Asker& asker, Change change, std::int64_t count
 
 }  // namespace
 
-void AddTriggerApi(HttpServer& server, TriggerQueue& queue, Metrics& metrics) {
-  const auto api = std::make_shared<TriggerApi>(queue, metrics);
+void AddTriggerApi(HttpServer& server, TriggerQueue& queue, Metrics& metrics,
+                   std::shared_ptr<Lookups> lookups) {
+  const auto api = std::make_shared<TriggerApi>(queue, metrics, std::move(lookups));
   server.Route("POST", "/triggers",
                [api](const HttpRequest& request) { return api->Post(request); },
                {.open = false, .content_types = {std::string(kJson), std::string(kNdjson)}});

@@ -1,6 +1,7 @@
 #include "core/base/time_text.h"
 
 #include <cstdio>
+#include <ctime>
 
 namespace tower {
 
@@ -103,6 +104,26 @@ std::string TimeText(std::chrono::sys_time<std::chrono::milliseconds> time) {
       static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
       static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
   return {text, static_cast<std::size_t>(size)};
+}
+
+std::string HttpDate(std::chrono::sys_seconds time) {
+  const std::time_t seconds = time.time_since_epoch().count();
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[40];
+  return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
+}
+
+std::optional<std::chrono::sys_seconds> ParseHttpDate(const std::string& text) {
+  for (const char* form :
+       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
+    std::tm parts{};
+    const char* end = strptime(text.c_str(), form, &parts);
+    if (end != nullptr && *end == '\0') {
+      return std::chrono::sys_seconds(std::chrono::seconds(timegm(&parts)));
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace tower

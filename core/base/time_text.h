@@ -29,6 +29,12 @@ std::optional<ParsedTime> ParseTimeText(std::string_view text);
 // Formats as "2024-05-01T09:30:00.000Z". REQUIRES: the year is between 0 and 9999.
 std::string TimeText(WallTime time);
 
+// "Tue, 15 Nov 1994 08:12:31 GMT": the form in which HTTP writes times, IMF-fixdate (RFC 9110,
+// section 5.6.7).
+std::string HttpDate(std::chrono::sys_seconds time);
+// Reads that form and the two obsolete ones of the same section.
+std::optional<std::chrono::sys_seconds> ParseHttpDate(const std::string& text);
+
 }  // namespace tower
 
 #endif  // CORE_BASE_TIME_TEXT_H_

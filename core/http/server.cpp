@@ -9,11 +9,11 @@
 #include <httplib.h>
 
 #include <algorithm>
-#include <ctime>
 #include <exception>
 #include <new>
 
 #include "core/base/log_limit.h"
+#include "core/base/time_text.h"
 #include "core/http/access.h"
 #include "core/http/head.h"
 #include "core/http/listener.h"
@@ -65,18 +65,14 @@ std::string Joined(const std::vector<std::string>& parts) {
   return text;
 }
 
-// The header Date: Tue, 15 Nov 1994 08:12:31 GMT (RFC 9110, sections 5.6.7 and 6.6.1).
+// The header Date (RFC 9110, section 6.6.1).
 const std::string& DateText() {
-  thread_local std::time_t second = 0;
+  thread_local std::chrono::sys_seconds second{};
   thread_local std::string text;
-  const std::time_t now = std::time(nullptr);
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   if (now == second) return text;
   second = now;
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char formatted[40];
-  text.assign(formatted,
-              std::strftime(formatted, sizeof formatted, "%a, %d %b %Y %H:%M:%S GMT", &parts));
+  text = HttpDate(now);
   return text;
 }
 
@@ -231,6 +227,10 @@ void HttpServer::Impl::Answer(HttpExchange& exchange) {
 }
 
 void HttpServer::Impl::Replace(HttpExchange& exchange, HttpResponse&& response) {
+  const bool large = response.body.size() > HttpMemory::kFree;
+  if (large && exchange.request.method == "GET" && !exchange.Hold(response.body.size())) {
+    response = Crowded(exchange, exchange.share.limit());
+  }
   replacement_ = &response;
   Process(exchange);
   replacement_ = nullptr;

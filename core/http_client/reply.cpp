@@ -1,10 +1,9 @@
-#include <time.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 
 #include "core/base/encode.h"
+#include "core/base/time_text.h"
 #include "core/http_client/client.h"
 #include "core/http_client/exchange.h"
 
@@ -13,17 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// Parses the three date formats of RFC 9110, section 5.6.7.
-std::optional<std::time_t> ParseDate(const std::string& text) {
-  for (const char* form :
-       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
-    tm parts{};
-    const char* end = strptime(text.c_str(), form, &parts);
-    if (end != nullptr && *end == '\0') return timegm(&parts);
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 
@@ -67,9 +55,10 @@ std::optional<milliseconds> HttpReply::RetryAfter() const {
   if (fault == std::errc::result_out_of_range && end == last) {
     wait = kDay;
   } else if (fault != std::errc() || end != last) {
-    const auto date = ParseDate(std::string(*header));
+    const auto date = ParseHttpDate(std::string(*header));
     if (!date) return std::nullopt;
-    wait = std::max<std::int64_t>(*date - std::time(nullptr), 0);
+    const auto now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
+    wait = std::max<std::int64_t>((*date - now).count(), 0);
   }
   if (wait < 0) return std::nullopt;
   return seconds(std::min(wait, kDay));

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "core/base/digest.h"
+#include "core/base/encode.h"
 #include "core/base/file.h"
 
 namespace tower {
@@ -61,12 +62,11 @@ std::string FormatWithUnit(std::int64_t value, std::span<const Unit> units) {
 // User input for a message: quoted, on one line, of limited length.
 std::string Quoted(std::string_view text) {
   constexpr std::size_t kMost = 200;
-  constexpr char kHex[] = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : text.substr(0, kMost)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f) {
-      out.append("\\x").append({kHex[byte >> 4], kHex[byte & 15]});
+      out.append("\\x").append(HexEncode({&c, 1}));
     } else {
       out.push_back(c);
     }

@@ -61,8 +61,8 @@ class Handover {
   bool Close();
 
   struct Snapshot {
-    QueueStats stats;            // without `oldest`
-    std::int64_t oldest_ms = 0;  // 0: not known in memory
+    QueueStats stats;
+    std::int64_t oldest_ms = 0;  // when the oldest was accepted; 0: not known in memory
     std::int64_t cursor = 0;
   };
   Snapshot Stats();

@@ -27,20 +27,24 @@ Result<std::unique_ptr<TriggerQueue>> TriggerQueue::Open(const QueueOptions& opt
   if (!store) return store.error();
   auto reader = QueueReader::Open(options.path, (*store)->shared());
   if (!reader) return reader.error();
+  auto lookups = QueueReader::Open(options.path, (*store)->shared());
+  if (!lookups) return lookups.error();
   if (const auto& repaired = (*store)->repaired(); !repaired.empty()) {
     log.Warn("queue file repaired", {{"path", options.path}, {"what", repaired}});
   }
   return std::unique_ptr<TriggerQueue>(
-      new TriggerQueue(std::move(*store), std::move(*reader), log, metrics));
+      new TriggerQueue(std::move(*store), std::move(*reader), std::move(*lookups), log, metrics));
 }
 
 TriggerQueue::TriggerQueue(std::unique_ptr<QueueStore> store, std::unique_ptr<QueueReader> reader,
-                           const Logger& log, Metrics& metrics)
+                           std::unique_ptr<QueueReader> lookups, const Logger& log,
+                           Metrics& metrics)
     : options_(store->options()),
       metrics_(metrics),
       handover_(std::make_unique<Handover>(store->ends(), options_.max_bytes, log)),
       writer_(std::make_unique<QueueWriter>(options_, std::move(store), *handover_, log, metrics)),
-      reader_(std::move(reader)) {
+      reader_(std::move(reader)),
+      lookups_(std::move(lookups)) {
   metrics_.SetGauge("queue_depth", "Triggers accepted and not yet settled.",
                     [this] { return static_cast<double>(Stats().depth); });
   metrics_.SetGauge("queue_deferred", "Triggers that wait for a routing key the broker refuses.",
@@ -52,7 +56,7 @@ TriggerQueue::TriggerQueue(std::unique_ptr<QueueStore> store, std::unique_ptr<Qu
   metrics_.SetGauge("queue_undeliverable", "Triggers that are listed as undeliverable.",
                     [this] { return static_cast<double>(Stats().undeliverable); });
   metrics_.SetGauge("queue_oldest_seconds", "Age of the oldest trigger not yet settled.",
-                    [this] { return std::chrono::duration<double>(Stats().oldest).count(); });
+                    [this] { return std::chrono::duration<double>(OldestAge()).count(); });
 }
 
 TriggerQueue::~TriggerQueue() { Close(); }
@@ -128,43 +132,43 @@ void TriggerQueue::Change(std::unique_ptr<BulkRequest> request) {
   }
 }
 
-Result<TriggerRecord> TriggerQueue::Find(const Uuid& uuid) const { return reader_->Find(uuid); }
+Result<TriggerRecord> TriggerQueue::Find(const Uuid& uuid) const { return lookups_->Find(uuid); }
 
 Result<TriggerPage> TriggerQueue::List(const TriggerFilter& filter, std::size_t limit,
                                        std::int64_t before) const {
-  return reader_->List(filter, limit, before);
+  return lookups_->List(filter, limit, before);
 }
 
 Result<std::optional<std::string>> TriggerQueue::Checkpoint(std::string_view source,
                                                             std::string_view key) const {
-  auto value = reader_->Checkpoint(source, key);
+  auto value = lookups_->Checkpoint(source, key);
   if (!value) return ExplainOpenQueueError(options_.path, value.error());
   return value;
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> TriggerQueue::Checkpoints(
     std::string_view source) const {
-  auto values = reader_->Checkpoints(source);
+  auto values = lookups_->Checkpoints(source);
   if (!values) return ExplainOpenQueueError(options_.path, values.error());
   return values;
 }
 
-QueueStats TriggerQueue::Stats() const {
+QueueStats TriggerQueue::Stats() const { return handover_->Stats().stats; }
+
+std::chrono::milliseconds TriggerQueue::OldestAge() const {
   auto [stats, oldest_ms, cursor] = handover_->Stats();
   if (stats.depth > 0 && oldest_ms == 0) {
-    if (auto rows = reader_->Rows(cursor, cursor + 1, 1, 1); rows && !rows->empty()) {
+    if (auto rows = lookups_->Rows(cursor, cursor + 1, 1, 1); rows && !rows->empty()) {
       oldest_ms = rows->front().trigger.accepted_at.time_since_epoch().count();
     }
   }
   if (stats.deferred > 0) {
-    if (auto deferred_ms = reader_->OldestDeferredMs(); deferred_ms && *deferred_ms > 0) {
+    if (auto deferred_ms = lookups_->OldestDeferredMs(); deferred_ms && *deferred_ms > 0) {
       oldest_ms = oldest_ms > 0 ? std::min(oldest_ms, *deferred_ms) : *deferred_ms;
     }
   }
-  if (oldest_ms > 0) {
-    stats.oldest = std::chrono::milliseconds(std::max<std::int64_t>(0, NowMs() - oldest_ms));
-  }
-  return stats;
+  if (oldest_ms == 0) return std::chrono::milliseconds(0);
+  return std::chrono::milliseconds(std::max<std::int64_t>(0, NowMs() - oldest_ms));
 }
 
 // --- The consumer --------------------------------------------------------------------------------

@@ -130,7 +130,11 @@ class TriggerQueue {
   Result<std::vector<std::pair<std::string, std::string>>> Checkpoints(
       std::string_view source) const;
 
+  // Reads memory only.
   QueueStats Stats() const;
+  // How long ago the oldest trigger that is not settled was accepted; 0 without one. Reads the
+  // file.
+  std::chrono::milliseconds OldestAge() const;
 
   // Refuses new puts with kStopped, writes what is waiting and what was settled, ends the writer
   // and closes the file. Neither trimming nor a bulk change goes on. Once.
@@ -138,7 +142,7 @@ class TriggerQueue {
 
  private:
   TriggerQueue(std::unique_ptr<QueueStore> store, std::unique_ptr<QueueReader> reader,
-               const Logger& log, Metrics& metrics);
+               std::unique_ptr<QueueReader> lookups, const Logger& log, Metrics& metrics);
   std::vector<Uuid> Submit(std::unique_ptr<SubmittedPut> request);
   void Change(std::unique_ptr<BulkRequest> request);
 
@@ -149,7 +153,8 @@ class TriggerQueue {
   const std::unique_ptr<QueueWriter> writer_;
   // Closed before the writer's connection, so that the last one folds the write-ahead log into the
   // file.
-  const std::unique_ptr<QueueReader> reader_;
+  const std::unique_ptr<QueueReader> reader_;   // of the publisher, which never waits for a lookup
+  const std::unique_ptr<QueueReader> lookups_;  // of all others
 };
 
 }  // namespace tower

@@ -135,12 +135,11 @@ struct BulkOutcome {
 using BulkDone = std::function<void(const BulkOutcome&)>;
 
 struct QueueStats {
-  std::int64_t depth = 0;               // accepted or to be redelivered, not yet settled
-  std::int64_t deferred = 0;            // those of depth that wait for their routing key
-  std::int64_t undeliverable = 0;       // listed
-  std::uint64_t bytes = 0;              // depth and undeliverable, as counted against max_bytes
-  std::chrono::milliseconds oldest{0};  // age of the oldest unsettled trigger; 0 when there is none
-  Status health;   // an error while the disk refuses, and while the queue is full
+  std::int64_t depth = 0;          // accepted or to be redelivered, not yet settled
+  std::int64_t deferred = 0;       // those of depth that wait for their routing key
+  std::int64_t undeliverable = 0;  // listed
+  std::uint64_t bytes = 0;         // depth and undeliverable, as counted against max_bytes
+  Status health;                   // an error while the disk refuses, and while the queue is full
   Status history;  // an error while history can't be trimmed; no trigger is refused for it
 };
 

@@ -47,18 +47,6 @@ FileInfo InfoOf(const struct stat& status) {
 
 }  // namespace
 
-Fd& Fd::operator=(Fd&& other) noexcept {
-  if (this != &other) {
-    if (fd_ >= 0) close(fd_);
-    fd_ = std::exchange(other.fd_, -1);
-  }
-  return *this;
-}
-
-Fd::~Fd() {
-  if (fd_ >= 0) close(fd_);
-}
-
 Error FileError(std::string_view doing, int error_number) {
   std::string message(doing);
   message += ": ";

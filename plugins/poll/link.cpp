@@ -1,17 +1,13 @@
 #include "plugins/poll/link.h"
 
-#include <strings.h>
-
 #include <algorithm>
+
+#include "core/base/encode.h"
 
 namespace tower::poll {
 namespace {
 
 constexpr std::string_view kSpace = " \t";
-
-bool Equals(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 
 void SkipSpace(std::string_view& text) {
   text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
@@ -49,7 +45,7 @@ std::string TakeValue(std::string_view& text) {
 bool IsNext(std::string_view relations) {
   while (!relations.empty()) {
     SkipSpace(relations);
-    if (Equals(TakeUntil(relations, kSpace), "next")) return true;
+    if (EqualsIgnoringCase(TakeUntil(relations, kSpace), "next")) return true;
   }
   return false;
 }
@@ -70,7 +66,7 @@ std::optional<std::string> NextLink(std::string_view value) {
       SkipSpace(value);
       const auto name = TakeUntil(value, "=;,");
       const auto parameter = Skip(value, '=') ? TakeValue(value) : std::string();
-      if (!Equals(name, "rel") || has_relation) continue;  // only the first counts
+      if (!EqualsIgnoringCase(name, "rel") || has_relation) continue;  // only the first counts
       has_relation = true;
       next = IsNext(parameter);
     }

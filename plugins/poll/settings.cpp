@@ -1,13 +1,12 @@
 #include "plugins/poll/settings.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "core/base/encode.h"
 #include "core/json/pointer.h"
 
 namespace tower::poll {
@@ -33,7 +32,7 @@ Status CheckHeaders(const Settings& settings) {
     const auto header = SplitHeader(text);
     if (!header) return Fault("header must be NAME: VALUE");
     if (auto fits = CheckHttpHeader(header->first, header->second); !fits) return fits;
-    if (!settings.token.empty() && strcasecmp(header->first.c_str(), "Authorization") == 0) {
+    if (!settings.token.empty() && EqualsIgnoringCase(header->first, "Authorization")) {
       return Fault("token is sent as the header Authorization: set one of them");
     }
   }
@@ -142,7 +141,7 @@ HttpHeaders Settings::Headers() const {
   bool accept = false;
   for (const auto& text : header) {
     headers.push_back(SplitHeader(text).value_or(std::pair<std::string, std::string>()));
-    accept = accept || strcasecmp(headers.back().first.c_str(), "Accept") == 0;
+    accept = accept || EqualsIgnoringCase(headers.back().first, "Accept");
   }
   if (!accept) headers.emplace_back("Accept", "application/json");
   if (!token.empty()) headers.emplace_back("Authorization", "Bearer " + token);

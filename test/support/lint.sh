@@ -82,8 +82,32 @@ includes() {
     END { exit bad }' "$build/packages.txt"
 }
 
+# A concept has one home: PATTERN (of grep -E), then the files that may have it, then what to use instead.
+concepts() {
+  local bad=0 pattern homes instead
+  while IFS='|' read -r pattern homes instead; do
+    if sources 'core/*.cpp' 'core/*.h' 'plugins/*.cpp' 'plugins/*.h' 'app/*.cpp' 'app/*.h' |
+      grep -vxE "${homes//<or>/|}" | xargs grep -nE -- "${pattern//<or>/|}"; then
+      echo "lint: use $instead" >&2
+      bad=1
+    fi
+  done <<'END'
+str(n)?casecmp<or>\btolower *\(|none|EqualsIgnoringCase, ToLower (core/base/encode.h)
+0123456789[aA][bB][cC][dD]|core/base/(encode<or>uuid)\.cpp<or>core/json/text\.cpp|HexEncode, PercentEncode (core/base/encode.h)
+\beventfd *\(|core/base/wakeup\.(h<or>cpp)|Wakeup, StopEvent (core/base/wakeup.h)
+\bstr[fp]time *\(|core/base/time_text\.cpp|TimeText, HttpDate (core/base/time_text.h)
+ErrorCode::kConflict.*ErrorCode::kInvalid|core/base/result\.h|Error::of_event() (core/base/result.h)
+"Retry-After", "|none|Unavailable (core/http/message.h)
+std::ifstream|core/base/process_metrics\.cpp<or>plugins/schedule/time/zone\.cpp|ReadRegularFile, ReadFileOrPipe (core/base/file.h)
+class Fd\b<or>struct Fd\b|core/base/file\.h|Fd (core/base/file.h)
+experimental/simd|none|standard C++
+END
+  return "$bad"
+}
+
 step "format" format
 step "who may include whom" includes
+step "one home for each concept" concepts
 step "length of files" file_length
 step "clang-tidy, length of functions" tidy
 exit "$failed"

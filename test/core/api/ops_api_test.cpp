@@ -19,7 +19,7 @@ struct OpsServer : HttpFixture {
               {.readiness = [this] { return CheckReadiness(queue, publisher, watchers); },
                .watchers = [this] { return watchers; },
                .publisher = [this] { return publisher; }},
-              metrics);
+              metrics, std::make_shared<Lookups>());
     Start();
   }
   ~OpsServer() { server->Stop(); }

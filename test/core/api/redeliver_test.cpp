@@ -30,7 +30,7 @@ struct Site : HttpFixture {
     auto opened = TriggerQueue::Open(queue_options, {}, metrics);
     if (!opened) throw std::runtime_error(opened.error().message);
     queue = std::move(*opened);
-    AddTriggerApi(*server, *queue, metrics);
+    AddTriggerApi(*server, *queue, metrics, std::make_shared<Lookups>());
     Start();
   }
   // Triggers of two protocols in turn: A, B, A, …

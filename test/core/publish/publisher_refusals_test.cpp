@@ -50,7 +50,7 @@ TEST_CASE("what follows a refused trigger of its routing key waits behind it", "
   house.Put(5, 5);
   REQUIRE(Eventually([&] { return house.queue->Stats().deferred == 10; }));
   CHECK(house.queue->Stats().depth == 10);
-  CHECK(house.queue->Stats().oldest.count() >= 0);
+  CHECK(house.queue->OldestAge().count() >= 0);
   house.broker.RefuseProtocols({});
   REQUIRE(house.Drained());
   CHECK(OrderOfLast(NumbersOf(house.broker, "P")) == From(0, 10));
