@@ -107,9 +107,9 @@ std::string TimeText(std::chrono::sys_time<std::chrono::milliseconds> time) {
 }
 
 std::string HttpDate(std::chrono::sys_seconds time) {
-  const std::time_t seconds = time.time_since_epoch().count();
+  const std::time_t since_1970 = time.time_since_epoch().count();
   std::tm parts{};
-  gmtime_r(&seconds, &parts);
+  gmtime_r(&since_1970, &parts);
   char text[40];
   return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
 }
