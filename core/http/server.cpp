@@ -289,7 +289,7 @@ std::optional<HttpResponse> HttpServer::Impl::Respond(HttpExchange& exchange) {
 // The response when a memory limit is exceeded.
 HttpResponse HttpServer::Impl::Crowded(const HttpExchange& exchange, std::string_view limit) {
   if (const auto held_back = logged_crowds_.Pass(HttpExchange::Clock::now())) {
-    log_.Warn("request refused: server.max-memory is in use",
+    log_.Warn("request refused: a limit is reached",
               {{"error", limit}, {"peer", exchange.peer}, {"held_back", *held_back}});
   }
   return Unavailable(limit);

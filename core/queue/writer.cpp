@@ -146,7 +146,7 @@ void QueueWriter::EndChanges() {
   changes_.clear();
 }
 
-// The disk is full: history gives way there as it does at max_bytes.
+// Deletes history when the disk is full, as it does at max_bytes.
 bool QueueWriter::MakeRoom() {
   const auto now = Clock::now();
   if (now < room_at_) return false;

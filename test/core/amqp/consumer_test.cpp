@@ -279,7 +279,7 @@ TEST_CASE("what the broker refuses is told with what to do", "[amqp_consumer]") 
   CHECK_THAT(error.message, ContainsSubstring("plugin.x.url"));
   error = refused(Refuses(m::kConsume, 403, "queue 'jobs' in vhost '/' in exclusive use"), false);
   CHECK(error.code == ErrorCode::kUnavailable);  // that consumer may go
-  CHECK_THAT(error.message, ContainsSubstring("end that one"));
+  CHECK_THAT(error.message, ContainsSubstring("stop that one"));
   error = refused(Refuses(m::kQueueBind, 404, "no exchange"), false);
   CHECK_THAT(error.message, !ContainsSubstring("declare"));
   error = refused(Refuses(m::kConsume, 405, "locked"), false);

@@ -126,7 +126,7 @@ TEST_CASE("connections over the limit get 503, until there is room", "[http]") {
     CHECK_THAT(refused->body, ContainsSubstring("server.max-connections connections"));
     CHECK(third.ClosedByServer());
   }
-  CHECK_THAT(logs.text(), ContainsSubstring("a request was refused"));
+  CHECK_THAT(logs.text(), ContainsSubstring("request refused: a limit is reached"));
   CHECK(first.Request("GET", "/open")->status == 200);
   second.reset();
   CHECK(Eventually([&] { return Ask(fixture, "GET", "/open").status == 200; }));
