@@ -99,7 +99,7 @@ TEST_CASE("health checks have descriptors where few files may be open", "[http]"
   }
   CHECK(tower.process.Get("/livez").status == 200);
   CHECK(tower.process.Get("/readyz").status == 200);
-  CHECK_THAT(tower.process.err(), ContainsSubstring("the limit of open files is low"));
+  CHECK_THAT(tower.process.err(), ContainsSubstring("the limit of open files is too low"));
 }
 
 }  // namespace
