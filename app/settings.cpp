@@ -39,36 +39,7 @@ Status CheckQueueFolder(const std::string& path) {
   return Error{ErrorCode::kInvalid, "queue.path: there is no folder " + folder.string()};
 }
 
-void DeclareServer(OptionSet& options, Settings& settings) {
-  options.Add("server.host", &settings.http.host, "Address that the HTTP server listens on.")
-      .NotEmpty();
-  options
-      .Add("server.port", &settings.http.port,
-           "Port that the HTTP server listens on; 0 chooses a free port and logs it.")
-      .Range(0, 65535);
-  options
-      .Add("server.max-body", &settings.http_max_body,
-           "Maximum size of a request body; larger requests get 413.")
-      .Range(1024, 1 << 30);
-  options.Add(
-      "server.tokens-file", &settings.http.tokens_file,
-      "File of bearer tokens, one name:token per line, writable by its owner only. Without it "
-      "the server listens on loopback addresses only. SIGHUP reloads it.");
-  options.Add("server.allow-anonymous", &settings.http.allow_anonymous,
-              "Listen on any address, even without tokens.");
-  options
-      .Add("server.allowed-hosts", &settings.http.allowed_hosts,
-           "Host names that requests without a token may use, in addition to localhost, loopback "
-           "addresses and server.host.")
-      .Commas();
-  options.Check({"server.allowed-hosts"}, [&settings]() -> Status {
-    for (const auto& host : settings.http.allowed_hosts) {
-      if (auto fits = CheckAllowedHost(host); !fits) {
-        return Annotate("server.allowed-hosts: \"" + host + "\" must be", fits.error());
-      }
-    }
-    return Ok();
-  });
+void DeclareServerLimits(OptionSet& options, Settings& settings) {
   options
       .Add("server.max-memory", &settings.http_max_memory,
            "Maximum memory for all requests and responses in progress; beyond it requests get 503. "
@@ -99,6 +70,38 @@ void DeclareServer(OptionSet& options, Settings& settings) {
           "Time after which an idle connection is closed. Set it longer than the idle timeout of a "
           "proxy in front, so that the proxy closes first.")
       .Range(100, 3'600'000);
+}
+
+void DeclareServer(OptionSet& options, Settings& settings) {
+  options.Add("server.host", &settings.http.host, "Address that the HTTP server listens on.")
+      .NotEmpty();
+  options
+      .Add("server.port", &settings.http.port,
+           "Port that the HTTP server listens on; 0 chooses a free port and logs it.")
+      .Range(0, 65535);
+  options
+      .Add("server.max-body", &settings.http_max_body,
+           "Maximum size of a request body; larger requests get 413.")
+      .Range(1024, 1 << 30);
+  options.Add(
+      "server.tokens-file", &settings.http.tokens_file,
+      "File of bearer tokens, one name:token per line, writable by its owner only. Without it "
+      "the server listens on loopback addresses only. SIGHUP reloads it.");
+  options.Add("server.allow-anonymous", &settings.http.allow_anonymous,
+              "Listen on any address, even without tokens.");
+  options
+      .Add("server.allowed-hosts", &settings.http.allowed_hosts,
+           "Host names that requests without a token may use, in addition to localhost, loopback "
+           "addresses and server.host.")
+      .Commas();
+  options.Check({"server.allowed-hosts"}, [&settings]() -> Status {
+    for (const auto& host : settings.http.allowed_hosts) {
+      if (auto fits = CheckAllowedHost(host); !fits) {
+        return Annotate("server.allowed-hosts: \"" + host + "\" must be", fits.error());
+      }
+    }
+    return Ok();
+  });
   options.Check({"server.host", "server.tokens-file", "server.allow-anonymous"},
                 [&settings] { return CheckHost(settings.http); });
   options.Check({"server.tokens-file"}, [&settings]() -> Status {
@@ -256,6 +259,7 @@ void Declare(OptionSet& options, Settings& settings) {
       .OneOf({"amqp", "stdout"});
   options.Add("config", &settings.config, "Configuration file, in TOML.");
   DeclareServer(options, settings);
+  DeclareServerLimits(options, settings);
   DeclareHttpClients(options, settings);
   DeclareAmqp(options, settings);
   DeclareQueue(options, settings);

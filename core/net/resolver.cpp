@@ -18,8 +18,6 @@
 
 namespace tower {
 
-using std::chrono::steady_clock;
-
 bool IsLoopback(const sockaddr& address) {
   if (address.sa_family == AF_INET) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
