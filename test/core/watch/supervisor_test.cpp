@@ -12,6 +12,9 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "core/queue/queue.h"
+#include "test/support/fault_vfs.h"
+#include "test/support/temp_dir.h"
 #include "test/support/watcher_harness.h"
 
 namespace tower {
@@ -90,6 +93,41 @@ TEST_CASE("a watcher goes from starting through running to stopped", "[superviso
   CHECK(f.Of(0).last_error.empty());
   CHECK(f.Of(0).restarts == 0);
   CHECK(f.MetricLine("watcher_up{").ends_with("} 0"));
+}
+
+TEST_CASE("a fault of the queue's disk is no fault of the watcher: it goes on once the disk does",
+          "[supervisor]") {
+  const CapturedLogs logs;
+  const TempDir folder;
+  FaultDisk disk(folder.path());
+  Metrics metrics;
+  auto queue = TriggerQueue::Open({.path = folder / "queue.db"}, {}, metrics).value();
+  Hooks hooks;
+  const auto trigger = *Trigger::Parse(R"({"apiVersion":"A/v1","protocol":"P","spec":{}})");
+  Supervisor supervisor(*queue, hooks, {.backoff_min = 1ms, .backoff_max = 4ms}, Logger(), metrics,
+                        nullptr);
+  supervisor.Add("inbox", "scripted",
+                 std::make_unique<ScriptedWatcher>(
+                     [&trigger](WatcherContext& tower, const std::stop_token& stop, int) -> Status {
+                       while (!stop.stop_requested()) {
+                         if (auto put = tower.queue.Put(trigger); !put) return put.error();
+                         WatcherContext::Sleep(1ms, stop);
+                       }
+                       return Ok();
+                     }));
+  supervisor.Start();
+  const auto state = [&] { return supervisor.States().at(0); };
+  const auto taken = [&] { return queue->Stats().depth; };
+  CHECK(Eventually([&] { return taken() > 0; }));
+  disk.Fail({.op = FaultDisk::Op::kWrite, .fault = FaultDisk::Fault::kIoError, .lasting = true});
+  CHECK(Eventually([&] { return state().restarts > 3; }));
+  CHECK(state().state != WatcherState::kFailed);
+  CHECK_THAT(state().last_error, ContainsSubstring(folder / "queue.db"));
+  disk.Heal();
+  const auto before = taken();
+  CHECK(Eventually([&] { return taken() > before + 3; }));
+  CHECK(Eventually([&] { return state().state == WatcherState::kRunning; }));
+  supervisor.Stop();
 }
 
 TEST_CASE("a watcher that connects is starting until it reports a success", "[supervisor]") {
