@@ -95,7 +95,7 @@ Strings ApplyEarly(Setup& setup, const std::vector<std::string>& arguments,
   ConfigErrors later;
   SourceValues flags;
   for (const auto* option : {plugin, config}) {
-    auto texts = Glimpse(arguments, option->Flag());
+    auto texts = PeekOption(arguments, option->Flag());
     if (!texts.empty()) flags[option->name()] = {std::move(texts), option->Flag()};
   }
   const auto variables = FromEnvironment({plugin, config}, environment, later);

@@ -67,7 +67,8 @@ std::optional<std::string> ReportUnknownArguments(const std::vector<std::string>
 
 }  // namespace
 
-std::vector<std::string> Glimpse(const std::vector<std::string>& arguments, std::string_view flag) {
+std::vector<std::string> PeekOption(const std::vector<std::string>& arguments,
+                                    std::string_view flag) {
   std::vector<std::string> out;
   const auto with_equals = std::string(flag) + "=";
   for (std::size_t i = 0; i < arguments.size(); ++i) {

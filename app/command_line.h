@@ -35,7 +35,8 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments,
 
 // Returns the values of one flag before all options are known; these depend on the enabled
 // watchers.
-std::vector<std::string> Glimpse(const std::vector<std::string>& arguments, std::string_view flag);
+std::vector<std::string> PeekOption(const std::vector<std::string>& arguments,
+                                    std::string_view flag);
 
 }  // namespace tower
 

@@ -28,7 +28,7 @@ void OccupyStandardStreams() {
 // when it becomes ready.
 int NextSignal(const sigset_t& signals, Tower& tower) {
   int wait_ms = 10;
-  while (!tower.NoteReadiness()) {
+  while (!tower.RecordReadiness()) {
     const timespec time{wait_ms / 1000, wait_ms % 1000 * 1'000'000L};
     if (const int signal = sigtimedwait(&signals, nullptr, &time); signal > 0) return signal;
     wait_ms = std::min(2 * wait_ms, 1000);

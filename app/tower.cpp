@@ -73,7 +73,7 @@ Status Tower::Start() {
   return Ok();
 }
 
-bool Tower::NoteReadiness() {
+bool Tower::RecordReadiness() {
   const auto checks = Readiness();
   const bool ready = std::all_of(checks.begin(), checks.end(),
                                  [](const auto& check) { return check.why.empty(); });

@@ -44,7 +44,7 @@ class Tower {
   void Reload(const std::function<Configured()>& configure);
 
   // Whether /readyz answers 200. Logs it when this becomes true.
-  bool NoteReadiness();
+  bool RecordReadiness();
 
   // Stops in this order: /readyz answers 503 and HTTP finishes the requests in progress; the
   // watchers stop; the publisher drains until shutdown.grace has passed; HTTP stops; the queue

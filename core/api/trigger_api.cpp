@@ -266,7 +266,7 @@ HttpResponse TriggerApi::Put(const HttpRequest& request, std::span<Trigger> trig
       later.Send();
     }
   };
-  return Accepted(queue_.SubmitTaking(triggers, options, std::move(done)), batch);
+  return Accepted(queue_.SubmitByMove(triggers, options, std::move(done)), batch);
 }
 
 HttpResponse TriggerApi::Post(const HttpRequest& request) {

@@ -72,20 +72,20 @@ struct Signs {
     for (const auto& header : head.headers) {
       switch (header.name.size()) {
         case 6:
-          if (EqualsIgnoringCase(header.name, "Origin")) Note(header.value, origin, origins);
+          if (EqualsIgnoringCase(header.name, "Origin")) Collect(header.value, origin, origins);
           break;
         case 13:
           if (EqualsIgnoringCase(header.name, "Authorization")) shows_token = true;
           break;
         case 14:
-          if (EqualsIgnoringCase(header.name, "Sec-Fetch-Site")) Note(header.value, site, sites);
+          if (EqualsIgnoringCase(header.name, "Sec-Fetch-Site")) Collect(header.value, site, sites);
           break;
         default:
           break;
       }
     }
   }
-  static void Note(std::string_view from, std::string_view& value, int& count) {
+  static void Collect(std::string_view from, std::string_view& value, int& count) {
     value = from;
     ++count;
   }

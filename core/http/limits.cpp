@@ -70,16 +70,16 @@ bool HttpMemory::Share::Set(std::size_t bytes, bool known) noexcept {
   bytes_ = bytes;
   known_ = known;
   const auto used = memory_.used_.fetch_add(more) + more;
-  const auto of_strangers = strange == 0 ? memory_.of_strangers_.load()
-                                         : memory_.of_strangers_.fetch_add(strange) + strange;
+  const auto unauthenticated = strange == 0 ? memory_.unauthenticated_.load()
+                                            : memory_.unauthenticated_.fetch_add(strange) + strange;
   return !grows || bytes <= kFree ||
-         (used <= memory_.most_ && (known || of_strangers <= memory_.most_ / 4));
+         (used <= memory_.most_ && (known || unauthenticated <= memory_.most_ / 4));
 }
 
 bool HttpMemory::Share::Fits(std::uint64_t more) const noexcept {
   return bytes_ + more <= kFree ||
          (memory_.used_.load() + more <= memory_.most_ &&
-          (known_ || memory_.of_strangers_.load() + more <= memory_.most_ / 4));
+          (known_ || memory_.unauthenticated_.load() + more <= memory_.most_ / 4));
 }
 
 std::string_view HttpMemory::Share::limit() const noexcept {

@@ -94,7 +94,7 @@ class HttpMemory {
  private:
   const std::uint64_t most_;
   std::atomic<std::uint64_t> used_{0};
-  std::atomic<std::uint64_t> of_strangers_{0};  // part of used_: unauthenticated clients
+  std::atomic<std::uint64_t> unauthenticated_{0};  // part of used_: unauthenticated clients
 };
 
 }  // namespace tower

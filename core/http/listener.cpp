@@ -159,7 +159,7 @@ void HttpListener::AcceptLoop() {
 }
 
 // A shortage lasts for a while, and ten attempts per second would flood the log.
-void HttpListener::NoteRefusal(const std::string& error) {
+void HttpListener::LogRefusal(const std::string& error) {
   if (!accept_log_.Pass(error, std::chrono::steady_clock::now())) return;
   log_.Log(accept_log_.level(), "a connection could not be accepted", {{"error", error}});
 }
@@ -186,7 +186,7 @@ bool HttpListener::AcceptOne() {
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-      NoteRefusal(ErrnoText(errno));
+      LogRefusal(ErrnoText(errno));
       Pause(kPauseAfterError);
       return true;
     default:

@@ -57,7 +57,7 @@ class HttpListener {
   Status Open();
   void AcceptLoop();
   bool AcceptOne();
-  void NoteRefusal(const std::string& error);
+  void LogRefusal(const std::string& error);
   bool Reopen();
   bool Pause(std::chrono::milliseconds time);  // false if a stop was requested
   void Dispatch(int fd, const sockaddr_storage& address);

@@ -86,13 +86,14 @@ struct HttpClient::Impl {
   HttpUrl origin;
 
   Result<HttpReply> Ask(const HttpUrl& url, const std::string& request,
-                        const HttpPatience& patience);
-  Result<std::vector<SocketAddress>> Addresses(const HttpUrl& url, const HttpPatience& patience);
+                        const RequestDeadline& deadline);
+  Result<std::vector<SocketAddress>> Addresses(const HttpUrl& url, const RequestDeadline& deadline);
   Result<HttpReply> Fresh(const HttpUrl& url, const std::string& request,
-                          const HttpPatience& patience);
+                          const RequestDeadline& deadline);
   Status Connect(const HttpUrl& url, const SocketAddress& address, const TlsClient* tls,
-                 const HttpPatience& patience, bool& distrusted);
-  Result<HttpReply> Exchange(const std::string& request, const HttpPatience& patience, bool& begun);
+                 const RequestDeadline& deadline, bool& distrusted);
+  Result<HttpReply> Exchange(const std::string& request, const RequestDeadline& deadline,
+                             bool& begun);
 };
 
 Result<std::unique_ptr<HttpClient>> HttpClient::Make(std::string_view url,
@@ -122,9 +123,10 @@ Result<HttpReply> HttpClient::Get(const std::string& url, const HttpHeaders& hea
   const auto sent = HeadersOf(headers);
   if (!sent) return sent.error();
   const StopEvent interrupt(stop);
-  const HttpPatience patience{stop, interrupt.fd(), steady_clock::now() + impl_->options.timeout};
+  const RequestDeadline deadline{stop, interrupt.fd(),
+                                 steady_clock::now() + impl_->options.timeout};
   for (int redirects = 0;; ++redirects) {
-    auto reply = impl_->Ask(*at, RequestFor(*at, *sent), patience);
+    auto reply = impl_->Ask(*at, RequestFor(*at, *sent), deadline);
     if (!reply) return Annotate("GET " + at->WithoutQuery(), reply.error());
     if (!IsRedirect(*reply)) return reply;
     auto next = at->Resolve(*reply->Header("Location"));
@@ -144,25 +146,25 @@ Result<HttpReply> HttpClient::Get(const std::string& url, const HttpHeaders& hea
 }
 
 Result<HttpReply> HttpClient::Impl::Ask(const HttpUrl& url, const std::string& request,
-                                        const HttpPatience& patience) {
+                                        const RequestDeadline& deadline) {
   if (!stream.is_open() || !origin.SameOrigin(url) || !IsIdle(stream)) {
-    return Fresh(url, request, patience);
+    return Fresh(url, request, deadline);
   }
   bool begun = false;
-  auto reply = Exchange(request, patience, begun);
+  auto reply = Exchange(request, deadline, begun);
   // The service may have closed the idle connection. A GET can be repeated safely.
-  if (!reply && !begun && patience.Left()) return Fresh(url, request, patience);
+  if (!reply && !begun && deadline.Check()) return Fresh(url, request, deadline);
   return reply;
 }
 
 // Resolves the allowed addresses of a host. If one of them is denied, the host is refused, because
 // a mix of allowed and denied addresses indicates an attack.
 Result<std::vector<SocketAddress>> HttpClient::Impl::Addresses(const HttpUrl& url,
-                                                               const HttpPatience& patience) {
-  auto resolved = resolver.Resolve(url.host, static_cast<std::uint16_t>(url.port),
-                                   patience.deadline, patience.interrupt_fd);
+                                                               const RequestDeadline& deadline) {
+  auto resolved = resolver.Resolve(url.host, static_cast<std::uint16_t>(url.port), deadline.at,
+                                   deadline.interrupt_fd);
   if (!resolved) {
-    if (auto left = patience.Left(); !left) return left.error();
+    if (auto left = deadline.Check(); !left) return left.error();
     return resolved.error();
   }
   for (const auto& address : *resolved) {
@@ -174,9 +176,9 @@ Result<std::vector<SocketAddress>> HttpClient::Impl::Addresses(const HttpUrl& ur
 }
 
 Result<HttpReply> HttpClient::Impl::Fresh(const HttpUrl& url, const std::string& request,
-                                          const HttpPatience& patience) {
+                                          const RequestDeadline& deadline) {
   stream.Close();
-  const auto addresses = Addresses(url, patience);
+  const auto addresses = Addresses(url, deadline);
   if (!addresses) return addresses.error();
   std::shared_ptr<const TlsClient> tls;
   if (url.tls) {
@@ -189,14 +191,14 @@ Result<HttpReply> HttpClient::Impl::Fresh(const HttpUrl& url, const std::string&
   Result<HttpReply> reply = Unavailable("the host has no address");
   for (std::size_t i = 0; i < addresses->size(); ++i) {
     // Limits the time for one address, so that the others are tried too.
-    const auto left = patience.deadline - steady_clock::now();
-    HttpPatience share = patience;
-    share.deadline = steady_clock::now() + left / static_cast<int>(addresses->size() - i);
+    const auto left = deadline.at - steady_clock::now();
+    RequestDeadline share = deadline;
+    share.at = steady_clock::now() + left / static_cast<int>(addresses->size() - i);
     bool distrusted = false, begun = false;
     const auto connected = Connect(url, (*addresses)[i], tls.get(), share, distrusted);
-    reply = connected ? Exchange(request, patience, begun) : Result<HttpReply>(connected.error());
+    reply = connected ? Exchange(request, deadline, begun) : Result<HttpReply>(connected.error());
     if (!connected) stream.Close();
-    if (auto time = patience.Left(); !reply && !time) return time.error();
+    if (auto time = deadline.Check(); !reply && !time) return time.error();
     if (reply || begun || distrusted) break;
   }
   return reply;
@@ -204,16 +206,16 @@ Result<HttpReply> HttpClient::Impl::Fresh(const HttpUrl& url, const std::string&
 
 // Sets `distrusted` if the certificate is not accepted; then other addresses need not be tried.
 Status HttpClient::Impl::Connect(const HttpUrl& url, const SocketAddress& address,
-                                 const TlsClient* tls, const HttpPatience& patience,
+                                 const TlsClient* tls, const RequestDeadline& deadline,
                                  bool& distrusted) {
-  const auto left = std::chrono::ceil<milliseconds>(patience.deadline - steady_clock::now());
+  const auto left = std::chrono::ceil<milliseconds>(deadline.at - steady_clock::now());
   const auto fd =
-      ConnectTo(address, patience.deadline, std::max(left, milliseconds(1)), patience.interrupt_fd);
+      ConnectTo(address, deadline.at, std::max(left, milliseconds(1)), deadline.interrupt_fd);
   if (!fd && fd.error().code == ErrorCode::kTimeout) {
     return Unavailable(url.host + " does not answer");
   }
   if (!fd) return Unavailable("can't connect to " + url.host + ": " + fd.error().message);
-  auto opened = stream.Open(*fd, url.host, tls, patience.deadline, patience.interrupt_fd);
+  auto opened = stream.Open(*fd, url.host, tls, deadline.at, deadline.interrupt_fd);
   if (opened) return Ok();
   distrusted = opened.error().code == ErrorCode::kPermanent;
   return Unavailable(opened.error().message);
@@ -221,8 +223,8 @@ Status HttpClient::Impl::Connect(const HttpUrl& url, const SocketAddress& addres
 
 // Sets `begun` if a part of the reply has arrived.
 Result<HttpReply> HttpClient::Impl::Exchange(const std::string& request,
-                                             const HttpPatience& patience, bool& begun) {
-  HttpExchange exchange(stream, patience, options.max_body);
+                                             const RequestDeadline& deadline, bool& begun) {
+  HttpExchange exchange(stream, deadline, options.max_body);
   auto reply = exchange.Run(request);
   begun = exchange.begun();
   if (!exchange.reusable()) stream.Close();

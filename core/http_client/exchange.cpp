@@ -105,17 +105,17 @@ bool Has(const std::vector<std::string_view>& items, std::string_view wanted) {
 
 }  // namespace
 
-Status HttpPatience::Left() const {
+Status RequestDeadline::Check() const {
   if (stop.stop_requested()) return Error{ErrorCode::kStopped, "interrupted"};
-  if (std::chrono::steady_clock::now() < deadline) return Ok();
+  if (std::chrono::steady_clock::now() < at) return Ok();
   return Error{ErrorCode::kTimeout, "no complete answer in time"};
 }
 
 Status HttpExchange::Wait(bool output) const {
   const auto plain = static_cast<short>(output ? POLLOUT : POLLIN);
   WaitFor(stream_.fd(), stream_.is_tls() ? stream_.PollEvents(output) : plain,
-          patience_.interrupt_fd, patience_.deadline);
-  return patience_.Left();
+          deadline_.interrupt_fd, deadline_.at);
+  return deadline_.Check();
 }
 
 Status HttpExchange::Send(std::string_view bytes) {
@@ -129,7 +129,7 @@ Status HttpExchange::Send(std::string_view bytes) {
   return Ok();
 }
 
-Result<bool> HttpExchange::Fill() {
+Result<bool> HttpExchange::ReadMore() {
   if (at_ == buffer_.size()) {
     buffer_.clear();
     at_ = 0;
@@ -137,7 +137,7 @@ Result<bool> HttpExchange::Fill() {
   std::array<char, 16384> bytes;
   for (;;) {
     // Checked here too, because bytes may arrive without end.
-    if (auto left = patience_.Left(); !left) return left.error();
+    if (auto left = deadline_.Check(); !left) return left.error();
     const auto got = stream_.Read(bytes.data(), bytes.size());
     if (!got && stream_.ended()) return false;
     if (!got) return Annotate("the connection was cut", got.error());
@@ -151,7 +151,7 @@ Result<bool> HttpExchange::Fill() {
 }
 
 Status HttpExchange::FillOrFail() {
-  const auto filled = Fill();
+  const auto filled = ReadMore();
   if (!filled) return filled.error();
   return *filled ? Ok() : Status(Cut());
 }
@@ -245,7 +245,7 @@ Status HttpExchange::ReadBody(Framing framing, std::size_t length, std::string& 
   }
   for (;;) {
     if (auto taken = Take(buffer_.size(), body); !taken) return taken;
-    const auto filled = Fill();
+    const auto filled = ReadMore();
     if (!filled) return filled.error();
     if (!*filled) return Ok();
   }

@@ -16,21 +16,21 @@
 namespace tower {
 
 // What can end a request early: a stop or the deadline.
-struct HttpPatience {
+struct RequestDeadline {
   std::stop_token stop;
   int interrupt_fd;  // readable once a stop is requested
-  Deadline deadline;
+  Deadline at;
 
   // kStopped after a stop request, kTimeout after the deadline, else Ok.
-  Status Left() const;
+  Status Check() const;
 };
 
 // Used by one thread, for one request.
 class HttpExchange {
  public:
-  // `stream` and `patience` outlive the exchange.
-  HttpExchange(NetStream& stream, const HttpPatience& patience, std::size_t max_body)
-      : stream_(stream), patience_(patience), max_body_(max_body) {}
+  // `stream` and `deadline` outlive the exchange.
+  HttpExchange(NetStream& stream, const RequestDeadline& deadline, std::size_t max_body)
+      : stream_(stream), deadline_(deadline), max_body_(max_body) {}
 
   // Sends `request`, the head of a GET request, and reads the reply. Errors: kStopped, kTimeout,
   // kUnavailable (cut off, too large, compressed, not HTTP).
@@ -47,7 +47,7 @@ class HttpExchange {
   Status Send(std::string_view bytes);
   Status Wait(bool output) const;
   // Reads more of the reply into buffer_; false at the end of the stream.
-  Result<bool> Fill();
+  Result<bool> ReadMore();
   Status FillOrFail();  // the same, but the end of the stream is an error
   Result<std::string> ReadHead();
   Result<Framing> FramingOf(const HttpReply& reply, std::size_t& length) const;
@@ -56,7 +56,7 @@ class HttpExchange {
   Status Take(std::size_t size, std::string& body);
 
   NetStream& stream_;
-  const HttpPatience& patience_;
+  const RequestDeadline& deadline_;
   const std::size_t max_body_;
   std::string buffer_;  // received bytes; those before at_ have been used
   std::size_t at_ = 0;

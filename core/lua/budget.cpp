@@ -22,7 +22,7 @@ std::chrono::nanoseconds ProcessorTime() {
 
 }  // namespace
 
-void NoteCall(lua_State* lua) { ScriptBudget::Of(lua).CheckCall(lua); }
+void CountCall(lua_State* lua) { ScriptBudget::Of(lua).CheckCall(lua); }
 
 void CountSteps(lua_State* lua) {
   auto& budget = ScriptBudget::Of(lua);
@@ -35,7 +35,7 @@ void OnCount(lua_State* lua, lua_Debug* what) {
   if (what->event == LUA_HOOKCOUNT) {
     CountSteps(lua);
   } else {
-    NoteCall(lua);
+    CountCall(lua);
   }
 }
 }  // namespace

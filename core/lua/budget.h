@@ -44,7 +44,7 @@ class ScriptBudget {
   void CheckCall(lua_State* lua);
   [[noreturn]] void Exhaust(lua_State* lua, const char* limit);
   friend void CountSteps(lua_State* lua);
-  friend void NoteCall(lua_State* lua);
+  friend void CountCall(lua_State* lua);
 
   std::size_t used_ = 0;
   std::int64_t steps_ = kMaxScriptSteps;  // left

@@ -38,8 +38,8 @@ void Backlog::AddRedeliveries(const RedeliveryTotals& totals, std::int64_t last_
   last_redelivery_ = last_number;
 }
 
-std::vector<AcceptedTrigger> Backlog::NoteRedeliveries(std::vector<ListedTrigger>&& rows,
-                                                       std::int64_t upto) {
+std::vector<AcceptedTrigger> Backlog::RecordRedeliveries(std::vector<ListedTrigger>&& rows,
+                                                         std::int64_t upto) {
   std::vector<AcceptedTrigger> taken;
   taken.reserve(rows.size());
   if (rows.empty()) redelivery_read_ = upto;  // numbers have gaps
@@ -51,7 +51,7 @@ std::vector<AcceptedTrigger> Backlog::NoteRedeliveries(std::vector<ListedTrigger
   return taken;
 }
 
-void Backlog::NoteDeferred(const std::vector<ListedTrigger>& rows) {
+void Backlog::RecordDeferred(const std::vector<ListedTrigger>& rows) {
   for (const auto& row : rows) taken_[row.trigger.seq] = {Listing::kDeferred, row.bytes};
 }
 
@@ -73,7 +73,7 @@ void Backlog::SetEnd(std::int64_t last_seq, std::int64_t last_position) {
   last_position_ = last_position;
 }
 
-void Backlog::NoteTaken(const QueueRow& row) {
+void Backlog::RecordTaken(const QueueRow& row) {
   const auto& trigger = row.trigger;
   const bool settled = row.listing != Listing::kNone;
   in_flight_.push_back({trigger.seq, row.position, SizeOf(trigger), MsOf(trigger), settled});
@@ -86,7 +86,7 @@ std::vector<AcceptedTrigger> Backlog::Take(std::size_t limit) {
   taken.reserve(std::min(limit, handover_.size()));
   while (!handover_.empty() && taken.size() < limit) {
     auto& row = handover_.front();
-    NoteTaken(row);
+    RecordTaken(row);
     handover_bytes_ -= static_cast<std::int64_t>(row.trigger.body.size());
     taken.push_back(std::move(row.trigger));
     handover_.pop_front();
@@ -94,11 +94,11 @@ std::vector<AcceptedTrigger> Backlog::Take(std::size_t limit) {
   return taken;
 }
 
-std::vector<AcceptedTrigger> Backlog::NoteRead(std::vector<QueueRow>&& rows) {
+std::vector<AcceptedTrigger> Backlog::RecordRead(std::vector<QueueRow>&& rows) {
   std::vector<AcceptedTrigger> taken;
   taken.reserve(rows.size());
   for (auto& row : rows) {
-    NoteTaken(row);
+    RecordTaken(row);
     if (row.listing == Listing::kNone) taken.push_back(std::move(row.trigger));
   }
   if (read_seq_ == last_seq_) lagging_ = false;

@@ -29,11 +29,11 @@ class Backlog {
   // There are rows of the log to be taken.
   bool has_rows() const noexcept { return read_seq_ < last_seq_; }
   // The next rows in memory, at most `limit`. Empty while ready() means: read the file after
-  // read_seq(), and NoteRead.
+  // read_seq(), and RecordRead.
   std::vector<AcceptedTrigger> Take(std::size_t limit);
   // Rows that were read from the file right after read_seq(); returns those that are to be
   // published.
-  std::vector<AcceptedTrigger> NoteRead(std::vector<QueueRow>&& rows);
+  std::vector<AcceptedTrigger> RecordRead(std::vector<QueueRow>&& rows);
 
   // Redeliveries are in the file alone: those with redelivery_read() < number <= last_redelivery()
   // are to be read, and noted.
@@ -43,11 +43,11 @@ class Backlog {
   std::int64_t last_redelivery() const noexcept { return last_redelivery_; }
   // None: there are none up to `upto`, which was last_redelivery() when they were read; there may
   // be more by now.
-  std::vector<AcceptedTrigger> NoteRedeliveries(std::vector<ListedTrigger>&& rows,
-                                                std::int64_t upto);
+  std::vector<AcceptedTrigger> RecordRedeliveries(std::vector<ListedTrigger>&& rows,
+                                                  std::int64_t upto);
 
   // Deferred triggers that the consumer has taken from the file.
-  void NoteDeferred(const std::vector<ListedTrigger>& rows);
+  void RecordDeferred(const std::vector<ListedTrigger>& rows);
 
   // Moves the cursor over the settled prefix. Appends what the cursor alone does not tell. True
   // when there is anything to store.
@@ -85,7 +85,7 @@ class Backlog {
     std::int64_t bytes;
   };
   void Count(const SettledTrigger& settled);
-  void NoteTaken(const QueueRow& row);
+  void RecordTaken(const QueueRow& row);
   bool AdvanceCursor();
   std::deque<InFlight>::iterator FindInFlight(std::int64_t seq);  // end() when it is not there
 

@@ -50,7 +50,7 @@ bool Handover::FindRoom(std::int64_t bytes) {
   return false;
 }
 
-void Handover::NoteRoom() {
+void Handover::RecordRoom() {
   if (!full_ || !HasRoom(Reserve())) return;
   full_ = false;
   log_.Info("queue accepts triggers again");
@@ -161,16 +161,16 @@ Handover::ToRead Handover::Take(std::size_t limit, std::vector<AcceptedTrigger>&
   return {ToRead::Where::kLog, backlog_.read_seq(), backlog_.last_seq()};
 }
 
-std::vector<AcceptedTrigger> Handover::NoteRedeliveries(std::vector<ListedTrigger>&& rows,
-                                                        std::int64_t upto) {
+std::vector<AcceptedTrigger> Handover::RecordRedeliveries(std::vector<ListedTrigger>&& rows,
+                                                          std::int64_t upto) {
   const std::lock_guard lock(mutex_);
-  return backlog_.NoteRedeliveries(std::move(rows), upto);
+  return backlog_.RecordRedeliveries(std::move(rows), upto);
 }
 
-std::vector<AcceptedTrigger> Handover::NoteRows(std::vector<QueueRow>&& rows) {
+std::vector<AcceptedTrigger> Handover::RecordRows(std::vector<QueueRow>&& rows) {
   const std::lock_guard lock(mutex_);
-  auto taken = backlog_.NoteRead(std::move(rows));
-  if (backlog_.Settle({}, 0, settled_)) NoteSettled();
+  auto taken = backlog_.RecordRead(std::move(rows));
+  if (backlog_.Settle({}, 0, settled_)) RecordSettled();
   return taken;
 }
 
@@ -195,13 +195,13 @@ void Handover::CancelWakeup() {
   wakeup_ = nullptr;
 }
 
-void Handover::NoteSettled() {
+void Handover::RecordSettled() {
   if (!settle_dirty_) {
     settle_dirty_ = true;
     settle_due_ = Clock::now() + kSettleDelay;
     if (writer_idle_) writer_wake_.notify_one();
   }
-  NoteRoom();
+  RecordRoom();
   room_.notify_all();
 }
 
@@ -210,7 +210,7 @@ std::uint64_t Handover::Settle(std::span<const Outcome> outcomes) {
   const std::lock_guard lock(mutex_);
   if (backlog_.Settle(outcomes, now_ms, settled_)) {
     ++settle_calls_;
-    NoteSettled();
+    RecordSettled();
   }
   return settle_calls_;
 }
@@ -222,9 +222,9 @@ std::optional<std::int64_t> Handover::DeferredUpto(std::uint64_t settled) {
   return backlog_.read_seq();
 }
 
-void Handover::NoteDeferred(const std::vector<ListedTrigger>& rows) {
+void Handover::RecordDeferred(const std::vector<ListedTrigger>& rows) {
   const std::lock_guard lock(mutex_);
-  backlog_.NoteDeferred(rows);
+  backlog_.RecordDeferred(rows);
 }
 
 // --- The writer ----------------------------------------------------------------------------------
@@ -302,8 +302,8 @@ void Handover::Finish(WriteRound& round, const Status& outcome, const Status& he
     settle_dirty_ = !closing_;
     settle_due_ = Clock::now() + kRetryDelay;
   }
-  NoteHealth(health);
-  NoteRoom();
+  RecordHealth(health);
+  RecordRoom();
   room_.notify_all();
 }
 
@@ -325,7 +325,7 @@ void Handover::HandOver(const WriteRound& round, const QueueEnds& ends,
   }
 }
 
-void Handover::NoteHealth(const Status& outcome) {
+void Handover::RecordHealth(const Status& outcome) {
   if (!outcome && (health_ || health_.error().message != outcome.error().message)) {
     log_.Error("queue cannot write", {{"error", outcome.error()}});
   } else if (outcome && !health_) {
@@ -334,7 +334,7 @@ void Handover::NoteHealth(const Status& outcome) {
   health_ = outcome;
 }
 
-bool Handover::NoteHistory(const Status& outcome) {
+bool Handover::RecordHistory(const Status& outcome) {
   const std::lock_guard lock(mutex_);
   const bool recovered = outcome && !history_;
   history_ = outcome;

@@ -75,12 +75,12 @@ class Handover {
     std::int64_t after = 0, upto = 0;
   };
   // kNone: `taken` has the next triggers, at most `limit`; none when there are none. Otherwise they
-  // are to be read from the file and handed to NoteRedeliveries or NoteRows, which return those to
-  // be published.
+  // are to be read from the file and handed to RecordRedeliveries or RecordRows, which return those
+  // to be published.
   ToRead Take(std::size_t limit, std::vector<AcceptedTrigger>& taken);
-  std::vector<AcceptedTrigger> NoteRedeliveries(std::vector<ListedTrigger>&& rows,
-                                                std::int64_t upto);
-  std::vector<AcceptedTrigger> NoteRows(std::vector<QueueRow>&& rows);
+  std::vector<AcceptedTrigger> RecordRedeliveries(std::vector<ListedTrigger>&& rows,
+                                                  std::int64_t upto);
+  std::vector<AcceptedTrigger> RecordRows(std::vector<QueueRow>&& rows);
   // False: stop was requested, the deadline has passed, or the queue is closed and empty.
   bool WaitUntilReady(const std::stop_token& stop, std::optional<Clock::time_point> deadline);
   bool WakeWhenReady(Wakeup& wakeup);
@@ -89,7 +89,7 @@ class Handover {
   // Up to which seq deferred triggers may be taken; nothing while that call of Settle is not on
   // disk.
   std::optional<std::int64_t> DeferredUpto(std::uint64_t settled);
-  void NoteDeferred(const std::vector<ListedTrigger>& rows);
+  void RecordDeferred(const std::vector<ListedTrigger>& rows);
 
   // --- The writer ---
 
@@ -104,7 +104,7 @@ class Handover {
   void Finish(WriteRound& round, const Status& outcome, const Status& health, const QueueEnds& ends,
               const RedeliveryTotals* changed);
   // What Stats reports on trimming. True: it has recovered.
-  bool NoteHistory(const Status& outcome);
+  bool RecordHistory(const Status& outcome);
   // Appends the changes that no round has taken.
   void TakeChanges(Changes& changes);
 
@@ -115,16 +115,16 @@ class Handover {
                      const std::stop_token& stop);
   bool HasRoom(std::int64_t bytes) const;
   bool FindRoom(std::int64_t bytes);
-  void NoteRoom();
+  void RecordRoom();
   std::int64_t Reserve() const;  // a full queue takes triggers again once it has so many bytes
   bool Enqueue(PutRequest& request);
-  void NoteSettled();
+  void RecordSettled();
   Work WaitForWork(std::unique_lock<std::mutex>& lock, const Changes& changes,
                    std::optional<Clock::time_point> trim_at);
   void TakePuts(std::vector<PutRequest*>& puts, std::int64_t max_bytes);
   void TakeSettled(WriteRound& round, const Changes& changes);
   void HandOver(const WriteRound& round, const QueueEnds& ends, const RedeliveryTotals* changed);
-  void NoteHealth(const Status& outcome);
+  void RecordHealth(const Status& outcome);
 
   const std::uint64_t max_bytes_;
   const Logger log_;

@@ -93,7 +93,7 @@ std::vector<Uuid> TriggerQueue::Submit(std::span<const Trigger> batch, const Put
   return Submit(std::make_unique<SubmittedPut>(batch, options, std::move(done)));
 }
 
-std::vector<Uuid> TriggerQueue::SubmitTaking(std::span<Trigger> batch, const PutOptions& options,
+std::vector<Uuid> TriggerQueue::SubmitByMove(std::span<Trigger> batch, const PutOptions& options,
                                              PutDone done) {
   return Submit(std::make_unique<SubmittedPut>(batch, options, std::move(done)));
 }
@@ -182,14 +182,14 @@ Result<std::vector<AcceptedTrigger>> TriggerQueue::TryTake(std::size_t limit) {
     if (where == Where::kRedeliveries) {
       auto rows = reader_->Redeliveries(after, upto, limit, kReadBytes);
       if (!rows) return ExplainQueueError(options_.path, rows.error());
-      taken = handover_->NoteRedeliveries(std::move(*rows), upto);
+      taken = handover_->RecordRedeliveries(std::move(*rows), upto);
     } else {
       auto rows = reader_->Rows(after, upto, limit, kReadBytes);
       if (!rows) return ExplainQueueError(options_.path, rows.error());
       if (rows->empty()) {
         return ExplainQueueError(options_.path, {ErrorCode::kPermanent, "rows are missing"});
       }
-      taken = handover_->NoteRows(std::move(*rows));
+      taken = handover_->RecordRows(std::move(*rows));
     }
     if (!taken.empty()) return taken;
   }
@@ -224,7 +224,7 @@ Result<std::vector<AcceptedTrigger>> TriggerQueue::TakeDeferred(std::string_view
   if (!upto) return std::vector<AcceptedTrigger>();
   auto rows = reader_->Deferred(routing_key, after, *upto, limit, kReadBytes);
   if (!rows) return ExplainQueueError(options_.path, rows.error());
-  handover_->NoteDeferred(*rows);
+  handover_->RecordDeferred(*rows);
   std::vector<AcceptedTrigger> taken;
   taken.reserve(rows->size());
   for (auto& row : *rows) taken.push_back(std::move(row.trigger));

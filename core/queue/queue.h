@@ -65,7 +65,7 @@ class TriggerQueue {
   // queue.
   std::vector<Uuid> Submit(std::span<const Trigger> batch, const PutOptions& options, PutDone done);
   // The same, and takes the triggers' texts instead of copying them.
-  std::vector<Uuid> SubmitTaking(std::span<Trigger> batch, const PutOptions& options, PutDone done);
+  std::vector<Uuid> SubmitByMove(std::span<Trigger> batch, const PutOptions& options, PutDone done);
 
   // Up to `limit` triggers past the read position, in order; waits until there is one. Empty when
   // stop was requested or the deadline passed. The read position is in memory: a restart begins at

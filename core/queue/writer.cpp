@@ -167,7 +167,7 @@ void QueueWriter::TrimHistory() {
   trim_at_.reset();
   for (auto steps = std::min(1 + put / History::kTrimStep, kTrimSteps); steps > 0; --steps) {
     const auto more = TrimStep();
-    NoteTrimmed(more ? Ok() : Status(more.error()));
+    RecordTrimmed(more ? Ok() : Status(more.error()));
     if (!more) {
       trim_at_ = Clock::now() + kRetryDelay;
       return;
@@ -192,7 +192,7 @@ Result<bool> QueueWriter::TrimStep() {
   return more;
 }
 
-void QueueWriter::NoteTrimmed(const Status& outcome) {
+void QueueWriter::RecordTrimmed(const Status& outcome) {
   Status history = Ok();
   if (!outcome) {
     history = ExplainOpenQueueError(options_.path, outcome.error());
@@ -201,7 +201,7 @@ void QueueWriter::NoteTrimmed(const Status& outcome) {
       log_.Error("history cannot be trimmed", {{"error", history.error()}});
     }
   }
-  if (handover_.NoteHistory(history)) {
+  if (handover_.RecordHistory(history)) {
     trim_log_.Reset();
     log_.Info("history is trimmed again");
   }

@@ -46,7 +46,7 @@ class QueueWriter {
   bool MakeRoom();
   void TrimHistory();
   Result<bool> TrimStep();
-  void NoteTrimmed(const Status& outcome);
+  void RecordTrimmed(const Status& outcome);
 
   // Constant.
   const QueueOptions options_;

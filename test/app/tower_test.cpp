@@ -79,8 +79,9 @@ TEST_CASE("the log says listening at once, and ready when /readyz is 200", "[tow
   REQUIRE(tower.Start());
   CHECK_THAT(logs.text(),
              ContainsSubstring("\"msg\":\"listening\"") && !ContainsSubstring("\"msg\":\"ready\""));
-  CHECK(Eventually([&] { return Get(tower, "/readyz")->status == 200 && tower.NoteReadiness(); }));
-  CHECK(tower.NoteReadiness());
+  CHECK(
+      Eventually([&] { return Get(tower, "/readyz")->status == 200 && tower.RecordReadiness(); }));
+  CHECK(tower.RecordReadiness());
   const auto text = logs.text();
   const auto at = text.find("\"msg\":\"ready\"");
   CHECK(at != std::string::npos);
@@ -92,7 +93,7 @@ TEST_CASE("without its broker a tower is not called ready", "[tower]") {
   Quiet setup;
   Tower tower(setup, [] {});
   REQUIRE(tower.Start());
-  CHECK_FALSE(tower.NoteReadiness());
+  CHECK_FALSE(tower.RecordReadiness());
   CHECK_THAT(logs.text(), !ContainsSubstring("\"msg\":\"ready\""));
 }
 

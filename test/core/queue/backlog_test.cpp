@@ -35,7 +35,7 @@ TEST_CASE("rows of a commit that only seemed to fail are read from the file, in 
   CHECK(backlog.read_seq() == 1);
   std::vector<QueueRow> read;
   for (std::int64_t seq = 2; seq <= 4; ++seq) read.push_back(Row(seq));
-  CHECK(SeqsOf(backlog.NoteRead(std::move(read))) == std::vector<std::int64_t>{2, 3, 4});
+  CHECK(SeqsOf(backlog.RecordRead(std::move(read))) == std::vector<std::int64_t>{2, 3, 4});
   CHECK_FALSE(backlog.ready());
   // From here on in memory again.
   backlog.Add(Row(5));
@@ -48,7 +48,7 @@ TEST_CASE("a redelivery that is added while others are read is not passed by", "
   backlog.AddRedeliveries({.count = 1}, 1);
   const auto upto = backlog.last_redelivery();
   backlog.AddRedeliveries({.count = 1}, 2);
-  CHECK(backlog.NoteRedeliveries({}, upto).empty());
+  CHECK(backlog.RecordRedeliveries({}, upto).empty());
   CHECK(backlog.has_redeliveries());
   CHECK(backlog.redelivery_read() == 1);
 }
