@@ -1,5 +1,9 @@
 #include "core/json/text.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -95,25 +99,25 @@ std::size_t FindInvalidUtf8(std::string_view text) noexcept {
 }
 
 std::size_t PlainPrefix(std::string_view text) noexcept {
-  // Checks eight bytes at a time. A borrow can mark bytes after the first special byte by mistake,
-  // but not before it.
-  constexpr std::uint64_t kOnes = 0x0101010101010101U;
-  const auto zeros = [](std::uint64_t word) { return (word - kOnes) & ~word; };
+  const auto* const bytes = text.data();
   std::size_t at = 0;
-  for (std::uint64_t word; text.size() - at >= sizeof(word); at += sizeof(word)) {
-    std::memcpy(&word, text.data() + at, sizeof(word));
-    if constexpr (std::endian::native == std::endian::big) break;
-    const auto special =
-        (zeros(word ^ kOnes * '"') | zeros(word ^ kOnes * '\\') | ((word - kOnes * ' ') & ~word)) &
-        kOnes * 0x80;
-    if (special != 0) return at + static_cast<std::size_t>(std::countr_zero(special)) / 8;
+#ifdef __SSE2__
+  for (; text.size() - at >= 16; at += 16) {
+    const __m128i some = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + at));
+    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(some, _mm_set1_epi8(' ' - 1)), some);
+    const __m128i quote = _mm_cmpeq_epi8(some, _mm_set1_epi8('"'));
+    const __m128i backslash = _mm_cmpeq_epi8(some, _mm_set1_epi8('\\'));
+    const auto special = static_cast<unsigned>(
+        _mm_movemask_epi8(_mm_or_si128(control, _mm_or_si128(quote, backslash))));
+    if (special != 0) return at + static_cast<std::size_t>(std::countr_zero(special));
   }
-  const auto special =
-      std::find_if(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), [](char c) {
-        const auto byte = static_cast<unsigned char>(c);
-        return c == '"' || c == '\\' || byte < ' ';
-      });
-  return static_cast<std::size_t>(special - text.begin());
+#endif
+  // What is left, or everything where there is no SSE2.
+  for (; at < text.size(); ++at) {
+    const char c = bytes[at];
+    if (c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' ') break;
+  }
+  return at;
 }
 
 void AppendUnescaped(std::string& out, std::string_view content) {
