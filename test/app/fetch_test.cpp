@@ -33,7 +33,8 @@ class Sources {
     folder_.Write("src/lib-1/lib.h", "// the library\n");
     folder_.Write("src/lib-1/parts/a b.c", "int a;\n");
     folder_.Write("src/lib-1/unused.txt", "nothing of it is needed\n");
-    Shell("tar -cJf lib.tar.xz -C src lib-1");
+    // Not by tar, which needs xz for that.
+    Shell("cd src && cmake -E tar cJf ../lib.tar.xz lib-1");
     Shell(
         "cp -r src/lib-1 repository && cd repository && git init -q && git add . &&"
         " git -c user.name=a -c user.email=a@example.com commit -q -m 1 && git tag v1");
@@ -136,8 +137,8 @@ TEST_CASE("sources that are not the pinned ones are not taken", "[set-up]") {
   CHECK(f.Complete());
 
   f.Shell(
-      "cp -r src other && echo 'int b;' >other/lib-1/parts/b.c && tar -cJf lib.tar.xz -C other "
-      "lib-1");
+      "cp -r src other && echo 'int b;' >other/lib-1/parts/b.c && cd other && cmake -E tar cJf "
+      "../lib.tar.xz lib-1");
   CHECK(f.Fetch("other") == 1);
   CHECK_THAT(f.said, ContainsSubstring("what was given for lib is not what"));
   CHECK(f.Fetch("lib.tar.xz") == 1);
