@@ -224,7 +224,7 @@ Status HttpClient::Impl::Connect(const HttpUrl& url, const SocketAddress& addres
 // Sets `begun` if a part of the reply has arrived.
 Result<HttpReply> HttpClient::Impl::Exchange(const std::string& request,
                                              const RequestDeadline& deadline, bool& begun) {
-  HttpExchange exchange(stream, deadline, options.max_body);
+  HttpClientExchange exchange(stream, deadline, options.max_body);
   auto reply = exchange.Run(request);
   begun = exchange.begun();
   if (!exchange.reusable()) stream.Close();

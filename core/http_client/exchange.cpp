@@ -111,14 +111,14 @@ Status RequestDeadline::Check() const {
   return Error{ErrorCode::kTimeout, "no complete answer in time"};
 }
 
-Status HttpExchange::Wait(bool output) const {
+Status HttpClientExchange::Wait(bool output) const {
   const auto plain = static_cast<short>(output ? POLLOUT : POLLIN);
   WaitFor(stream_.fd(), stream_.is_tls() ? stream_.PollEvents(output) : plain,
           deadline_.interrupt_fd, deadline_.at);
   return deadline_.Check();
 }
 
-Status HttpExchange::Send(std::string_view bytes) {
+Status HttpClientExchange::Send(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto sent = stream_.Write(bytes.data(), bytes.size());
     if (!sent) return Annotate("the connection was cut", sent.error());
@@ -129,7 +129,7 @@ Status HttpExchange::Send(std::string_view bytes) {
   return Ok();
 }
 
-Result<bool> HttpExchange::ReadMore() {
+Result<bool> HttpClientExchange::ReadMore() {
   if (at_ == buffer_.size()) {
     buffer_.clear();
     at_ = 0;
@@ -150,13 +150,13 @@ Result<bool> HttpExchange::ReadMore() {
   }
 }
 
-Status HttpExchange::FillOrFail() {
+Status HttpClientExchange::FillOrFail() {
   const auto filled = ReadMore();
   if (!filled) return filled.error();
   return *filled ? Ok() : Status(Cut());
 }
 
-Result<std::string> HttpExchange::ReadHead() {
+Result<std::string> HttpClientExchange::ReadHead() {
   constexpr std::string_view kBegin = "HTTP/";
   constexpr std::size_t kOverlap = 3;  // the end of the head may have arrived in two parts
   std::size_t looked = at_;
@@ -175,7 +175,7 @@ Result<std::string> HttpExchange::ReadHead() {
   }
 }
 
-Result<HttpReply> HttpExchange::Run(std::string_view request) {
+Result<HttpReply> HttpClientExchange::Run(std::string_view request) {
   if (auto sent = Send(request); !sent) return sent.error();
   for (int answers = 0; answers <= kMaxInterim; ++answers) {
     const auto head = ReadHead();
@@ -203,8 +203,8 @@ Result<HttpReply> HttpExchange::Run(std::string_view request) {
 }
 
 // Determines the framing (section 6.3). Sets `length` for kLength.
-Result<HttpExchange::Framing> HttpExchange::FramingOf(const HttpReply& reply,
-                                                      std::size_t& length) const {
+Result<HttpClientExchange::Framing> HttpClientExchange::FramingOf(const HttpReply& reply,
+                                                                  std::size_t& length) const {
   for (const auto encoding : Items(reply, "Content-Encoding")) {
     if (EqualsIgnoringCase(encoding, "identity")) continue;
     return Unavailable("the answer is compressed, which the request did not allow");
@@ -226,7 +226,7 @@ Result<HttpExchange::Framing> HttpExchange::FramingOf(const HttpReply& reply,
   return Framing::kLength;
 }
 
-Status HttpExchange::ReadBody(Framing framing, std::size_t length, std::string& body) {
+Status HttpClientExchange::ReadBody(Framing framing, std::size_t length, std::string& body) {
   switch (framing) {
     case Framing::kNone:
       return Ok();
@@ -251,7 +251,7 @@ Status HttpExchange::ReadBody(Framing framing, std::size_t length, std::string& 
   }
 }
 
-Status HttpExchange::ReadChunks(std::string& body) {
+Status HttpClientExchange::ReadChunks(std::string& body) {
   HttpChunks chunks;
   while (!chunks.done()) {
     if (at_ == buffer_.size()) {
@@ -271,7 +271,7 @@ Status HttpExchange::ReadChunks(std::string& body) {
 }
 
 // Appends the available part of the next `size` bytes to the body.
-Status HttpExchange::Take(std::size_t size, std::string& body) {
+Status HttpClientExchange::Take(std::size_t size, std::string& body) {
   const auto bytes = std::string_view(buffer_).substr(at_, size);
   if (bytes.size() > max_body_ - body.size()) {
     return TooLarge("more than " + std::to_string(max_body_));

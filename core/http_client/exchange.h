@@ -26,10 +26,10 @@ struct RequestDeadline {
 };
 
 // Used by one thread, for one request.
-class HttpExchange {
+class HttpClientExchange {
  public:
   // `stream` and `deadline` outlive the exchange.
-  HttpExchange(NetStream& stream, const RequestDeadline& deadline, std::size_t max_body)
+  HttpClientExchange(NetStream& stream, const RequestDeadline& deadline, std::size_t max_body)
       : stream_(stream), deadline_(deadline), max_body_(max_body) {}
 
   // Sends `request`, the head of a GET request, and reads the reply. Errors: kStopped, kTimeout,
